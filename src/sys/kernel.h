@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// The one seam between tcptool and the operating system: one pure virtual a call, named and ordered
+// as in section 2 of the manual. Nothing is retried here: each attempt, EINTR and EAGAIN included,
+// is the caller's to see. LinuxKernel makes the calls, trace::TracedKernel tells of them, and tests
+// play answers that a real kernel will not give on request.
+#pragma once
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sys/address.h"
+
+namespace tcptool::sys {
+
+// CLOCK_MONOTONIC on Linux.
+using Clock = std::chrono::steady_clock;
+using TimePoint = Clock::time_point;
+
+// What a call returned: its value, or the errno (then value is -1).
+struct [[nodiscard]] Outcome {
+  std::int64_t value = 0;
+  int error = 0;
+
+  [[nodiscard]] bool ok() const { return error == 0; }
+  // The value as a descriptor or another int of the call's.
+  [[nodiscard]] int as_int() const { return static_cast<int>(value); }
+  // The value as a count of bytes; 0 where the call failed.
+  [[nodiscard]] std::size_t as_size() const {
+    return value > 0 ? static_cast<std::size_t>(value) : 0;
+  }
+};
+
+// A question to getaddrinfo(3). An empty host asks for the wildcard address (AI_PASSIVE).
+struct LookupRequest {
+  std::string host;
+  std::string service;  // a number or a name; empty: port 0
+  int family = AF_UNSPEC;
+};
+
+struct LookupResult {
+  int status = 0;  // 0 or one of getaddrinfo's EAI_ codes
+  int error = 0;   // errno where the status is EAI_SYSTEM
+  std::vector<Address> addresses;
+};
+
+class Kernel {
+ public:
+  Kernel() = default;
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+  virtual ~Kernel() = default;
+
+  virtual Outcome accept4(int sockfd, Address& peer, int flags) = 0;
+  virtual Outcome bind(int sockfd, const Address& addr) = 0;
+  virtual Outcome close(int fd) = 0;
+  virtual Outcome connect(int sockfd, const Address& addr) = 0;
+  virtual Outcome fcntl(int fd, int op, int arg) = 0;
+  virtual Outcome fstat(int fd, struct stat& statbuf) = 0;
+  virtual Outcome getpeername(int sockfd, Address& addr) = 0;
+  virtual Outcome getpid() = 0;
+  virtual Outcome getsockname(int sockfd, Address& addr) = 0;
+  // The outcome's value is the length that the kernel returned, at most optval.size().
+  virtual Outcome getsockopt(int sockfd, int level, int optname, std::span<std::byte> optval) = 0;
+  // For requests that give or take one int (SIOCINQ, SIOCOUTQ, FIONREAD).
+  virtual Outcome ioctl(int fd, unsigned long request, int& argument) = 0;
+  // To this process alone: pid is getpid().
+  virtual Outcome kill(int sig) = 0;
+  virtual Outcome listen(int sockfd, int backlog) = 0;
+  virtual Outcome open(const std::string& pathname, int flags, unsigned mode) = 0;
+  // timeout in milliseconds, -1 for none, as in poll(2).
+  virtual Outcome poll(std::span<pollfd> fds, int timeout) = 0;
+  virtual Outcome read(int fd, std::span<std::byte> buf) = 0;
+  virtual Outcome recv(int sockfd, std::span<std::byte> buf, int flags) = 0;
+  virtual Outcome recvmsg(int sockfd, msghdr& msg, int flags) = 0;
+  virtual Outcome rename(const std::string& oldpath, const std::string& newpath) = 0;
+  virtual Outcome send(int sockfd, std::span<const std::byte> buf, int flags) = 0;
+  virtual Outcome setsockopt(int sockfd, int level, int optname,
+                             std::span<const std::byte> optval) = 0;
+  virtual Outcome shutdown(int sockfd, int how) = 0;
+  // Either pointer may be null, as in sigaction(2).
+  virtual Outcome sigaction(int signum, const struct sigaction* act, struct sigaction* oldact) = 0;
+  virtual Outcome signalfd(int fd, const sigset_t& mask, int flags) = 0;
+  virtual Outcome sigprocmask(int how, const sigset_t& set) = 0;
+  virtual Outcome socket(int domain, int type, int protocol) = 0;
+  virtual Outcome unlink(const std::string& pathname) = 0;
+  virtual Outcome write(int fd, std::span<const std::byte> buf) = 0;
+
+  // getaddrinfo(3) blocks for as long as the name servers please, so it runs in a thread of its
+  // own. start_lookup returns a descriptor that polls readable once the answer is there;
+  // finish_lookup then takes the answer and must be called at most once. Closing the descriptor
+  // instead abandons the look-up.
+  // Errors: pipe2(2)'s, or EAGAIN when no thread could be made.
+  virtual Outcome start_lookup(const LookupRequest& request) = 0;
+  virtual Outcome finish_lookup(int fd, LookupResult& result) = 0;
+
+  // See if_nametoindex(3), if_indextoname(3). The name is at most IFNAMSIZ - 1 characters.
+  virtual Outcome if_indextoname(unsigned ifindex, std::string& ifname) = 0;
+  virtual Outcome if_nametoindex(const std::string& ifname) = 0;
+
+  [[nodiscard]] virtual TimePoint now() = 0;
+  // CLOCK_REALTIME, to tie the run's relative times to the world's.
+  [[nodiscard]] virtual std::chrono::system_clock::time_point wall_clock() = 0;
+};
+
+}  // namespace tcptool::sys

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// The real kernel: the only file with raw system calls, and the only reader of errno. Without
+// NDEBUG, the errors that can only be our own mistake (EFAULT, ENOTSOCK, and EBADF on a descriptor
+// above 2) abort with the call's name.
+#pragma once
+
+#include "sys/kernel.h"
+
+namespace tcptool::sys {
+
+class LinuxKernel final : public Kernel {
+ public:
+  Outcome accept4(int sockfd, Address& peer, int flags) override;
+  Outcome bind(int sockfd, const Address& addr) override;
+  Outcome close(int fd) override;
+  Outcome connect(int sockfd, const Address& addr) override;
+  Outcome fcntl(int fd, int op, int arg) override;
+  Outcome fstat(int fd, struct stat& statbuf) override;
+  Outcome getpeername(int sockfd, Address& addr) override;
+  Outcome getpid() override;
+  Outcome getsockname(int sockfd, Address& addr) override;
+  Outcome getsockopt(int sockfd, int level, int optname, std::span<std::byte> optval) override;
+  Outcome ioctl(int fd, unsigned long request, int& argument) override;
+  Outcome kill(int sig) override;
+  Outcome listen(int sockfd, int backlog) override;
+  Outcome open(const std::string& pathname, int flags, unsigned mode) override;
+  Outcome poll(std::span<pollfd> fds, int timeout) override;
+  Outcome read(int fd, std::span<std::byte> buf) override;
+  Outcome recv(int sockfd, std::span<std::byte> buf, int flags) override;
+  Outcome recvmsg(int sockfd, msghdr& msg, int flags) override;
+  Outcome rename(const std::string& oldpath, const std::string& newpath) override;
+  Outcome send(int sockfd, std::span<const std::byte> buf, int flags) override;
+  Outcome setsockopt(int sockfd, int level, int optname,
+                     std::span<const std::byte> optval) override;
+  Outcome shutdown(int sockfd, int how) override;
+  Outcome sigaction(int signum, const struct sigaction* act, struct sigaction* oldact) override;
+  Outcome signalfd(int fd, const sigset_t& mask, int flags) override;
+  Outcome sigprocmask(int how, const sigset_t& set) override;
+  Outcome socket(int domain, int type, int protocol) override;
+  Outcome unlink(const std::string& pathname) override;
+  Outcome write(int fd, std::span<const std::byte> buf) override;
+  Outcome start_lookup(const LookupRequest& request) override;
+  Outcome finish_lookup(int fd, LookupResult& result) override;
+  Outcome if_indextoname(unsigned ifindex, std::string& ifname) override;
+  Outcome if_nametoindex(const std::string& ifname) override;
+  [[nodiscard]] TimePoint now() override;
+  [[nodiscard]] std::chrono::system_clock::time_point wall_clock() override;
+};
+
+}  // namespace tcptool::sys

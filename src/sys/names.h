@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// Numbers of the system's interface as the manual writes them, and back. A number without a name
+// comes out as a number.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace tcptool::sys {
+
+std::string errno_name(int error);        // "ECONNREFUSED"
+std::string errno_text(int error);        // "connection refused": words, first letter small
+std::string signal_name(int signum);      // "SIGINT"
+std::string lookup_status_name(int eai);  // "EAI_NONAME"
+std::string lookup_status_text(int eai);  // "name or service not known"
+
+// The state of RFC 9293 for tcpi_state: "SYN-SENT", "ESTABLISHED", ...
+std::string_view tcp_state_name(unsigned state);
+
+// How the value of a socket option is written and what the kernel expects of it.
+enum class OptionType {
+  flag,          // int, 0 or 1
+  integer,       // int
+  size,          // int, bytes
+  seconds,       // int, whole seconds
+  milliseconds,  // unsigned int, milliseconds
+  text,          // bytes, without NUL
+  linger,        // struct linger
+};
+
+struct SocketOptionInfo {
+  std::string_view name;  // "TCP_NODELAY"
+  int level;
+  int number;
+  OptionType type;
+  bool settable;  // from the command line, with a meaning for a TCP socket
+};
+
+// Every option that tcptool knows by name.
+std::span<const SocketOptionInfo> socket_options();
+const SocketOptionInfo* find_socket_option(std::string_view name);
+const SocketOptionInfo* find_socket_option(int level, int number);
+
+std::string family_name(int family);                    // "AF_INET6"
+std::string socket_type_name(int type);                 // "SOCK_STREAM|SOCK_NONBLOCK|SOCK_CLOEXEC"
+std::string protocol_name(int protocol);                // "IPPROTO_TCP"
+std::string level_name(int level);                      // "SOL_SOCKET"
+std::string shutdown_name(int how);                     // "SHUT_WR"
+std::string message_flags_name(int flags);              // "MSG_NOSIGNAL|MSG_DONTWAIT", "0"
+std::string poll_events_name(short events);             // "POLLIN|POLLOUT", "0"
+std::string open_flags_name(int flags);                 // "O_RDONLY|O_CLOEXEC"
+std::string socket_flags_name(int flags);               // of accept4: "SOCK_NONBLOCK|SOCK_CLOEXEC"
+std::string fcntl_op_name(int op);                      // "F_GETFL"
+std::string ioctl_request_name(unsigned long request);  // "SIOCOUTQ"
+
+}  // namespace tcptool::sys

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// SIGINT, SIGTERM and SIGHUP as a descriptor in the one loop. A signal that was ignored when the
+// program started (nohup, `&` in sh) stays ignored: it is neither blocked nor read, since
+// signalfd(2) would deliver it all the same.
+#pragma once
+
+#include <optional>
+
+#include "base/result.h"
+#include "sys/error.h"
+#include "sys/fd.h"
+#include "sys/kernel.h"
+
+namespace tcptool::sys {
+
+class Signals {
+ public:
+  // Ignores SIGPIPE and SIGXFSZ, blocks the signals that were not ignored, and opens the
+  // descriptor. Call before the first thread is made, so that every thread inherits the mask.
+  static Result<Signals, SysError> open(Kernel& kernel);
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+  // The signal that has arrived, if any. Does not block.
+  [[nodiscard]] std::optional<int> take() const;
+
+ private:
+  Signals(Kernel& kernel, Fd fd) : kernel_(&kernel), fd_(std::move(fd)) {}
+
+  Kernel* kernel_;
+  Fd fd_;
+};
+
+// Ends the process by `signum` itself, so that a shell sees 128 + n: default action, unblocked,
+// sent to ourselves. Returns only if the signal does not end a process.
+void die_of_signal(Kernel& kernel, int signum);
+
+}  // namespace tcptool::sys

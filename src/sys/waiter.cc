@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#include "sys/waiter.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+
+namespace tcptool::sys {
+namespace {
+
+// poll(2) takes whole milliseconds: rounded up, so that a deadline has passed when poll says so.
+int poll_timeout(Deadline deadline, TimePoint now) {
+  if (!deadline) return -1;
+  if (*deadline <= now) return 0;
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(*deadline - now).count();
+  return static_cast<int>(std::min<std::int64_t>(ms, std::numeric_limits<int>::max()));
+}
+
+}  // namespace
+
+Deadline earlier(Deadline a, Deadline b) {
+  if (!a) return b;
+  if (!b) return a;
+  return std::min(*a, *b);
+}
+
+Result<Wake, SysError> Waiter::wait(std::span<pollfd> fds, Deadline deadline) {
+  polled_.assign(fds.begin(), fds.end());
+  polled_.push_back({signals_->fd(), POLLIN, 0});
+  const Deadline first = earlier(deadline, run_deadline_);
+  while (true) {
+    const TimePoint before = first ? kernel_->now() : TimePoint{};
+    const Outcome polled = kernel_->poll(polled_, poll_timeout(first, before));
+    if (!polled.ok()) {
+      if (polled.error == EINTR) continue;
+      return failure(SysError{Syscall::poll, polled.error, ""});
+    }
+    if (polled_.back().revents != 0) {
+      if (const auto signum = signals_->take()) return Wake{Wake::Reason::signal, *signum};
+      if (polled.value == 1) continue;
+    }
+    if (run_deadline_ && kernel_->now() >= *run_deadline_) {
+      return Wake{Wake::Reason::run_deadline};
+    }
+    if (polled.value > 0) {
+      std::transform(fds.begin(), fds.end(), polled_.begin(), fds.begin(),
+                     [](pollfd fd, const pollfd& answer) {
+                       fd.revents = answer.revents;
+                       return fd;
+                     });
+      return Wake{Wake::Reason::ready};
+    }
+    if (deadline && kernel_->now() >= *deadline) {
+      for (pollfd& fd : fds) fd.revents = 0;
+      return Wake{Wake::Reason::deadline};
+    }
+  }
+}
+
+}  // namespace tcptool::sys

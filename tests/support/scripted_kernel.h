@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// A kernel for tests: passes every call on to a real one, and plays the answers that a real one
+// will not give on request.
+//
+//   kernel.script(Syscall::send).nth(2).fails(EINTR);       the second send(2)
+//   kernel.script(Syscall::write).on(fd).at_most(1);        short writes to one descriptor
+//   kernel.script(Syscall::connect).fails(ENETUNREACH);     every one
+//   kernel.script(Syscall::recv).every(3).fails(EAGAIN);    the third, the sixth, ...
+//   kernel.when_idle([&] { peer.close(); });                once poll has nothing left to report
+//   kernel.use_fake_clock();                                deadlines come without waiting
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <list>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "sys/kernel.h"
+#include "sys/syscall.h"
+
+namespace tcptool::test {
+
+// Which calls are meant, and what becomes of them. Without a choice: all of that name. Of several
+// scripts the first that means a call decides; each counts the calls it could mean by itself.
+class Script {
+ public:
+  explicit Script(sys::Syscall call) : call_(call) {}
+
+  Script& on(int fd);                         // those on this descriptor alone
+  Script& where(std::function<bool()> also);  // only while this holds
+  Script& nth(std::size_t number);            // one of them, counted from 1
+  Script& first(std::size_t count);
+  Script& every(std::size_t step);
+
+  void fails(int error) { outcome_ = sys::Outcome{-1, error}; }
+  void answers(std::int64_t value) { outcome_ = sys::Outcome{value, 0}; }
+  void at_most(std::size_t bytes) { limit_ = bytes; }               // of read, recv, send and write
+  void after(std::function<void()> act) { act_ = std::move(act); }  // this; then the real call
+
+ private:
+  friend class ScriptedKernel;
+  bool means(sys::Syscall call, int fd);
+
+  sys::Syscall call_;
+  std::optional<int> fd_;
+  std::function<bool()> also_;
+  std::size_t from_ = 1;
+  std::size_t to_ = SIZE_MAX;
+  std::size_t step_ = 1;
+  std::size_t seen_ = 0;
+  std::optional<sys::Outcome> outcome_;
+  std::size_t limit_ = SIZE_MAX;
+  std::function<void()> act_;
+};
+
+class ScriptedKernel final : public sys::Kernel {
+ public:
+  struct Call {
+    sys::Syscall call;
+    int fd;  // or -1
+    sys::Outcome outcome;
+  };
+
+  explicit ScriptedKernel(sys::Kernel& inner) : inner_(inner) {}
+
+  Script& script(sys::Syscall call) { return scripts_.emplace_back(call); }
+
+  // Time stands still, but for advance() and for polls that would wait: those come back at once
+  // with nothing, and the clock shows what they would have waited.
+  void use_fake_clock() { fake_now_ = inner_.now(); }
+  void advance(std::chrono::nanoseconds time) { *fake_now_ += time; }
+
+  // What the rest of the world does next, one step each time that poll has nothing to report. A
+  // poll without steps and without timeout throws: the program would wait for ever.
+  void when_idle(std::function<void()> step) { steps_.push_back(std::move(step)); }
+  [[nodiscard]] std::size_t steps_left() const { return steps_.size(); }
+
+  [[nodiscard]] const std::vector<Call>& calls() const { return calls_; }
+  [[nodiscard]] std::size_t count(sys::Syscall call) const;
+  // Opened through this kernel and not closed through it.
+  [[nodiscard]] const std::set<int>& open_descriptors() const { return open_; }
+
+  sys::Outcome accept4(int sockfd, sys::Address& peer, int flags) override;
+  sys::Outcome bind(int sockfd, const sys::Address& addr) override;
+  sys::Outcome close(int fd) override;
+  sys::Outcome connect(int sockfd, const sys::Address& addr) override;
+  sys::Outcome fcntl(int fd, int op, int arg) override;
+  sys::Outcome fstat(int fd, struct stat& statbuf) override;
+  sys::Outcome getpeername(int sockfd, sys::Address& addr) override;
+  sys::Outcome getpid() override;
+  sys::Outcome getsockname(int sockfd, sys::Address& addr) override;
+  sys::Outcome getsockopt(int sockfd, int level, int optname, std::span<std::byte> optval) override;
+  sys::Outcome ioctl(int fd, unsigned long request, int& argument) override;
+  sys::Outcome kill(int sig) override;
+  sys::Outcome listen(int sockfd, int backlog) override;
+  sys::Outcome open(const std::string& pathname, int flags, unsigned mode) override;
+  sys::Outcome poll(std::span<pollfd> fds, int timeout) override;
+  sys::Outcome read(int fd, std::span<std::byte> buf) override;
+  sys::Outcome recv(int sockfd, std::span<std::byte> buf, int flags) override;
+  sys::Outcome recvmsg(int sockfd, msghdr& msg, int flags) override;
+  sys::Outcome rename(const std::string& oldpath, const std::string& newpath) override;
+  sys::Outcome send(int sockfd, std::span<const std::byte> buf, int flags) override;
+  sys::Outcome setsockopt(int sockfd, int level, int optname,
+                          std::span<const std::byte> optval) override;
+  sys::Outcome shutdown(int sockfd, int how) override;
+  sys::Outcome sigaction(int signum, const struct sigaction* act,
+                         struct sigaction* oldact) override;
+  sys::Outcome signalfd(int fd, const sigset_t& mask, int flags) override;
+  sys::Outcome sigprocmask(int how, const sigset_t& set) override;
+  sys::Outcome socket(int domain, int type, int protocol) override;
+  sys::Outcome unlink(const std::string& pathname) override;
+  sys::Outcome write(int fd, std::span<const std::byte> buf) override;
+  sys::Outcome start_lookup(const sys::LookupRequest& request) override;
+  sys::Outcome finish_lookup(int fd, sys::LookupResult& result) override;
+  sys::Outcome if_indextoname(unsigned ifindex, std::string& ifname) override;
+  sys::Outcome if_nametoindex(const std::string& ifname) override;
+  [[nodiscard]] sys::TimePoint now() override { return fake_now_ ? *fake_now_ : inner_.now(); }
+  [[nodiscard]] std::chrono::system_clock::time_point wall_clock() override {
+    return inner_.wall_clock();
+  }
+
+ private:
+  // The scripted outcome, or that of `real`, which is handed the most bytes it may move.
+  template <class Real>
+  sys::Outcome play(sys::Syscall call, int fd, Real&& real);
+  sys::Outcome opened(sys::Outcome outcome);
+  sys::Outcome wait(std::span<pollfd> fds, int timeout);
+
+  sys::Kernel& inner_;
+  std::list<Script> scripts_;
+  std::deque<std::function<void()>> steps_;
+  std::vector<Call> calls_;
+  std::set<int> open_;
+  std::optional<sys::TimePoint> fake_now_;
+};
+
+}  // namespace tcptool::test

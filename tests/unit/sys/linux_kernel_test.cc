@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#include "sys/linux_kernel.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+
+#include <array>
+#include <cerrno>
+
+#include "support/world.h"
+
+using namespace tcptool;
+
+TEST_CASE("a call that succeeds has a value and no error, one that fails the reverse") {
+  sys::LinuxKernel kernel;
+  const auto opened = kernel.open("/dev/null", O_RDWR | O_CLOEXEC, 0);
+  REQUIRE(opened.ok());
+  CHECK(opened.value > 2);
+  const auto missing = kernel.open("/no/such/file", O_RDONLY, 0);
+  CHECK(missing.value == -1);
+  CHECK(missing.error == ENOENT);
+  CHECK(missing.as_size() == 0);
+  CHECK(kernel.close(opened.as_int()).ok());
+  CHECK(kernel.if_nametoindex("nosuchif0").error == ENODEV);
+}
+
+TEST_CASE("bytes, options and queue lengths go through unaltered") {
+  sys::LinuxKernel kernel;
+  const test::TcpPair pair = test::make_tcp_pair();
+  const std::string text = "twelve bytes";
+  CHECK(kernel.send(pair.ours.fd(), std::as_bytes(std::span(text)), MSG_NOSIGNAL).value == 12);
+  int queued = 0;
+  pollfd ready{pair.peer.fd(), POLLIN, 0};
+  REQUIRE(kernel.poll(std::span(&ready, 1), 2000).value == 1);
+  CHECK(kernel.ioctl(pair.peer.fd(), FIONREAD, queued).ok());
+  CHECK(queued == 12);
+  std::array<std::byte, 5> part{};
+  CHECK(kernel.recv(pair.peer.fd(), part, 0).value == 5);
+  CHECK(kernel.read(pair.peer.fd(), part).value == 5);
+  int type = 0;
+  const auto bytes = std::as_writable_bytes(std::span(&type, 1));
+  CHECK(kernel.getsockopt(pair.ours.fd(), SOL_SOCKET, SO_TYPE, bytes).value == sizeof type);
+  CHECK(type == SOCK_STREAM);
+  sys::Address local;
+  sys::Address peer;
+  CHECK(kernel.getsockname(pair.ours.fd(), local).ok());
+  CHECK(kernel.getpeername(pair.peer.fd(), peer).ok());
+  CHECK(local == peer);
+}
+
+TEST_CASE("a look-up's answer comes through its descriptor") {
+  sys::LinuxKernel kernel;
+  const auto fd = kernel.start_lookup({"127.0.0.1", "80", AF_INET});
+  REQUIRE(fd.ok());
+  pollfd ready{fd.as_int(), POLLIN, 0};
+  REQUIRE(kernel.poll(std::span(&ready, 1), 10'000).value == 1);
+  sys::LookupResult result;
+  REQUIRE(kernel.finish_lookup(fd.as_int(), result).ok());
+  CHECK(result.status == 0);
+  CHECK((result.addresses == std::vector{sys::Address::loopback(AF_INET, 80)}));
+  CHECK(kernel.close(fd.as_int()).ok());
+}
+
+TEST_CASE("a name that does not exist is getaddrinfo's answer, no failure of the call") {
+  sys::LinuxKernel kernel;
+  const auto fd = kernel.start_lookup({"256.256.256.256.", "", AF_INET});
+  REQUIRE(fd.ok());
+  pollfd ready{fd.as_int(), POLLIN, 0};
+  if (kernel.poll(std::span(&ready, 1), 10'000).value == 1) {
+    sys::LookupResult result;
+    CHECK(kernel.finish_lookup(fd.as_int(), result).ok());
+    CHECK(result.status != 0);
+    CHECK(result.addresses.empty());
+  }
+  CHECK(kernel.close(fd.as_int()).ok());
+}
+
+TEST_CASE("the clock goes forward") {
+  sys::LinuxKernel kernel;
+  const auto before = kernel.now();
+  CHECK(kernel.now() >= before);
+}
