@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// Decorates a kernel: every call is made by the kernel inside, timed, and told to the sink as one
+// event. Reading the clock is no event.
+#pragma once
+
+#include <map>
+#include <utility>
+
+#include "sys/kernel.h"
+#include "trace/event.h"
+
+namespace tcptool::trace {
+
+class TracedKernel final : public sys::Kernel {
+ public:
+  TracedKernel(sys::Kernel& inner, Sink& sink) : inner_(inner), sink_(sink) {}
+
+  sys::Outcome accept4(int sockfd, sys::Address& peer, int flags) override;
+  sys::Outcome bind(int sockfd, const sys::Address& addr) override;
+  sys::Outcome close(int fd) override;
+  sys::Outcome connect(int sockfd, const sys::Address& addr) override;
+  sys::Outcome fcntl(int fd, int op, int arg) override;
+  sys::Outcome fstat(int fd, struct stat& statbuf) override;
+  sys::Outcome getpeername(int sockfd, sys::Address& addr) override;
+  sys::Outcome getpid() override;
+  sys::Outcome getsockname(int sockfd, sys::Address& addr) override;
+  sys::Outcome getsockopt(int sockfd, int level, int optname, std::span<std::byte> optval) override;
+  sys::Outcome ioctl(int fd, unsigned long request, int& argument) override;
+  sys::Outcome kill(int sig) override;
+  sys::Outcome listen(int sockfd, int backlog) override;
+  sys::Outcome open(const std::string& pathname, int flags, unsigned mode) override;
+  sys::Outcome poll(std::span<pollfd> fds, int timeout) override;
+  sys::Outcome read(int fd, std::span<std::byte> buf) override;
+  sys::Outcome recv(int sockfd, std::span<std::byte> buf, int flags) override;
+  sys::Outcome recvmsg(int sockfd, msghdr& msg, int flags) override;
+  sys::Outcome rename(const std::string& oldpath, const std::string& newpath) override;
+  sys::Outcome send(int sockfd, std::span<const std::byte> buf, int flags) override;
+  sys::Outcome setsockopt(int sockfd, int level, int optname,
+                          std::span<const std::byte> optval) override;
+  sys::Outcome shutdown(int sockfd, int how) override;
+  sys::Outcome sigaction(int signum, const struct sigaction* act,
+                         struct sigaction* oldact) override;
+  sys::Outcome signalfd(int fd, const sigset_t& mask, int flags) override;
+  sys::Outcome sigprocmask(int how, const sigset_t& set) override;
+  sys::Outcome socket(int domain, int type, int protocol) override;
+  sys::Outcome unlink(const std::string& pathname) override;
+  sys::Outcome write(int fd, std::span<const std::byte> buf) override;
+  sys::Outcome start_lookup(const sys::LookupRequest& request) override;
+  sys::Outcome finish_lookup(int fd, sys::LookupResult& result) override;
+  sys::Outcome if_indextoname(unsigned ifindex, std::string& ifname) override;
+  sys::Outcome if_nametoindex(const std::string& ifname) override;
+  [[nodiscard]] sys::TimePoint now() override { return inner_.now(); }
+  [[nodiscard]] std::chrono::system_clock::time_point wall_clock() override {
+    return inner_.wall_clock();
+  }
+
+ private:
+  // Makes the call between two readings of the clock and keeps its outcome in the event.
+  template <class Call>
+  void timed(Event& event, Call&& call) {
+    event.start = inner_.now();
+    event.outcome = std::forward<Call>(call)();
+    event.duration = inner_.now() - event.start;
+  }
+  // Hands the finished event to the sink, and on to the caller what the call returned.
+  sys::Outcome told(const Event& event);
+
+  struct PendingLookup {
+    sys::LookupRequest request;
+    sys::TimePoint start;
+  };
+
+  sys::Kernel& inner_;
+  Sink& sink_;
+  std::map<int, PendingLookup> lookups_;  // by descriptor
+};
+
+}  // namespace tcptool::trace

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+#include "trace/traced_kernel.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+
+#include <array>
+#include <cerrno>
+#include <vector>
+
+#include "support/scripted_kernel.h"
+#include "support/world.h"
+#include "sys/linux_kernel.h"
+
+using namespace tcptool;
+using sys::Outcome;
+using sys::Syscall;
+
+namespace {
+
+class Events final : public trace::Sink {
+ public:
+  void take(const trace::Event& event) override { events.push_back(event); }
+  std::vector<trace::Event> events;
+};
+
+struct Scene {
+  sys::LinuxKernel linux_kernel;
+  test::ScriptedKernel inner{linux_kernel};
+  Events sink;
+  trace::TracedKernel kernel{inner, sink};
+
+  // Plays `played` for the call, and demands that it comes back and is told, once.
+  template <class Make>
+  void check(Syscall call, Make make, bool told_before = false) {
+    CAPTURE(sys::name(call));
+    for (const Outcome& played : {Outcome{-1, EINTR}, Outcome{0, 0}}) {
+      sys::LinuxKernel real;
+      test::ScriptedKernel fresh(real);
+      Events events;
+      trace::TracedKernel traced(fresh, events);
+      auto& script = fresh.script(call);
+      played.ok() ? script.answers(played.value) : script.fails(played.error);
+      const Outcome got = make(traced);
+      CHECK(got.value == played.value);
+      CHECK(got.error == played.error);
+      REQUIRE(events.events.size() == 1);
+      CHECK(events.events[0].call == call);
+      if (!told_before) CHECK(events.events[0].outcome.error == played.error);
+      CHECK(fresh.calls().size() == 1);
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("every call is made once, its outcome returned as it is, and told as one event") {
+  Scene scene;
+  const sys::Address address = sys::Address::loopback(AF_INET, 9);
+  std::array<std::byte, 8> buffer{};
+  const std::span<std::byte> bytes(buffer);
+  sigset_t set;
+  sigemptyset(&set);
+  using Kernel = sys::Kernel;
+  scene.check(Syscall::accept4, [&](Kernel& k) {
+    sys::Address peer;
+    return k.accept4(7, peer, 0);
+  });
+  scene.check(Syscall::bind, [&](Kernel& k) { return k.bind(7, address); });
+  scene.check(Syscall::connect, [&](Kernel& k) { return k.connect(7, address); });
+  scene.check(Syscall::fcntl, [&](Kernel& k) { return k.fcntl(7, F_GETFL, 0); });
+  scene.check(Syscall::fstat, [&](Kernel& k) {
+    struct stat status {};
+    return k.fstat(7, status);
+  });
+  scene.check(Syscall::getpeername, [&](Kernel& k) {
+    sys::Address peer;
+    return k.getpeername(7, peer);
+  });
+  scene.check(Syscall::getpid, [&](Kernel& k) { return k.getpid(); });
+  scene.check(Syscall::getsockname, [&](Kernel& k) {
+    sys::Address local;
+    return k.getsockname(7, local);
+  });
+  scene.check(Syscall::getsockopt,
+              [&](Kernel& k) { return k.getsockopt(7, SOL_SOCKET, SO_ERROR, bytes); });
+  scene.check(Syscall::ioctl, [&](Kernel& k) {
+    int queued = 0;
+    return k.ioctl(7, TIOCOUTQ, queued);
+  });
+  scene.check(
+      Syscall::kill, [&](Kernel& k) { return k.kill(0); }, true);
+  scene.check(Syscall::listen, [&](Kernel& k) { return k.listen(7, 1); });
+  scene.check(Syscall::open, [&](Kernel& k) { return k.open("/dev/null", O_RDONLY, 0); });
+  scene.check(Syscall::poll, [&](Kernel& k) { return k.poll({}, 0); });
+  scene.check(Syscall::read, [&](Kernel& k) { return k.read(7, bytes); });
+  scene.check(Syscall::recv, [&](Kernel& k) { return k.recv(7, bytes, 0); });
+  scene.check(Syscall::recvmsg, [&](Kernel& k) {
+    msghdr message{};
+    return k.recvmsg(7, message, 0);
+  });
+  scene.check(Syscall::rename, [&](Kernel& k) { return k.rename("a", "b"); });
+  scene.check(Syscall::send, [&](Kernel& k) { return k.send(7, bytes, MSG_NOSIGNAL); });
+  scene.check(Syscall::setsockopt,
+              [&](Kernel& k) { return k.setsockopt(7, SOL_SOCKET, SO_LINGER, bytes); });
+  scene.check(Syscall::shutdown, [&](Kernel& k) { return k.shutdown(7, SHUT_WR); });
+  scene.check(Syscall::sigaction, [&](Kernel& k) { return k.sigaction(2, nullptr, nullptr); });
+  scene.check(Syscall::signalfd, [&](Kernel& k) { return k.signalfd(-1, set, 0); });
+  scene.check(
+      Syscall::sigprocmask, [&](Kernel& k) { return k.sigprocmask(0, set); }, true);
+  scene.check(Syscall::socket, [&](Kernel& k) { return k.socket(AF_INET, SOCK_STREAM, 0); });
+  scene.check(Syscall::unlink, [&](Kernel& k) { return k.unlink("a"); });
+  scene.check(Syscall::write, [&](Kernel& k) { return k.write(7, bytes); });
+  scene.check(Syscall::if_indextoname, [&](Kernel& k) {
+    std::string name;
+    return k.if_indextoname(1, name);
+  });
+  scene.check(Syscall::if_nametoindex, [&](Kernel& k) { return k.if_nametoindex("lo"); });
+  scene.check(Syscall::getaddrinfo, [&](Kernel& k) {
+    return k.start_lookup({"localhost", "", AF_INET});
+  });
+}
+
+TEST_CASE("a close is told, and closes") {
+  Scene scene;
+  const Outcome fd = scene.kernel.open("/dev/null", O_RDONLY | O_CLOEXEC, 0);
+  CHECK(scene.kernel.close(fd.as_int()).ok());
+  CHECK(scene.sink.events.size() == 2);
+  CHECK(scene.inner.open_descriptors().empty());
+}
+
+TEST_CASE("an event keeps what was moved, not what there was room for") {
+  Scene scene;
+  const test::Pipe pipe = test::make_pipe();
+  pipe.write_end.write("abc");
+  std::array<std::byte, 100> buffer{};
+  REQUIRE(scene.kernel.read(pipe.read_end.fd(), buffer).value == 3);
+  const trace::Event& event = scene.sink.events.back();
+  CHECK(event.args[1].name == "buf");
+  CHECK(event.args[1].value == 3);
+  CHECK(event.blob(event.args[1]).size() == 3);
+  CHECK(event.args[2].value == 100);
+}
+
+TEST_CASE("a look-up is told at its start and with its answer, timed over both") {
+  Scene scene;
+  const Outcome fd = scene.kernel.start_lookup({"localhost", "", AF_INET});
+  REQUIRE(fd.ok());
+  pollfd ready{fd.as_int(), POLLIN, 0};
+  REQUIRE(::poll(&ready, 1, 5000) == 1);
+  sys::LookupResult result;
+  REQUIRE(scene.kernel.finish_lookup(fd.as_int(), result).ok());
+  static_cast<void>(scene.kernel.close(fd.as_int()));
+  REQUIRE(scene.sink.events.size() == 3);
+  CHECK(scene.sink.events[1].start == scene.sink.events[0].start);
+  CHECK(scene.sink.events[1].duration >= scene.sink.events[0].duration);
+  CHECK(scene.sink.events[1].args[0].name == "node");
+}
+
+TEST_CASE("reading the clock is no event") {
+  Scene scene;
+  CHECK(scene.kernel.now().time_since_epoch().count() != 0);
+  CHECK(scene.kernel.wall_clock().time_since_epoch().count() != 0);
+  CHECK(scene.sink.events.empty());
+}
