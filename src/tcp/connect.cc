@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+#include <linux/sock_diag.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "tcp/connection.h"
+
+namespace tcptool::tcp {
+namespace {
+
+using namespace std::chrono_literals;
+
+// RFC 8305 section 8, "Connection Attempt Delay".
+constexpr auto attempt_delay = 250ms;
+
+// RFC 8305 section 4: the families take turns, beginning with the first address's.
+std::vector<sys::Address> interleave(const std::vector<sys::Address>& addresses) {
+  std::vector<sys::Address> first;
+  std::vector<sys::Address> other;
+  for (const sys::Address& address : addresses) {
+    (address.family() == addresses.front().family() ? first : other).push_back(address);
+  }
+  std::vector<sys::Address> out;
+  for (std::size_t i = 0; i < std::max(first.size(), other.size()); ++i) {
+    if (i < first.size()) out.push_back(first[i]);
+    if (i < other.size()) out.push_back(other[i]);
+  }
+  return out;
+}
+
+// An attempt under way: its socket, and its place in the result.
+struct Pending {
+  sys::Fd fd;
+  std::size_t attempt;
+  sys::TimePoint started;
+  std::vector<OptionReport> options;
+};
+
+int take_socket_error(sys::Kernel& kernel, int fd) {
+  int error = 0;
+  static_cast<void>(
+      kernel.getsockopt(fd, SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span(&error, 1))));
+  return error;
+}
+
+// Memory of segments that were given to the internet layer and have not left this host: a SYN that
+// waits for the neighbour's link-layer address. See SO_MEMINFO in linux/sock_diag.h.
+bool holds_unsent_segment(sys::Kernel& kernel, int fd) {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+  const sys::Outcome got =
+      kernel.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, std::as_writable_bytes(std::span(memory)));
+  const bool known = got.ok() && got.as_size() > SK_MEMINFO_WMEM_ALLOC * sizeof memory.front();
+  return known && memory[SK_MEMINFO_WMEM_ALLOC] > 0;
+}
+
+// The handshake was completed, and a RST came before we could look.
+bool reset_after_handshake(int error) {
+  return error == ECONNRESET || error == EPIPE;
+}
+
+class Race {
+ public:
+  Race(sys::Waiter& waiter, const std::vector<sys::Address>& addresses, const ConnectPolicy& policy)
+      : waiter_(waiter),
+        kernel_(waiter.kernel()),
+        policy_(policy),
+        addresses_(interleave(addresses)),
+        next_start_(kernel_.now()) {}
+
+  ConnectResult run() {
+    while (!result_.connection) {
+      start_those_due();
+      if (result_.connection) break;
+      if (pending_.empty()) {
+        if (next_ == addresses_.size()) break;
+        continue;
+      }
+      if (!wait_for_news()) break;
+    }
+    for (const Pending& loser : pending_) end_attempt(loser, Attempt::End::abandoned);
+    return std::move(result_);
+  }
+
+ private:
+  Attempt& attempt_of(const Pending& pending) { return result_.attempts[pending.attempt]; }
+
+  void start_those_due() {
+    while (next_ < addresses_.size() && !result_.connection) {
+      const bool due =
+          policy_.sequential ? pending_.empty() : pending_.empty() || kernel_.now() >= next_start_;
+      if (!due) return;
+      start(addresses_[next_++]);
+    }
+  }
+
+  void start(const sys::Address& peer) {
+    const sys::TimePoint now = kernel_.now();
+    next_start_ = now + attempt_delay;
+    share_ends_ = share_of_time(now);
+    result_.attempts.emplace_back().peer = with_zone_name(kernel_, peer);
+    Pending pending{sys::Fd(), result_.attempts.size() - 1, now, {}};
+    auto socket = open_socket(kernel_, peer.family(), policy_.setup, pending.options);
+    if (!socket) {
+      attempt_of(pending).error = socket.error();
+      attempt_of(pending).duration = kernel_.now() - now;
+      next_start_ = now;
+      return;
+    }
+    pending.fd = std::move(*socket);
+    want_icmp_errors(kernel_, pending.fd.get(), peer.family(), true);
+    const sys::Outcome connected = kernel_.connect(pending.fd.get(), peer);
+    if (connected.ok()) {
+      establish(std::move(pending), 0);
+    } else if (connected.error == EINPROGRESS || connected.error == EINTR) {
+      pending_.push_back(std::move(pending));
+    } else {
+      fail(pending, connected.error);
+    }
+  }
+
+  // In sequence each address has an equal share of what is left, so that a silent one leaves time
+  // for the next.
+  sys::Deadline share_of_time(sys::TimePoint now) const {
+    if (!policy_.deadline || !policy_.sequential) return policy_.deadline;
+    const auto left = std::max(*policy_.deadline - now, sys::Clock::duration::zero());
+    const auto remaining = static_cast<std::int64_t>(addresses_.size() - next_ + 1);
+    return now + left / remaining;
+  }
+
+  // False when time or the run is up.
+  bool wait_for_news() {
+    std::vector<pollfd> fds;
+    fds.reserve(pending_.size());
+    for (const Pending& pending : pending_) fds.push_back({pending.fd.get(), POLLOUT, 0});
+    const bool more = next_ < addresses_.size() && !policy_.sequential;
+    const sys::Deadline until = more ? sys::earlier(next_start_, policy_.deadline) : share_ends_;
+    const auto wake = waiter_.wait(fds, until);
+    if (!wake) {
+      fail_all(wake.error());
+      return false;
+    }
+    if (wake->interrupted()) {
+      result_.wake = *wake;
+      end_all(Attempt::End::interrupted);
+      return false;
+    }
+    if (wake->reason == sys::Wake::Reason::ready) {
+      take_news(fds);
+      return true;
+    }
+    const bool time_is_up = policy_.deadline && kernel_.now() >= *policy_.deadline;
+    if (time_is_up || policy_.sequential) end_all(Attempt::End::timed_out);
+    return !time_is_up;
+  }
+
+  void take_news(const std::vector<pollfd>& fds) {
+    std::vector<Pending> still;
+    for (std::size_t i = 0; i < fds.size(); ++i) {
+      Pending pending = std::move(pending_[i]);
+      if (fds[i].revents == 0 || result_.connection || !conclude(pending)) {
+        still.push_back(std::move(pending));
+      }
+    }
+    pending_ = std::move(still);
+  }
+
+  // Whether the attempt has come to an end. An error alone does not prove it: a passing ICMP error
+  // leaves the socket in SYN-SENT, and the kernel goes on trying.
+  bool conclude(Pending& pending) {
+    const int fd = pending.fd.get();
+    Attempt& attempt = attempt_of(pending);
+    const State state = read_tcp_info(kernel_, fd).value_or(TcpInfo{}).state;
+    const bool undecided =
+        state == State::syn_sent || state == State::closed || state == State::unknown;
+    if (!undecided) {
+      establish(std::move(pending), 0);
+      return true;
+    }
+    const int error = take_socket_error(kernel_, fd);
+    if (const auto icmp = take_icmp_error(kernel_, fd)) attempt.icmp = icmp;
+    if (state == State::syn_sent) {
+      attempt.error = {sys::Syscall::connect, error, ""};
+      return false;
+    }
+    if (reset_after_handshake(error)) {
+      establish(std::move(pending), error);
+    } else if (error == 0 && !attempt.icmp && state == State::unknown) {
+      establish(std::move(pending), 0);
+    } else {
+      fail(pending, error != 0 || !attempt.icmp ? error : attempt.icmp->error);
+    }
+    return true;
+  }
+
+  void establish(Pending pending, int error) {
+    const int fd = pending.fd.get();
+    Attempt& attempt = attempt_of(pending);
+    const sys::TimePoint now = kernel_.now();
+    want_icmp_errors(kernel_, fd, attempt.peer.family(), false);
+    attempt.info = read_tcp_info(kernel_, fd);
+    attempt.duration = now - pending.started;
+    attempt.end = Attempt::End::connected;
+    Connection connection;
+    connection.local = local_address(kernel_, fd);
+    connection.peer = attempt.peer.unmapped();
+    connection.active = true;
+    connection.error = error;
+    connection.established = now;
+    const bool measured = attempt.info && attempt.info->rtt && attempt.info->rtt->count() > 0;
+    connection.handshake =
+        measured ? std::chrono::nanoseconds(*attempt.info->rtt) : attempt.duration;
+    connection.fd = std::move(pending.fd);
+    result_.connection = std::move(connection);
+    result_.options = std::move(pending.options);
+  }
+
+  void fail(const Pending& pending, int error) {
+    Attempt& attempt = attempt_of(pending);
+    if (!attempt.icmp) attempt.icmp = take_icmp_error(kernel_, pending.fd.get());
+    attempt.error = {sys::Syscall::connect, error, attempt.peer.text()};
+    end_attempt(pending, Attempt::End::failed);
+    next_start_ = kernel_.now();
+  }
+
+  void end_attempt(const Pending& pending, Attempt::End end) {
+    Attempt& attempt = attempt_of(pending);
+    attempt.end = end;
+    attempt.duration = kernel_.now() - pending.started;
+    attempt.info = read_tcp_info(kernel_, pending.fd.get());
+    if (end == Attempt::End::timed_out) {
+      attempt.syn_unsent = holds_unsent_segment(kernel_, pending.fd.get());
+    }
+  }
+
+  void end_all(Attempt::End end) {
+    for (const Pending& pending : pending_) end_attempt(pending, end);
+    pending_.clear();
+  }
+
+  void fail_all(const sys::SysError& error) {
+    for (const Pending& pending : pending_) attempt_of(pending).error = error;
+    end_all(Attempt::End::failed);
+  }
+
+  sys::Waiter& waiter_;
+  sys::Kernel& kernel_;
+  const ConnectPolicy& policy_;
+  std::vector<sys::Address> addresses_;
+  std::size_t next_ = 0;
+  sys::TimePoint next_start_;
+  sys::Deadline share_ends_;
+  std::vector<Pending> pending_;
+  ConnectResult result_;
+};
+
+}  // namespace
+
+ConnectResult connect(sys::Waiter& waiter, const std::vector<sys::Address>& addresses,
+                      const ConnectPolicy& policy) {
+  return Race(waiter, addresses, policy).run();
+}
+
+}  // namespace tcptool::tcp

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// A TCP connection, and the active OPEN that makes one: all addresses of a host are raced as RFC
+// 8305 section 5 says, and every attempt is kept with its result.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "sys/fd.h"
+#include "sys/waiter.h"
+#include "tcp/error_queue.h"
+#include "tcp/socket_options.h"
+#include "tcp/tcp_info.h"
+
+namespace tcptool::tcp {
+
+// How the local end of a socket is prepared before it connects or listens.
+struct SocketSetup {
+  std::vector<OptionSetting> options;  // in the order given; set right after socket()
+  std::optional<sys::Address> source;  // AF_UNSPEC address: any address, this port
+};
+
+struct Connection {
+  sys::Fd fd;
+  sys::Address local;
+  sys::Address peer;
+  bool active = false;  // we sent the first SYN, which tcpi_bytes_acked counts
+  int error = 0;        // already reset by the peer when connect returned: its errno
+  sys::TimePoint established;
+  std::chrono::nanoseconds handshake{0};  // as the kernel measured it, where it did
+};
+
+struct Attempt {
+  enum class End { connected, failed, timed_out, abandoned, interrupted };
+  sys::Address peer;
+  End end = End::failed;
+  sys::SysError error;            // which call failed and why
+  std::optional<IcmpError> icmp;  // the network's word on it, also where it was not final
+  std::optional<TcpInfo> info;    // at the attempt's end
+  bool syn_unsent = false;        // timed out with its SYN still waiting in this host
+  std::chrono::nanoseconds duration{0};
+};
+
+struct ConnectPolicy {
+  SocketSetup setup;
+  bool sequential = false;  // one address after the other, each with its share of the time left
+  sys::Deadline deadline;
+};
+
+struct ConnectResult {
+  std::optional<Connection> connection;
+  std::vector<Attempt> attempts;      // in the order in which they were started
+  std::vector<OptionReport> options;  // of the connection's socket
+  sys::Wake wake;                     // interrupted() where the run is to end
+};
+
+// Opens a connection to one of `addresses` (not empty): the families take turns, a new attempt
+// starts 250 ms after the last one or as soon as one has failed, and the first to be established
+// wins. connect returns when the handshake is done: the server need not have called accept.
+// See connect(2), RFC 9293 section 3.10.1 (active OPEN).
+ConnectResult connect(sys::Waiter& waiter, const std::vector<sys::Address>& addresses,
+                      const ConnectPolicy& policy);
+
+// A non-blocking socket with `setup` applied, up to bind(2) to its source.
+// Errors: the refused call with its object.
+Result<sys::Fd, sys::SysError> open_socket(sys::Kernel& kernel, int family,
+                                           const SocketSetup& setup,
+                                           std::vector<OptionReport>& reports);
+
+// The socket's own idea of its ends, with zone names; unknown where the call failed.
+sys::Address local_address(sys::Kernel& kernel, int fd);
+sys::Address peer_address(sys::Kernel& kernel, int fd);
+// The address with the name of its interface, where it has a zone.
+sys::Address with_zone_name(sys::Kernel& kernel, const sys::Address& address);
+
+}  // namespace tcptool::tcp

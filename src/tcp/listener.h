@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// A listening socket (passive OPEN) and what it accepts. Completed connections wait in its accept
+// queue until accept takes them; the queue's length and limit are shown rather than hidden.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "base/result.h"
+#include "tcp/connection.h"
+#include "tcp/saved_syn.h"
+
+namespace tcptool::tcp {
+
+struct ListenPolicy {
+  // Candidates in order of preference; the next is tried only where the family does not exist here.
+  std::vector<sys::Address> addresses;
+  bool dual_stack = false;     // an IPv6 wildcard socket takes IPv4 too
+  std::optional<int> backlog;  // the system's maximum unless given
+  SocketSetup setup;
+};
+
+struct Listener {
+  sys::Fd fd;
+  sys::Address local;                   // with the port in force
+  int backlog = 0;                      // as passed to listen(2)
+  std::optional<unsigned> queue_limit;  // the backlog in force, after the clamp by somaxconn
+  bool ipv4_only = false;               // asked for both families, but this host has no IPv6
+  std::vector<OptionReport> options;
+};
+
+struct AcceptQueue {
+  unsigned length = 0;
+  unsigned limit = 0;  // the kernel admits one more
+};
+
+struct Accepted {
+  Connection connection;
+  std::optional<AcceptQueue> queue;                 // right after this connection was taken
+  std::optional<std::chrono::milliseconds> queued;  // how long it waited there
+  std::optional<SynFacts> syn;
+};
+
+// socket, bind, listen, in this order. SO_REUSEADDR is on, so that a restart need not wait for
+// TIME-WAIT; SO_REUSEPORT is not.
+// Errors: the refused call with the address or option as its object.
+Result<Listener, sys::SysError> listen(sys::Kernel& kernel, const ListenPolicy& policy);
+
+// Takes the first connection of the accept queue. Errors: accept(2)'s, EAGAIN where it is empty.
+Result<Accepted, sys::SysError> accept(sys::Kernel& kernel, const Listener& listener,
+                                       const SocketSetup& setup);
+
+// Whether accept(2) failed for the sake of one connection or one moment, so that the listener is
+// sound and the next call may succeed.
+bool accept_may_be_repeated(int error);
+
+}  // namespace tcptool::tcp

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+#include "tcp/resolve.h"
+
+#include <fmt/format.h>
+#include <netdb.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/parse.h"
+#include "sys/fd.h"
+#include "sys/names.h"
+
+namespace tcptool::tcp {
+namespace {
+
+using Kind = ResolveFailure::Kind;
+
+ResolveFailure system_failure(std::string_view subject, sys::Syscall call, int error) {
+  ResolveFailure failed;
+  failed.kind = Kind::system;
+  failed.subject = subject;
+  failed.error = {call, error, std::string(subject)};
+  return failed;
+}
+
+// One question to the resolver, awaited until `deadline`.
+Result<sys::LookupResult, ResolveFailure> look_up(sys::Waiter& waiter,
+                                                  const sys::LookupRequest& request,
+                                                  std::string_view subject,
+                                                  sys::Deadline deadline) {
+  sys::Kernel& kernel = waiter.kernel();
+  const sys::Outcome started = kernel.start_lookup(request);
+  if (!started.ok()) {
+    return failure(system_failure(subject, sys::Syscall::getaddrinfo, started.error));
+  }
+  const sys::Fd answer(kernel, started.as_int());
+  std::array<pollfd, 1> fds{{{answer.get(), POLLIN, 0}}};
+  const auto wake = waiter.wait(fds, deadline);
+  if (!wake) return failure(system_failure(subject, wake.error().call, wake.error().error));
+  ResolveFailure failed;
+  failed.subject = subject;
+  if (wake->interrupted()) {
+    failed.kind = Kind::interrupted;
+    failed.wake = *wake;
+    return failure(failed);
+  }
+  if (wake->reason == sys::Wake::Reason::deadline) {
+    failed.kind = Kind::timed_out;
+    return failure(failed);
+  }
+  sys::LookupResult result;
+  const sys::Outcome taken = kernel.finish_lookup(answer.get(), result);
+  if (!taken.ok()) {
+    return failure(system_failure(subject, sys::Syscall::getaddrinfo, taken.error));
+  }
+  if (result.status == 0) return result;
+  failed.kind = result.status == EAI_SERVICE ? Kind::unknown_service : Kind::name_failed;
+  failed.status = result.status;
+  failed.error = {sys::Syscall::getaddrinfo, result.error, std::string(subject)};
+  return failure(failed);
+}
+
+Result<std::uint16_t, ResolveFailure> port_number(sys::Waiter& waiter, const Port& port,
+                                                  sys::Deadline deadline) {
+  if (port.service.empty()) return port.number;
+  const auto found = look_up(waiter, {"", port.service, AF_INET}, port.service, deadline);
+  if (!found) return failure(found.error());
+  return found->addresses.empty() ? std::uint16_t{0} : found->addresses.front().port();
+}
+
+Result<sys::Address, ResolveFailure> with_zone(sys::Kernel& kernel, const Host& host) {
+  if (host.zone.empty()) return *host.numeric;
+  if (const auto index = parse_unsigned(host.zone, UINT32_MAX)) {
+    return host.numeric->with_zone(static_cast<std::uint32_t>(*index), "");
+  }
+  const sys::Outcome index = kernel.if_nametoindex(host.zone);
+  if (index.ok()) {
+    return host.numeric->with_zone(static_cast<std::uint32_t>(index.value), host.zone);
+  }
+  ResolveFailure failed;
+  failed.kind = Kind::bad_zone;
+  failed.subject = host.zone;
+  failed.error = {sys::Syscall::if_nametoindex, index.error, host.zone};
+  return failure(failed);
+}
+
+std::vector<sys::Address> unique(const std::vector<sys::Address>& addresses) {
+  std::vector<sys::Address> out;
+  for (const sys::Address& address : addresses) {
+    if (std::find(out.begin(), out.end(), address) == out.end()) out.push_back(address);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string ResolveFailure::text() const {
+  switch (kind) {
+    case Kind::unknown_service:
+      return "no such service; give the port as a number";
+    case Kind::timed_out:
+      return "no answer from the name service in time";
+    case Kind::bad_zone:
+      return "no such interface on this host";
+    case Kind::interrupted:
+      return "interrupted";
+    case Kind::system:
+      return error.text();
+    case Kind::name_failed:
+      break;
+  }
+  if (status == EAI_SYSTEM) return fmt::format("the look-up failed: {}", error.text());
+  return fmt::format("{} ({})", sys::lookup_status_text(status), sys::lookup_status_name(status));
+}
+
+Result<std::vector<sys::Address>, ResolveFailure> resolve(sys::Waiter& waiter,
+                                                          const Endpoint& endpoint, int family,
+                                                          sys::Deadline deadline) {
+  // The service first: a mistyped port must not wait for a name server.
+  const auto port = port_number(waiter, endpoint.port, deadline);
+  if (!port) return failure(port.error());
+  if (endpoint.host.text.empty()) {
+    if (family != AF_UNSPEC) return std::vector{sys::Address::any(family, *port)};
+    return std::vector{sys::Address::any(AF_INET6, *port), sys::Address::any(AF_INET, *port)};
+  }
+  if (endpoint.host.numeric) {
+    const auto address = with_zone(waiter.kernel(), endpoint.host);
+    if (!address) return failure(address.error());
+    return std::vector{address->with_port(*port)};
+  }
+  const auto found =
+      look_up(waiter, {endpoint.host.text, "", family}, endpoint.host.text, deadline);
+  if (!found) return failure(found.error());
+  std::vector<sys::Address> addresses = unique(found->addresses);
+  for (sys::Address& address : addresses) address = address.with_port(*port);
+  return addresses;
+}
+
+}  // namespace tcptool::tcp

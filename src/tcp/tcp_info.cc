@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include "tcp/tcp_info.h"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+
+namespace tcptool::tcp {
+namespace {
+
+template <class T>
+std::optional<T> field(std::span<const std::byte> bytes, std::size_t offset) {
+  if (bytes.size() < offset + sizeof(T)) return std::nullopt;
+  T value;
+  std::memcpy(&value, bytes.data() + offset, sizeof value);
+  return value;
+}
+
+template <class Duration, class T>
+std::optional<Duration> duration(std::span<const std::byte> bytes, std::size_t offset) {
+  const auto value = field<T>(bytes, offset);
+  if (!value) return std::nullopt;
+  return Duration(*value);
+}
+
+}  // namespace
+
+TcpInfo TcpInfo::parse(std::span<const std::byte> bytes) {
+  using std::chrono::microseconds;
+  using std::chrono::milliseconds;
+  TcpInfo info;
+  const auto state = field<std::uint8_t>(bytes, offsetof(tcp_info, tcpi_state));
+  constexpr auto last_state = static_cast<std::uint8_t>(State::closing);
+  if (state && *state <= last_state) info.state = static_cast<State>(*state);
+  if (const auto count = field<std::uint8_t>(bytes, offsetof(tcp_info, tcpi_retransmits))) {
+    info.retransmits = *count;
+  }
+  info.total_retrans = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_total_retrans));
+  info.unacked = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_unacked));
+  info.sacked = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_sacked));
+  info.rtt = duration<microseconds, std::uint32_t>(bytes, offsetof(tcp_info, tcpi_rtt));
+  info.last_data_sent =
+      duration<milliseconds, std::uint32_t>(bytes, offsetof(tcp_info, tcpi_last_data_sent));
+  info.last_ack_received =
+      duration<milliseconds, std::uint32_t>(bytes, offsetof(tcp_info, tcpi_last_ack_recv));
+  info.bytes_acked = field<std::uint64_t>(bytes, offsetof(tcp_info, tcpi_bytes_acked));
+  info.bytes_sent = field<std::uint64_t>(bytes, offsetof(tcp_info, tcpi_bytes_sent));
+  info.bytes_retrans = field<std::uint64_t>(bytes, offsetof(tcp_info, tcpi_bytes_retrans));
+  info.busy_time = duration<microseconds, std::uint64_t>(bytes, offsetof(tcp_info, tcpi_busy_time));
+  info.rwnd_limited =
+      duration<microseconds, std::uint64_t>(bytes, offsetof(tcp_info, tcpi_rwnd_limited));
+  info.sndbuf_limited =
+      duration<microseconds, std::uint64_t>(bytes, offsetof(tcp_info, tcpi_sndbuf_limited));
+  return info;
+}
+
+std::optional<TcpInfo> read_tcp_info(sys::Kernel& kernel, int fd) {
+  constexpr std::size_t roomy = 512;  // newer kernels write more than this build knows
+  std::array<std::byte, roomy> bytes{};
+  const sys::Outcome got = kernel.getsockopt(fd, IPPROTO_TCP, TCP_INFO, bytes);
+  if (!got.ok()) return std::nullopt;
+  return TcpInfo::parse(std::span(bytes).first(got.as_size()));
+}
+
+}  // namespace tcptool::tcp
