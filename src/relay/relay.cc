@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+#include "relay/relay.h"
+
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace tcptool::relay {
+namespace {
+
+using namespace std::chrono_literals;
+using sys::Syscall;
+
+constexpr std::size_t least_read = 4096;  // room below which reading on is not worth a call
+constexpr auto silence_before_telling = 1s;
+constexpr auto longest_ack_check = 50ms;
+
+}  // namespace
+
+struct Relay::PollSet {
+  std::array<pollfd, 3> fds;
+  [[nodiscard]] short input() const { return fds[0].revents; }
+  [[nodiscard]] short socket() const { return fds[1].revents; }
+  [[nodiscard]] short output() const { return fds[2].revents; }
+};
+
+Relay::Relay(sys::Waiter& waiter, const tcp::Connection& connection, LocalStream& input,
+             LocalStream& output, const RelayPolicy& policy, RelayObserver& observer)
+    : waiter_(waiter),
+      kernel_(waiter.kernel()),
+      connection_(connection),
+      input_(input),
+      output_(output),
+      policy_(policy),
+      observer_(observer),
+      outbound_(policy.recv_only ? 0 : buffer_size),
+      inbound_(buffer_size),
+      crlf_input_(policy.crlf ? buffer_size / 2 : 0),
+      acked_seen_(connection.active ? 1 : 0),
+      last_activity_(connection.established),
+      last_stdin_(connection.established) {
+  end_.stdin_is_terminal = input_.kind() == LocalStream::Kind::terminal;
+  if (policy_.recv_only) {
+    reading_stdin_ = false;
+    end_.stdin_at_eof = true;
+  }
+  if (connection_.error != 0) lose_connection(Syscall::connect, connection_.error);
+}
+
+RelayEnd Relay::run() {
+  while (true) {
+    advance();
+    if (ended_) break;
+    PollSet set = poll_set();
+    const auto wake = waiter_.wait(set.fds, next_deadline());
+    if (!wake) {
+      end_.error = wake.error();
+      finish(RelayEnd::Reason::connection_lost);
+    } else if (wake->reason == sys::Wake::Reason::signal) {
+      end_.signal = wake->signal;
+      finish(RelayEnd::Reason::signal);
+    } else if (wake->reason == sys::Wake::Reason::run_deadline) {
+      finish(RelayEnd::Reason::run_timeout);
+    } else {
+      if (wake->reason == sys::Wake::Reason::ready) take_events(set);
+      take_time();
+    }
+  }
+  summarize();
+  return end_;
+}
+
+// What to wait for: a direction's reader while its buffer has room, its writer while it holds
+// something. A descriptor of -1 is skipped by poll; events of 0 still report errors and hang-ups.
+Relay::PollSet Relay::poll_set() {
+  outbound_.make_room();
+  inbound_.make_room();
+  const bool outbound_room = outbound_.room().size() >= least_read;
+  const bool inbound_room = inbound_.room().size() >= least_read;
+  if (inbound_room) socket_shouts_ = false;
+
+  PollSet set{{{{-1, 0, 0}, {-1, 0, 0}, {-1, 0, 0}}}};
+  if (reading_stdin_ && outbound_room && !lost_) set.fds[0] = {input_.fd(), POLLIN, 0};
+
+  const bool both_closed = end_.fin_sent && end_.peer_fin;
+  const bool over = both_closed || (lost_ && !reading_socket_);
+  if (!over && !socket_shouts_) {
+    const bool want_in = reading_socket_ && inbound_room;
+    const bool want_out = !outbound_.empty() && !lost_;
+    const int events = (want_in ? POLLIN : 0) | (want_out ? POLLOUT : 0);
+    set.fds[1] = {connection_.fd.get(), static_cast<short>(events), 0};
+  }
+
+  const bool tells_of_reader = output_.kind() == LocalStream::Kind::pipe ||
+                               output_.kind() == LocalStream::Kind::socket ||
+                               output_.kind() == LocalStream::Kind::terminal;
+  if (stdout_open_ && (!inbound_.empty() || (tells_of_reader && !policy_.send_only))) {
+    const short events = inbound_.empty() ? short{0} : short{POLLOUT};
+    set.fds[2] = {output_.fd(), events, 0};
+  }
+  return set;
+}
+
+sys::Deadline Relay::next_deadline() {
+  // A lost connection brings nothing more: what is there is read at once, without waiting.
+  if (lost_ && reading_socket_ && inbound_.room().size() >= least_read) return kernel_.now();
+  sys::Deadline deadline = next_ack_check_;
+  if (idle_clock_runs()) {
+    deadline = sys::earlier(deadline, last_activity_ + policy_.idle_timeout);
+  }
+  if (silent_after_peer_fin()) {
+    if (!silence_told_) {
+      deadline = sys::earlier(deadline, silent_since() + silence_before_telling);
+    }
+    if (policy_.linger) deadline = sys::earlier(deadline, silent_since() + *policy_.linger);
+  }
+  return deadline;
+}
+
+void Relay::take_events(const PollSet& set) {
+  if (set.input() != 0) read_stdin();
+  // Straight on to the socket: it nearly always takes what has just been read.
+  if (!outbound_.empty() && !lost_) write_socket();
+  if ((set.socket() & (POLLIN | POLLERR | POLLHUP)) != 0) {
+    if (reading_socket_ && inbound_.room().size() >= least_read) {
+      read_socket();
+    } else if (reading_socket_) {
+      socket_shouts_ = true;
+    } else {
+      take_socket_error();
+    }
+  }
+  const bool output_writable = (set.output() & POLLOUT) != 0;
+  const bool reader_gone = (set.output() & (POLLERR | POLLHUP)) != 0 && !output_writable;
+  if (reader_gone && stdout_open_) {
+    lose_stdout(EPIPE);
+  } else if (!inbound_.empty() && (output_writable || !output_.may_block())) {
+    write_stdout();
+  }
+}
+
+void Relay::take_time() {
+  const sys::TimePoint now = kernel_.now();
+  if (silent_after_peer_fin()) {
+    if (!silence_told_ && now >= silent_since() + silence_before_telling) {
+      silence_told_ = true;
+      if (!policy_.keepalive_set) tcp::probe_silent_peer(kernel_, connection_.fd.get());
+      observer_.stdin_silent_after_peer_fin();
+    }
+    if (policy_.linger && now >= silent_since() + *policy_.linger) stop_stdin();
+  }
+  if (idle_clock_runs() && now >= last_activity_ + policy_.idle_timeout) {
+    // An acknowledgement is activity too, and no event tells of it.
+    latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+    const std::uint64_t acked =
+        latest_info_ ? latest_info_->bytes_acked.value_or(acked_seen_) : acked_seen_;
+    if (acked > acked_seen_) {
+      acked_seen_ = acked;
+      const auto ago = latest_info_->last_ack_received.value_or(0ms);
+      last_activity_ = std::max(last_activity_, now - ago);
+    }
+    if (now >= last_activity_ + policy_.idle_timeout) finish(RelayEnd::Reason::idle_timeout);
+  }
+}
+
+// Does what has become possible, and ends the run when nothing is left to do.
+void Relay::advance() {
+  if (ended_) return;
+  if (lost_ && reading_socket_ && inbound_.room().size() >= least_read) read_socket();
+  if (!reading_socket_ && inbound_.empty() && stdout_open_) close_stdout();
+  if (ended_) return;
+  if (lost_) {
+    if (!reading_socket_ && (inbound_.empty() || !stdout_open_)) {
+      finish(RelayEnd::Reason::connection_lost);
+    }
+    return;
+  }
+  // Without a FIN of ours the peer's ends the run.
+  if (!policy_.half_close && end_.peer_fin && inbound_.empty()) stop_stdin();
+  if (!reading_stdin_ && outbound_.empty() && policy_.half_close && !policy_.recv_only &&
+      !end_.fin_sent) {
+    send_fin();
+    if (lost_) return advance();
+  }
+  if (!outbound_finished() || !inbound_finished()) return;
+  const sys::TimePoint now = kernel_.now();
+  if (next_ack_check_ && now < *next_ack_check_) return;
+  if (everything_acknowledged()) return finish(RelayEnd::Reason::complete);
+  if (lost_) return advance();
+  next_ack_check_ = now + ack_check_interval_;
+  ack_check_interval_ =
+      std::min<std::chrono::milliseconds>(ack_check_interval_ * 2, longest_ack_check);
+}
+
+bool Relay::outbound_finished() const {
+  const bool fin_due = policy_.half_close && !policy_.recv_only;
+  return !reading_stdin_ && outbound_.empty() && (end_.fin_sent || !fin_due);
+}
+
+bool Relay::inbound_finished() const {
+  return discarding() || (end_.peer_fin && inbound_.empty());
+}
+
+sys::TimePoint Relay::silent_since() const {
+  return std::max(peer_fin_at_, last_stdin_);
+}
+
+// Off after both ends of file; suspended while all that we wait for is our own stdout.
+bool Relay::idle_clock_runs() const {
+  if (policy_.idle_timeout.count() == 0 || lost_) return false;
+  const bool both_at_end = !reading_stdin_ && end_.peer_fin;
+  const bool stdout_stuck = !inbound_.empty() && outbound_.empty();
+  return !both_at_end && !stdout_stuck;
+}
+
+// Payload written to the socket that the peer's kernel has not acknowledged. bytes_acked counts
+// the SYN that we sent as the connecting side, and our FIN behind the last byte of payload.
+std::uint64_t Relay::unacknowledged() {
+  latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+  if (latest_info_ && latest_info_->bytes_acked) {
+    const std::uint64_t syn = connection_.active ? 1 : 0;
+    const std::uint64_t acked = *latest_info_->bytes_acked;
+    const std::uint64_t payload = acked > syn ? acked - syn : 0;
+    return end_.sent - std::min(payload, end_.sent);
+  }
+  int queued = 0;
+  if (!kernel_.ioctl(connection_.fd.get(), TIOCOUTQ, queued).ok() || queued <= 0) return 0;
+  return static_cast<std::uint64_t>(queued) - (end_.fin_sent ? 1 : 0);
+}
+
+// With --send-only the peer's own end is not awaited, so its kernel's word on our FIN is.
+bool Relay::everything_acknowledged() {
+  const bool fin_counts = policy_.send_only && end_.fin_sent && !end_.peer_fin;
+  const bool payload_acked = unacknowledged() == 0;
+  const tcp::State state = latest_info_ ? latest_info_->state : tcp::State::unknown;
+  if (state == tcp::State::closed) take_socket_error();
+  if (lost_) return false;
+  return payload_acked && !(fin_counts && state == tcp::State::fin_wait_1);
+}
+
+void Relay::finish(RelayEnd::Reason reason) {
+  ended_ = true;
+  end_.reason = reason;
+}
+
+void Relay::summarize() {
+  const bool known = end_.reason == RelayEnd::Reason::complete;  // just now
+  end_.undelivered = (known ? 0 : unacknowledged()) + outbound_.size();
+  end_.unwritten = end_.stdout_gone ? 0 : inbound_.size();
+  end_.info = latest_info_;
+  end_.duration = kernel_.now() - connection_.established;
+}
+
+}  // namespace tcptool::relay

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+// Moves bytes between stdin, a connection and stdout, both ways at once, in one loop, until the run
+// is over as "How a run ends" in the manual page says.
+//
+//   stdin  --outbound-->  socket        EOF of stdin: FIN, receiving goes on
+//   stdout <--inbound--   socket        the peer's FIN: stdout is closed, sending goes on
+//
+// Each direction has one bounded buffer: a full one stops its reader, never the other direction. A
+// run is complete once the peer's kernel has acknowledged every byte of payload; the socket leaves
+// the poll set when both sides have sent FIN, since poll(2) then reports POLLHUP at once while data
+// is still under way, and TCP_INFO is read on a timer instead.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "relay/buffer.h"
+#include "relay/crlf.h"
+#include "relay/local_stream.h"
+#include "sys/waiter.h"
+#include "tcp/connection.h"
+
+namespace tcptool::relay {
+
+struct RelayPolicy {
+  bool half_close = true;                          // FIN at the end of stdin
+  bool send_only = false;                          // what arrives is counted and discarded
+  bool recv_only = false;                          // stdin is not touched
+  bool crlf = false;                               // a lone LF from stdin is sent as CRLF
+  bool keepalive_set = false;                      // by the user: his times stand
+  std::optional<std::chrono::nanoseconds> linger;  // of silence, once the peer has closed
+  std::chrono::nanoseconds idle_timeout{0};        // 0: none
+};
+
+struct RelayEnd {
+  enum class Reason { complete, connection_lost, idle_timeout, run_timeout, signal, stdout_failed };
+  enum class FirstToClose { nobody, this_side, peer };
+
+  Reason reason = Reason::complete;
+  FirstToClose first_to_close = FirstToClose::nobody;
+  sys::SysError error;  // of connection_lost and stdout_failed
+  int signal = 0;
+  bool peer_fin = false;  // the peer's FIN has been read
+  bool fin_sent = false;
+  bool stdin_at_eof = false;       // or stdin was not to be read at all
+  bool stdin_is_terminal = false;  // which the peer's FIN ends
+  bool stdout_gone = false;        // whoever read our stdout has gone
+  std::optional<sys::SysError> stdin_error;
+  std::uint64_t sent = 0;      // payload written to the socket
+  std::uint64_t received = 0;  // payload read from the socket
+  std::uint64_t undelivered =
+      0;                        // read from stdin, and not known to have reached the peer's kernel
+  std::uint64_t unwritten = 0;  // received, and not written to stdout
+  std::chrono::nanoseconds duration{0};                // since the connection was established
+  std::optional<std::chrono::nanoseconds> first_byte;  // received, since then
+  std::optional<tcp::TcpInfo> info;
+};
+
+// Told while the relay runs.
+class RelayObserver {
+ public:
+  RelayObserver() = default;
+  RelayObserver(const RelayObserver&) = delete;
+  RelayObserver& operator=(const RelayObserver&) = delete;
+  virtual ~RelayObserver() = default;
+  // The peer has sent FIN, `after` the connection was made, and stdin is not at its end.
+  virtual void peer_closed_first(std::chrono::nanoseconds after) = 0;
+  // The peer has sent FIN, and stdin is neither at its end nor brings anything.
+  virtual void stdin_silent_after_peer_fin() = 0;
+  virtual void stdout_reader_gone() = 0;
+};
+
+class Relay {
+ public:
+  static constexpr std::size_t buffer_size = 128 * 1024;  // a direction
+
+  Relay(sys::Waiter& waiter, const tcp::Connection& connection, LocalStream& input,
+        LocalStream& output, const RelayPolicy& policy, RelayObserver& observer);
+
+  RelayEnd run();
+
+ private:
+  struct PollSet;
+
+  PollSet poll_set();
+  sys::Deadline next_deadline();
+  void take_events(const PollSet& set);
+  void take_time();
+  void advance();
+
+  void read_stdin();
+  void write_socket();
+  void read_socket();
+  void take_socket_error();
+  void write_stdout();
+  void close_stdout();
+  void lose_stdout(int error);
+  void stop_stdin() { reading_stdin_ = false; }
+  void send_fin();
+  void peer_has_closed();
+  void lose_connection(sys::Syscall call, int error);
+
+  [[nodiscard]] bool discarding() const { return policy_.send_only || end_.stdout_gone; }
+  [[nodiscard]] bool outbound_finished() const;
+  [[nodiscard]] bool inbound_finished() const;
+  [[nodiscard]] bool silent_after_peer_fin() const {
+    return end_.peer_fin && reading_stdin_ && outbound_.empty() && !lost_;
+  }
+  [[nodiscard]] sys::TimePoint silent_since() const;
+  [[nodiscard]] bool idle_clock_runs() const;
+  std::uint64_t unacknowledged();
+  bool everything_acknowledged();
+  void finish(RelayEnd::Reason reason);
+  void summarize();
+
+  sys::Waiter& waiter_;
+  sys::Kernel& kernel_;
+  const tcp::Connection& connection_;
+  LocalStream& input_;
+  LocalStream& output_;
+  const RelayPolicy policy_;
+  RelayObserver& observer_;
+
+  Buffer outbound_;
+  Buffer inbound_;
+  std::vector<std::byte> crlf_input_;
+  CrlfTranslator crlf_;
+
+  RelayEnd end_;
+  bool ended_ = false;
+  bool reading_stdin_ = true;
+  bool reading_socket_ = true;
+  bool lost_ = false;  // the connection; end_.error says how
+  bool stdout_open_ = true;
+  bool socket_shouts_ = false;  // an error or hang-up that must wait until there is room to read
+  bool silence_told_ = false;
+  std::optional<tcp::TcpInfo> latest_info_;
+  std::uint64_t acked_seen_ = 0;
+  sys::TimePoint last_activity_;
+  sys::TimePoint last_stdin_;  // stdin brought something, or the last of it went to the socket
+  sys::TimePoint peer_fin_at_;
+  sys::Deadline next_ack_check_;
+  std::chrono::milliseconds ack_check_interval_{1};
+};
+
+}  // namespace tcptool::relay

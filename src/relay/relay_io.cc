@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+// The relay's single steps: one call each, and what its outcome means.
+#include <array>
+#include <cerrno>
+
+#include "relay/relay.h"
+
+namespace tcptool::relay {
+namespace {
+
+using sys::Syscall;
+
+bool again(const sys::Outcome& outcome) {
+  return outcome.error == EAGAIN || outcome.error == EINTR;
+}
+
+}  // namespace
+
+void Relay::read_stdin() {
+  const auto room = outbound_.room();
+  const auto target =
+      policy_.crlf ? std::span(crlf_input_).first(std::min(crlf_input_.size(), room.size() / 2))
+                   : room;
+  const sys::Outcome got = input_.read(target);
+  if (again(got)) return;
+  if (!got.ok()) {
+    end_.stdin_error = sys::SysError{Syscall::read, got.error, "stdin"};
+    stop_stdin();
+    return;
+  }
+  if (got.value == 0) {
+    end_.stdin_at_eof = true;
+    stop_stdin();
+    return;
+  }
+  outbound_.commit(policy_.crlf ? crlf_.translate(target.first(got.as_size()), room)
+                                : got.as_size());
+  last_stdin_ = kernel_.now();
+}
+
+void Relay::write_socket() {
+  const sys::Outcome sent = kernel_.send(connection_.fd.get(), outbound_.data(), MSG_NOSIGNAL);
+  if (again(sent)) return;
+  if (!sent.ok()) return lose_connection(Syscall::send, sent.error);
+  outbound_.consume(sent.as_size());
+  end_.sent += sent.as_size();
+  last_activity_ = kernel_.now();
+  if (outbound_.empty()) last_stdin_ = last_activity_;
+}
+
+void Relay::read_socket() {
+  const sys::Outcome got = kernel_.recv(connection_.fd.get(), inbound_.room(), 0);
+  if (got.value > 0) {
+    const sys::TimePoint now = kernel_.now();
+    if (end_.received == 0) end_.first_byte = now - connection_.established;
+    end_.received += got.as_size();
+    last_activity_ = now;
+    if (!discarding()) inbound_.commit(got.as_size());
+    return;
+  }
+  if (got.error == EINTR) return;
+  if (lost_) {
+    // Whoever had the error took it off the socket, so that a reset looks like FIN now. There was a
+    // FIN before it only if the error was EPIPE: so Linux tells a reset in CLOSE-WAIT.
+    if (got.value == 0 && end_.error.error == EPIPE) peer_has_closed();
+    reading_socket_ = false;
+  } else if (got.value == 0) {
+    peer_has_closed();
+  } else if (!again(got)) {
+    reading_socket_ = false;
+    lose_connection(Syscall::recv, got.error);
+  }
+}
+
+// After an error or hang-up that recv cannot tell of: the peer's FIN has been read, and the
+// connection has gone.
+void Relay::take_socket_error() {
+  int error = 0;
+  const sys::Outcome got = kernel_.getsockopt(connection_.fd.get(), SOL_SOCKET, SO_ERROR,
+                                              std::as_writable_bytes(std::span(&error, 1)));
+  if (got.ok() && error != 0) return lose_connection(Syscall::getsockopt, error);
+  // Somebody else took the error; that the connection has gone remains.
+  if (unacknowledged() == 0 && end_.fin_sent) return;
+  const bool closed = latest_info_ && latest_info_->state == tcp::State::closed;
+  if (closed) lose_connection(Syscall::getsockopt, ECONNRESET);
+}
+
+void Relay::write_stdout() {
+  const sys::Outcome written = output_.write(inbound_.data());
+  if (again(written)) return;
+  if (!written.ok()) return lose_stdout(written.error);
+  inbound_.consume(written.as_size());
+  if (inbound_.empty()) last_activity_ = kernel_.now();  // the idle clock was suspended until now
+}
+
+void Relay::close_stdout() {
+  stdout_open_ = false;
+  const sys::Outcome closed = output_.close();
+  if (!closed.ok() && !lost_) {
+    end_.error = {Syscall::close, closed.error, "stdout"};
+    finish(RelayEnd::Reason::stdout_failed);
+  }
+}
+
+// Whoever read our stdout has gone: what was read from stdin is still sent, what arrives is
+// discarded. Any other error means that received bytes are lost, and ends the run.
+void Relay::lose_stdout(int error) {
+  const bool reader_gone = error == EPIPE || error == ECONNRESET;
+  stdout_open_ = false;
+  if (!reader_gone) {
+    end_.error = {Syscall::write, error, "stdout"};
+    return finish(RelayEnd::Reason::stdout_failed);
+  }
+  end_.stdout_gone = true;
+  inbound_.clear();
+  stop_stdin();
+  observer_.stdout_reader_gone();
+}
+
+void Relay::send_fin() {
+  const sys::Outcome done = kernel_.shutdown(connection_.fd.get(), SHUT_WR);
+  if (!done.ok()) {
+    take_socket_error();  // the reason why it is not connected any more
+    if (!lost_) lose_connection(Syscall::shutdown, done.error);
+    return;
+  }
+  end_.fin_sent = true;
+  if (end_.first_to_close != RelayEnd::FirstToClose::nobody) return;
+  // The peer's FIN may have come although we have not read it yet: the state knows.
+  latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+  const bool after_peer = latest_info_ && latest_info_->state == tcp::State::last_ack;
+  end_.first_to_close =
+      after_peer ? RelayEnd::FirstToClose::peer : RelayEnd::FirstToClose::this_side;
+}
+
+void Relay::peer_has_closed() {
+  end_.peer_fin = true;
+  reading_socket_ = false;
+  peer_fin_at_ = kernel_.now();
+  if (end_.first_to_close == RelayEnd::FirstToClose::nobody) {
+    end_.first_to_close = RelayEnd::FirstToClose::peer;
+  }
+  if (end_.stdin_is_terminal) stop_stdin();
+  if (reading_stdin_) observer_.peer_closed_first(peer_fin_at_ - connection_.established);
+}
+
+// RST, or the kernel gave up. What it had queued for us before is still read.
+void Relay::lose_connection(sys::Syscall call, int error) {
+  lost_ = true;
+  end_.error = {call, error, connection_.peer.text()};
+  if (end_.peer_fin) reading_socket_ = false;
+}
+
+}  // namespace tcptool::relay
