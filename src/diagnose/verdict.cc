@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include "diagnose/verdict.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+
+#include "base/text.h"
+#include "diagnose/icmp_names.h"
+#include "sys/names.h"
+
+namespace tcptool::diagnose {
+namespace {
+
+using tcp::Attempt;
+
+bool neighbour_silent(const Attempt& attempt) {
+  // The SYN still waits here; or timeouts were counted and no segment left a second time, so that
+  // the first never left either: for want of the neighbour's link-layer address.
+  if (attempt.syn_unsent) return true;
+  return attempt.info && attempt.info->retransmits.value_or(0) > 0 &&
+         attempt.info->total_retrans == 0U;
+}
+
+std::string syns(const Attempt& attempt) {
+  if (!attempt.info || !attempt.info->total_retrans) return "SYN sent";
+  const auto again = *attempt.info->total_retrans;
+  return again == 0 ? "1 SYN sent" : fmt::format("{} SYNs sent", again + 1);
+}
+
+Verdict no_answer(const Attempt& attempt) {
+  const std::string time = format_duration(attempt.duration);
+  if (neighbour_silent(attempt)) {
+    return {FailureClass::unreachable,
+            fmt::format("timed out after {} (the SYN never left: the next hop does not answer "
+                        "on the link)",
+                        time)};
+  }
+  if (attempt.icmp) {
+    return {FailureClass::unreachable,
+            fmt::format("{} ({}), and no answer within {}", icmp_meaning(*attempt.icmp),
+                        icmp_evidence(*attempt.icmp), time)};
+  }
+  return {FailureClass::no_answer,
+          fmt::format("timed out after {} ({}, nothing came back)", time, syns(attempt))};
+}
+
+// The network's own word, where there is one, tells more than any errno.
+Verdict told_by_icmp(const Attempt& attempt) {
+  return {FailureClass::unreachable,
+          fmt::format("{} ({} after {})", icmp_meaning(*attempt.icmp), icmp_evidence(*attempt.icmp),
+                      format_duration(attempt.duration))};
+}
+
+std::optional<FailureClass> class_of_connect_error(const Attempt& attempt) {
+  switch (attempt.error.error) {
+    case EINVAL:  // a blackhole route of this host, or a link-local address without its zone
+      if (attempt.peer.is_link_local()) return FailureClass::local;
+      return FailureClass::unreachable;
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case EHOSTDOWN:
+    case ENONET:
+    case EACCES:
+      return FailureClass::unreachable;  // EACCES: a prohibit route of this host
+    case ECONNREFUSED:
+      return FailureClass::refused;
+    case ETIMEDOUT:
+      return FailureClass::no_answer;
+    default:
+      return std::nullopt;
+  }
+}
+
+Verdict told_by_errno(const Attempt& attempt) {
+  const sys::SysError& error = attempt.error;
+  if (error.error == ECONNREFUSED) {
+    return {FailureClass::refused, fmt::format("connection refused (RST in answer to the SYN "
+                                               "after {})",
+                                               format_duration(attempt.duration))};
+  }
+  return {class_of_connect_error(attempt).value_or(FailureClass::local),
+          fmt::format("{} ({} from connect after {})", sys::errno_text(error.error),
+                      sys::errno_name(error.error), format_duration(attempt.duration))};
+}
+
+}  // namespace
+
+Verdict judge(const Attempt& attempt) {
+  if (attempt.end == Attempt::End::timed_out) return no_answer(attempt);
+  if (attempt.error.call != sys::Syscall::connect) {
+    return {FailureClass::local, attempt.error.text()};
+  }
+  if (attempt.error.error == ETIMEDOUT) return no_answer(attempt);
+  return attempt.icmp ? told_by_icmp(attempt) : told_by_errno(attempt);
+}
+
+Verdict judge_all(std::span<const Attempt> attempts) {
+  std::optional<Verdict> furthest;
+  for (const Attempt& attempt : attempts) {
+    const bool failed =
+        attempt.end == Attempt::End::failed || attempt.end == Attempt::End::timed_out;
+    if (!failed) continue;
+    Verdict verdict = judge(attempt);
+    if (!furthest || verdict.kind > furthest->kind) furthest = std::move(verdict);
+  }
+  return furthest.value_or(Verdict{FailureClass::local, "no attempt was made"});
+}
+
+std::string lost_connection_text(int error) {
+  switch (error) {
+    case ECONNRESET:
+    case EPIPE:
+      return "reset by the peer (RST)";
+    case ETIMEDOUT:
+      return "given up by this host's kernel: the peer no longer acknowledges";
+    default:
+      return fmt::format("{} ({})", sys::errno_text(error), sys::errno_name(error));
+  }
+}
+
+}  // namespace tcptool::diagnose
