@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/color.h"
+
+#include <cstdlib>
+#include <string_view>
+
+#include "relay/local_stream.h"
+
+namespace tcptool::cmd {
+namespace {
+
+std::string_view environment(const char* name) {
+  // Read before there is a second thread; nobody here calls setenv.
+  const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+  return value != nullptr ? value : "";
+}
+
+}  // namespace
+
+bool use_color(sys::Kernel& kernel, ColorMode mode) {
+  if (mode != ColorMode::automatic) return mode == ColorMode::always;
+  if (!environment("NO_COLOR").empty()) return false;
+  const std::string_view forced = environment("CLICOLOR_FORCE");
+  if (!forced.empty() && forced != "0") return true;
+  constexpr int stderr_fd = 2;
+  const auto stream = relay::LocalStream::inspect(kernel, stderr_fd, false);
+  return stream.kind() == relay::LocalStream::Kind::terminal && environment("TERM") != "dumb" &&
+         !environment("TERM").empty();
+}
+
+}  // namespace tcptool::cmd

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// Whether stderr gets colour: the option first, then NO_COLOR, then CLICOLOR_FORCE, then whether it
+// is a terminal that knows colours. See no-color.org.
+#pragma once
+
+#include "cmd/options.h"
+#include "sys/kernel.h"
+
+namespace tcptool::cmd {
+
+bool use_color(sys::Kernel& kernel, ColorMode mode);
+
+}  // namespace tcptool::cmd

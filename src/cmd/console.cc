@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/console.h"
+
+#include <spdlog/logger.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+
+namespace tcptool::cmd {
+namespace {
+
+constexpr int stderr_fd = 2;
+
+// Writes each line at once through the kernel seam. A stderr that is full makes the line wait,
+// since who asked for it reads it, until a signal comes; one that is closed or broken swallows it.
+class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  explicit KernelSink(sys::Kernel& kernel) : kernel_(kernel) {}
+
+  void give_way_to(int signal_fd) { signal_fd_ = signal_fd; }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    auto rest = std::as_bytes(std::span(line.data(), line.size()));
+    while (!rest.empty() && wait_for_room()) {
+      // A pipe that poll called writable takes PIPE_BUF bytes at once; most lines are shorter.
+      const sys::Outcome written =
+          kernel_.write(stderr_fd, rest.first(std::min(rest.size(), at_once)));
+      if (!written.ok() && written.error != EINTR && written.error != EAGAIN) return;
+      rest = rest.subspan(written.as_size());
+    }
+  }
+  void flush_() override {}
+
+ private:
+  static constexpr std::size_t at_once = PIPE_BUF;
+
+  // False when there is none and a signal has come, now or while an earlier line waited.
+  bool wait_for_room() {
+    std::array<pollfd, 2> fds{{{stderr_fd, POLLOUT, 0}, {signal_fd_, POLLIN, 0}}};
+    while (true) {
+      const sys::Outcome polled = kernel_.poll(fds, signal_came_ ? 0 : -1);
+      if (!polled.ok() && polled.error == EINTR) continue;
+      if (fds[1].revents != 0) signal_came_ = true;
+      return !polled.ok() || fds[0].revents != 0;
+    }
+  }
+
+  sys::Kernel& kernel_;
+  int signal_fd_ = -1;
+  bool signal_came_ = false;
+};
+
+}  // namespace
+
+struct Console::Log {
+  explicit Log(sys::Kernel& kernel)
+      : sink(std::make_shared<KernelSink>(kernel)), logger("tcptool", sink) {
+    logger.set_formatter(
+        std::make_unique<spdlog::pattern_formatter>("%v", spdlog::pattern_time_type::utc, "\n"));
+    logger.set_level(spdlog::level::trace);
+  }
+  std::shared_ptr<KernelSink> sink;  // as spdlog takes it
+  spdlog::logger logger;
+};
+
+Console::Console(sys::Kernel& kernel, const ConsoleOptions& options)
+    : log_(std::make_unique<Log>(kernel)), options_(options) {}
+
+Console::~Console() = default;
+
+void Console::give_way_to(int signal_fd) {
+  log_->sink->give_way_to(signal_fd);
+}
+
+void Console::write_line(std::string_view line) {
+  log_->logger.log(spdlog::level::trace, spdlog::string_view_t(line.data(), line.size()));
+}
+
+void Console::status(const Message& message) {
+  if (options_.quiet) return;
+  if (!options_.json) return write_line(message.text);
+  JsonObject object;
+  object.add("type", message.type);
+  object.append(message.fields);
+  write_line(object.text());
+}
+
+void Console::failure(ExitStatus status, const Message& message) {
+  if (!options_.json) {
+    const std::string_view name = options_.color ? "\x1b[1;31mtcptool:\x1b[0m " : "tcptool: ";
+    return write_line(std::string(name) + message.text);
+  }
+  JsonObject object;
+  object.add("type", message.type)
+      .add("message", message.text)
+      .add("status", static_cast<int>(status));
+  object.append(message.fields);
+  write_line(object.text());
+}
+
+}  // namespace tcptool::cmd

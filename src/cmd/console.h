@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// The one writer of stderr. Text and JSON never mix: with --json every line is one object. A line
+// is one write(2), so that lines of two processes on one terminal or file stay whole.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "base/line_writer.h"
+#include "cmd/exit_status.h"
+#include "sys/kernel.h"
+
+namespace tcptool::cmd {
+
+// Something to say, in both forms: a line for people, and the fields of an object for programs.
+struct Message {
+  std::string_view type;  // of the JSON object: "listening", "connected", ...
+  std::string text;
+  JsonObject fields;
+};
+
+struct ConsoleOptions {
+  bool quiet = false;  // no status lines
+  bool json = false;
+  bool color = false;
+};
+
+class Console final : public LineWriter {
+ public:
+  // `kernel` is the bare one: writing to stderr is no event of a trace.
+  Console(sys::Kernel& kernel, const ConsoleOptions& options);
+  ~Console() override;
+
+  // From now on a line for which a stuck stderr has no room is dropped once `signal_fd` is
+  // readable, so that a signal can end the run.
+  void give_way_to(int signal_fd);
+
+  // A line as it is: for the trace.
+  void write_line(std::string_view line) override;
+
+  // What is going on. Nothing with -q.
+  void status(const Message& message);
+
+  // What went wrong, in one line that begins with "tcptool: ". Never silenced.
+  void failure(ExitStatus status, const Message& message);
+
+ private:
+  struct Log;  // spdlog's, which stays in console.cc
+  std::unique_ptr<Log> log_;
+  ConsoleOptions options_;
+};
+
+}  // namespace tcptool::cmd

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// What tcptool says, built from what it knows: pure functions, each giving the line for people and
+// the fields for programs.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cmd/console.h"
+#include "cmd/options.h"
+#include "diagnose/verdict.h"
+#include "relay/relay.h"
+#include "tcp/connection.h"
+#include "tcp/listener.h"
+#include "tcp/resolve.h"
+
+namespace tcptool::cmd {
+
+Message listening_message(const tcp::Listener& listener, std::optional<int> asked_backlog);
+Message accepted_message(const tcp::Accepted& accepted);
+
+// `attempts` are those of the whole race, so that the line can say which address it was.
+Message connected_message(const tcp::Connection& connection,
+                          const std::vector<tcp::Attempt>& attempts, std::size_t addresses);
+Message open_message(const tcp::Connection& connection);
+// One address of several, and what became of it.
+Message attempt_message(const tcp::Attempt& attempt);
+Message option_message(const tcp::OptionReport& report);
+Message note_message(std::string text);
+
+// Durations that a command measured before the relay began.
+struct SetupTimes {
+  std::optional<std::chrono::nanoseconds> lookup;
+  std::optional<std::chrono::nanoseconds> connect;
+};
+
+Message closed_message(const relay::RelayEnd& end, const SetupTimes& times);
+
+// "connect example.org:80", the operation and its object, in front of a reason.
+Message failure_message(std::string_view operation, std::string_view object,
+                        std::string_view reason);
+Message error_message(const sys::SysError& error);
+Message resolve_failure_message(const tcp::ResolveFailure& failure);
+
+// Why a relay did not end well; nothing where it did. `operation` and `peer` name the connection.
+std::optional<Message> relay_failure_message(const relay::RelayEnd& end,
+                                             const CommonOptions& options,
+                                             std::string_view operation, const sys::Address& peer);
+
+ExitStatus status_of(const relay::RelayEnd& end);
+ExitStatus status_of(const tcp::ResolveFailure& failure);
+ExitStatus status_of(const sys::SysError& error);  // of a call that prepares a socket
+ExitStatus status_of(diagnose::FailureClass kind);
+
+}  // namespace tcptool::cmd

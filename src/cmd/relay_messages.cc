@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+// How a relay ended: the summary, the reason where it did not end well, and the exit status.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/text.h"
+#include "cmd/messages.h"
+#include "sys/names.h"
+
+namespace tcptool::cmd {
+namespace {
+
+using relay::RelayEnd;
+using Reason = RelayEnd::Reason;
+
+// After the peer's FIN, or once nobody reads what it sends, a reset takes nothing from us but what
+// we were still sending.
+bool reset_is_harmless(const RelayEnd& end) {
+  return (end.peer_fin || end.stdout_gone) && end.undelivered == 0;
+}
+
+std::string who_closed(const RelayEnd& end) {
+  if (end.reason == Reason::connection_lost) {
+    const std::string how = diagnose::lost_connection_text(end.error.error);
+    return end.peer_fin ? fmt::format("peer first (FIN), then {}", how) : how;
+  }
+  switch (end.first_to_close) {
+    case RelayEnd::FirstToClose::peer:
+      return "peer first (FIN)";
+    case RelayEnd::FirstToClose::this_side:
+      return "this side first (FIN)";
+    case RelayEnd::FirstToClose::nobody:
+      break;
+  }
+  return "neither side had sent FIN";
+}
+
+// "limited by the peer's receive window (72 %)": the share of the time in which there was data to
+// send. Only where it is worth a word.
+std::string limited_by(const tcp::TcpInfo& info) {
+  using std::chrono::microseconds;
+  constexpr auto least_busy = microseconds(10'000);
+  constexpr auto least_share = 20;
+  if (!info.busy_time || *info.busy_time < least_busy) return "";
+  const auto window = info.rwnd_limited.value_or(microseconds(0));
+  const auto buffer = info.sndbuf_limited.value_or(microseconds(0));
+  const auto share = 100 * std::max(window, buffer).count() / info.busy_time->count();
+  if (share < least_share) return "";
+  return fmt::format(", limited by {} ({} % of the time with data to send)",
+                     window >= buffer ? "the peer's receive window" : "our send buffer", share);
+}
+
+std::string path_text(const tcp::TcpInfo& info) {
+  std::string out;
+  if (info.rtt && info.rtt->count() > 0) {
+    out += fmt::format(", rtt {}", format_duration(*info.rtt));
+  }
+  const auto sent = info.bytes_sent.value_or(0);
+  if (sent > 0 && info.bytes_retrans.value_or(0) > 0) {
+    const double share =
+        100.0 * static_cast<double>(*info.bytes_retrans) / static_cast<double>(sent);
+    constexpr double least_shown = 0.05;
+    out += share < least_shown ? std::string(", under 0.1 % retransmitted")
+                               : fmt::format(", {:.1f} % retransmitted", share);
+  }
+  return out + limited_by(info);
+}
+
+JsonObject path_fields(const tcp::TcpInfo& info) {
+  JsonObject fields;
+  if (info.rtt) fields.add("rtt_ns", std::chrono::nanoseconds(*info.rtt).count());
+  if (info.bytes_retrans) fields.add("retransmitted_bytes", *info.bytes_retrans);
+  if (info.total_retrans) fields.add("retransmitted_segments", *info.total_retrans);
+  const auto add_time = [&fields](std::string_view name, const auto& time) {
+    if (time) fields.add(name, std::chrono::nanoseconds(*time).count());
+  };
+  add_time("busy_ns", info.busy_time);
+  add_time("rwnd_limited_ns", info.rwnd_limited);
+  add_time("sndbuf_limited_ns", info.sndbuf_limited);
+  return fields;
+}
+
+std::string_view reason_name(Reason reason) {
+  switch (reason) {
+    case Reason::complete:
+      return "complete";
+    case Reason::connection_lost:
+      return "connection lost";
+    case Reason::idle_timeout:
+      return "idle timeout";
+    case Reason::run_timeout:
+      return "timeout";
+    case Reason::signal:
+      return "signal";
+    case Reason::stdout_failed:
+      return "stdout failed";
+  }
+  return "";
+}
+
+std::string_view first_name(RelayEnd::FirstToClose first) {
+  switch (first) {
+    case RelayEnd::FirstToClose::nobody:
+      return "nobody";
+    case RelayEnd::FirstToClose::this_side:
+      return "this side";
+    case RelayEnd::FirstToClose::peer:
+      return "peer";
+  }
+  return "";
+}
+
+// "; 4096 bytes for the peer were not delivered, 12 received bytes were not written".
+std::string pending_text(const RelayEnd& end) {
+  std::string out;
+  if (end.undelivered > 0) {
+    out += fmt::format("; {} for the peer {} not delivered", format_bytes(end.undelivered),
+                       end.undelivered == 1 ? "was" : "were");
+  }
+  if (end.unwritten > 0) {
+    out += fmt::format("; {} received {} not written to stdout", format_bytes(end.unwritten),
+                       end.unwritten == 1 ? "was" : "were");
+  }
+  return out;
+}
+
+}  // namespace
+
+Message closed_message(const RelayEnd& end, const SetupTimes& times) {
+  Message message{"closed", {}, {}};
+  message.text =
+      fmt::format("closed after {}, {}: sent {}, received {}", format_duration(end.duration),
+                  who_closed(end), format_bytes(end.sent), format_bytes(end.received));
+  if (end.info) message.text += path_text(*end.info);
+  if (end.reason == Reason::signal) {
+    message.text += fmt::format(", interrupted by {}", sys::signal_name(end.signal));
+  } else if (!end.stdin_at_eof && !end.stdin_is_terminal) {
+    message.text += ", stdin was not at its end";
+  }
+  message.fields.add("reason", reason_name(end.reason))
+      .add("first_to_close", first_name(end.first_to_close))
+      .add("peer_fin", end.peer_fin)
+      .add("fin_sent", end.fin_sent)
+      .add("reset", end.reason == Reason::connection_lost)
+      .add("stdin_at_eof", end.stdin_at_eof)
+      .add("duration_ns", end.duration.count())
+      .add("sent_bytes", end.sent)
+      .add("received_bytes", end.received)
+      .add("undelivered_bytes", end.undelivered)
+      .add("unwritten_bytes", end.unwritten);
+  if (times.lookup) message.fields.add("lookup_ns", times.lookup->count());
+  if (times.connect) message.fields.add("connect_ns", times.connect->count());
+  if (end.first_byte) message.fields.add("first_byte_ns", end.first_byte->count());
+  if (end.info) message.fields.append(path_fields(*end.info));
+  return message;
+}
+
+std::optional<Message> relay_failure_message(const RelayEnd& end, const CommonOptions& options,
+                                             std::string_view operation, const sys::Address& peer) {
+  const auto of_connection = [&](const std::string& reason) {
+    return failure_message(operation, peer.text(), reason + pending_text(end));
+  };
+  switch (end.reason) {
+    case Reason::complete:
+      break;
+    case Reason::signal:
+      return std::nullopt;
+    case Reason::connection_lost:
+      if (reset_is_harmless(end)) break;
+      return of_connection(fmt::format("connection lost after {}: {}",
+                                       format_duration(end.duration),
+                                       diagnose::lost_connection_text(end.error.error)));
+    case Reason::idle_timeout:
+      return of_connection(
+          fmt::format("idle for {} (--idle-timeout)", format_duration(options.relay.idle_timeout)));
+    case Reason::run_timeout:
+      return of_connection(
+          fmt::format("not done after {} (--timeout)", format_duration(options.run_timeout)));
+    case Reason::stdout_failed: {
+      const bool closed = end.error.error == EBADF;
+      const std::string reason = closed ? "it is closed, or not open for writing"
+                                        : fmt::format("{} ({})", sys::errno_text(end.error.error),
+                                                      sys::errno_name(end.error.error));
+      return failure_message(name(end.error.call), "stdout", reason + pending_text(end));
+    }
+  }
+  if (end.stdin_error) return error_message(*end.stdin_error);
+  return std::nullopt;
+}
+
+ExitStatus status_of(const RelayEnd& end) {
+  switch (end.reason) {
+    case Reason::complete:
+    case Reason::signal:
+      break;
+    case Reason::connection_lost:
+      if (sys::own_mistake(end.error.error)) return ExitStatus::failure;
+      if (!reset_is_harmless(end)) return ExitStatus::lost;
+      break;
+    case Reason::idle_timeout:
+    case Reason::run_timeout:
+      return ExitStatus::timeout;
+    case Reason::stdout_failed:
+      return ExitStatus::local_io;
+  }
+  return end.stdin_error ? ExitStatus::local_io : ExitStatus::ok;
+}
+
+}  // namespace tcptool::cmd

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/session.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "sys/names.h"
+
+namespace tcptool::cmd {
+namespace {
+
+constexpr int stdin_fd = 0;
+constexpr int stdout_fd = 1;
+
+class SessionNotes final : public relay::RelayObserver {
+ public:
+  explicit SessionNotes(Console& console) : console_(console) {}
+
+  void peer_closed_first(std::chrono::nanoseconds after) override {
+    Message message{"peer-closed", {}, {}};
+    message.text = fmt::format("peer has closed its side (FIN) after {}", format_duration(after));
+    message.fields.add("after_ns", after.count());
+    console_.status(message);
+  }
+
+  void stdin_silent_after_peer_fin() override {
+    Message message{"stdin-silent", {}, {}};
+    message.text =
+        "peer has closed its side; still sending what stdin brings (--linger D ends after D of "
+        "silence)";
+    console_.status(message);
+  }
+
+  void stdout_reader_gone() override {
+    Message message{"stdout-closed", {}, {}};
+    message.text = "whoever read stdout has gone; stdin is read no more, what arrives is discarded";
+    console_.status(message);
+  }
+
+ private:
+  Console& console_;
+};
+
+}  // namespace
+
+std::optional<Exit> refuse_bad_stdin(Context& context, const CommonOptions& options) {
+  if (options.relay.recv_only) return std::nullopt;
+  const auto input = relay::LocalStream::inspect(context.kernel, stdin_fd, context.closed.input);
+  std::string_view wrong;
+  if (input.kind() == relay::LocalStream::Kind::directory) {
+    wrong = "is a directory (EISDIR)";
+  } else {
+    const sys::Outcome flags = context.kernel.fcntl(stdin_fd, F_GETFL, 0);
+    if (flags.ok() && (flags.as_int() & O_ACCMODE) == O_WRONLY) {
+      wrong = "is open for writing only";
+    }
+  }
+  if (wrong.empty()) return std::nullopt;
+  context.console.failure(
+      ExitStatus::local_io,
+      failure_message("read", "stdin", fmt::format("it {}; nothing was opened", wrong)));
+  return Exit{ExitStatus::local_io};
+}
+
+Exit run_session(Context& context, const CommonOptions& options, std::string_view operation,
+                 tcp::Connection connection, const SetupTimes& times) {
+  using relay::LocalStream;
+  auto input = LocalStream::inspect(context.kernel, stdin_fd, context.closed.input);
+  auto output = LocalStream::inspect(context.kernel, stdout_fd, context.closed.output);
+  if (!options.relay.recv_only) input.reopen(O_RDONLY);
+  output.reopen(O_WRONLY);
+
+  SessionNotes notes(context.console);
+  relay::Relay relay(context.waiter, connection, input, output, options.relay, notes);
+  const relay::RelayEnd end = relay.run();
+
+  const ExitStatus status = status_of(end);
+  const auto failure = relay_failure_message(end, options, operation, connection.peer);
+  if (failure) context.console.failure(status, *failure);
+  context.console.status(closed_message(end, times));
+  return Exit{status, end.signal};
+}
+
+Exit interrupted(Context& context, const CommonOptions& options, std::string_view operation,
+                 std::string_view object, const sys::Wake& wake, std::string_view last) {
+  const bool by_signal = wake.reason == sys::Wake::Reason::signal;
+  const ExitStatus status = by_signal ? ExitStatus::failure : ExitStatus::timeout;
+  std::string reason = by_signal ? fmt::format("interrupted by {}", sys::signal_name(wake.signal))
+                                 : fmt::format("not done within {} (--timeout)",
+                                               format_duration(options.run_timeout));
+  if (!last.empty()) reason += fmt::format("; the last try: {}", last);
+  context.console.failure(status, failure_message(operation, object, reason));
+  return Exit{status, wake.signal};
+}
+
+}  // namespace tcptool::cmd

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// The writer of stderr, and whether it is coloured: console.cc and color.cc.
+#include "cmd/console.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "cmd/color.h"
+#include "support/scripted_kernel.h"
+#include "support/world.h"
+#include "sys/linux_kernel.h"
+
+using namespace tcptool;
+using cmd::ExitStatus;
+using sys::Syscall;
+
+namespace {
+
+// stderr is a pipe for as long as this lives.
+class Captured {
+ public:
+  Captured() : saved_(::dup(2)), pipe_(test::make_pipe()) { ::dup2(pipe_.write_end.fd(), 2); }
+  ~Captured() { ::dup2(saved_.fd(), 2); }
+  Captured(const Captured&) = delete;
+  Captured& operator=(const Captured&) = delete;
+  [[nodiscard]] std::string text() const { return pipe_.read_end.read(); }
+
+ private:
+  test::Plug saved_;
+  test::Pipe pipe_;
+};
+
+cmd::Message message() {
+  cmd::Message out{"connected", "connected somewhere", {}};
+  out.fields.add("peer", "192.0.2.1:80");
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a line is one write that ends in a line end") {
+  sys::LinuxKernel linux_kernel;
+  test::ScriptedKernel kernel(linux_kernel);
+  cmd::Console console(kernel, {});
+  const Captured captured;
+  console.write_line("a line with %v and {} in it");
+  console.status(message());
+  console.failure(ExitStatus::refused, message());
+  CHECK(captured.text() ==
+        "a line with %v and {} in it\nconnected somewhere\ntcptool: connected somewhere\n");
+  CHECK(kernel.count(Syscall::write) == 3);
+}
+
+TEST_CASE("quiet silences status lines alone") {
+  sys::LinuxKernel kernel;
+  cmd::Console console(kernel, {.quiet = true});
+  const Captured captured;
+  console.status(message());
+  console.failure(ExitStatus::failure, message());
+  CHECK(captured.text() == "tcptool: connected somewhere\n");
+}
+
+TEST_CASE("with JSON every line is one object") {
+  sys::LinuxKernel kernel;
+  cmd::Console console(kernel, {.json = true, .color = true});
+  const Captured captured;
+  console.status(message());
+  console.failure(ExitStatus::refused, message());
+  CHECK(captured.text() ==
+        R"({"type":"connected","peer":"192.0.2.1:80"})"
+        "\n"
+        R"({"type":"connected","message":"connected somewhere","status":6,"peer":"192.0.2.1:80"})"
+        "\n");
+}
+
+TEST_CASE("a line is written whole in spite of EINTR, EAGAIN and short writes") {
+  sys::LinuxKernel linux_kernel;
+  test::ScriptedKernel kernel(linux_kernel);
+  kernel.script(Syscall::write).every(2).fails(EINTR);
+  kernel.script(Syscall::write).every(3).fails(EAGAIN);
+  kernel.script(Syscall::write).at_most(1);
+  cmd::Console console(kernel, {});
+  const Captured captured;
+  console.write_line("whole");
+  CHECK(captured.text() == "whole\n");
+}
+
+TEST_CASE("a stderr that is broken swallows the line") {
+  sys::LinuxKernel linux_kernel;
+  for (const int error : {EPIPE, EBADF, EIO, ENOSPC}) {
+    test::ScriptedKernel kernel(linux_kernel);
+    kernel.script(Syscall::write).fails(error);
+    cmd::Console console(kernel, {});
+    console.write_line("nobody reads this");
+    CHECK(kernel.count(Syscall::write) == 1);
+  }
+}
+
+TEST_CASE("the option decides on colour, then NO_COLOR, then CLICOLOR_FORCE, then the terminal") {
+  sys::LinuxKernel kernel;
+  const Captured captured;  // no terminal
+  using cmd::ColorMode;
+  ::unsetenv("CLICOLOR_FORCE");
+  ::setenv("NO_COLOR", "1", 1);
+  CHECK(cmd::use_color(kernel, ColorMode::always));
+  CHECK_FALSE(cmd::use_color(kernel, ColorMode::never));
+  CHECK_FALSE(cmd::use_color(kernel, ColorMode::automatic));
+  ::setenv("CLICOLOR_FORCE", "1", 1);
+  CHECK_FALSE(cmd::use_color(kernel, ColorMode::automatic));
+  ::unsetenv("NO_COLOR");
+  CHECK(cmd::use_color(kernel, ColorMode::automatic));
+  ::setenv("CLICOLOR_FORCE", "0", 1);
+  CHECK_FALSE(cmd::use_color(kernel, ColorMode::automatic));
+  ::unsetenv("CLICOLOR_FORCE");
+}
