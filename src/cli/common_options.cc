@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "base/parse.h"
+#include "base/text.h"
+#include "cli/declare.h"
+
+namespace tcptool::cli {
+namespace {
+
+Result<cmd::ColorMode, std::string> read_color(const std::string& text) {
+  if (text == "auto") return cmd::ColorMode::automatic;
+  if (text == "always") return cmd::ColorMode::always;
+  if (text == "never") return cmd::ColorMode::never;
+  return failure(fmt::format("'{}' is none of auto, always, never", escape(text)));
+}
+
+void declare_output(CLI::App& app, cmd::OutputOptions& output) {
+  app.add_flag_callback(
+         "-v,--verbose", [&output] { output.trace = true; },
+         "every system call with arguments, result and duration, on stderr")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  add_flag(app, {"-q,--quiet", "", "no status lines; a failure keeps its first line"},
+           [&output] { output.quiet = true; });
+  add_flag(app, {"--json", "", "every line on stderr is one JSON object"},
+           [&output] { output.json = true; });
+  add_value(app, {"--color", "WHEN", "auto (default), always or never"},
+            keep(output.color, read_color));
+}
+
+void declare_addresses(CLI::App& app, Draft& draft) {
+  add_flag(app, {"-4,--ipv4", "", "IPv4 only"}, [&draft] { draft.ipv4 = true; });
+  add_flag(app, {"-6,--ipv6", "", "IPv6 only"}, [&draft] { draft.ipv6 = true; });
+  add_flag(app, {"-n,--numeric", "", "no look-ups: host and port must be numbers"},
+           [&draft] { draft.numeric = true; });
+}
+
+// -o, -i and --keepalive set socket options; none is set twice.
+std::string add_setting(cmd::CommonOptions& common, tcp::OptionSetting setting) {
+  for (const tcp::OptionSetting& other : common.socket_options) {
+    if (other.info == setting.info) return fmt::format("{} is set twice", setting.info->name);
+  }
+  if (setting.info->name == "SO_KEEPALIVE") common.relay.keepalive_set = true;
+  common.socket_options.push_back(std::move(setting));
+  return "";
+}
+
+void declare_socket(CLI::App& app, Draft& draft, cmd::CommonOptions& common) {
+  add_value(app,
+            {"-o,--option", "NAME=VALUE",
+             "set a socket option by its manual name, such as TCP_NODELAY, SO_RCVBUF=1M or "
+             "TCP_USER_TIMEOUT=5s; may be given several times"},
+            [&common](const std::string& text) -> std::string {
+              auto setting = tcp::parse_option(text);
+              if (!setting) return setting.error();
+              return add_setting(common, std::move(*setting));
+            })
+      ->trigger_on_parse();
+  add_value(app,
+            {"--keepalive", "IDLE[,INTERVAL[,COUNT]]",
+             "probe a silent peer after IDLE, every INTERVAL, COUNT times (whole seconds)"},
+            [&common](const std::string& text) -> std::string {
+              auto settings = tcp::parse_keepalive(text);
+              if (!settings) return settings.error();
+              for (tcp::OptionSetting& setting : *settings) {
+                std::string wrong = add_setting(common, std::move(setting));
+                if (!wrong.empty()) return wrong;
+              }
+              return "";
+            });
+  add_value(app, {"-i,--interface", "IF", "only through this interface (SO_BINDTODEVICE)"},
+            [&draft, &common](const std::string& text) -> std::string {
+              constexpr std::size_t longest = 15;
+              if (text.empty() || text.size() > longest) {
+                return fmt::format("'{}' is not an interface, such as eth0", escape(text));
+              }
+              draft.interface = text;
+              return add_setting(common, tcp::OptionSetting::text("SO_BINDTODEVICE", text));
+            });
+}
+
+void declare_times(CLI::App& app, cmd::CommonOptions& common) {
+  add_value(app,
+            {"--idle-timeout", "D",
+             "end with status 9 when no payload was sent, acknowledged or received for D"},
+            keep(common.relay.idle_timeout, parse_duration));
+  add_value(app, {"--timeout", "D", "end the whole run after D, with status 9"},
+            keep(common.run_timeout, parse_duration));
+}
+
+void declare_data(CLI::App& app, Draft& draft, cmd::CommonOptions& common) {
+  add_flag(app,
+           {"-N,--half-close", "", "send FIN at the end of stdin and go on receiving (default)"},
+           [&draft] { draft.half_close = true; });
+  add_flag(app, {"--no-half-close", "", "send no FIN; the run ends when the peer ends"},
+           [&draft] { draft.no_half_close = true; });
+  add_value(
+      app,
+      {"--linger", "D", "once the peer has closed its side, end after D in which stdin was silent"},
+      keep(common.relay.linger, parse_duration));
+  add_flag(app, {"--send-only", "", "discard what arrives; FIN, wait for its acknowledgement, end"},
+           [&common] { common.relay.send_only = true; });
+  add_flag(app, {"--recv-only", "", "leave stdin alone; no FIN before the peer's"},
+           [&common] { common.relay.recv_only = true; });
+  add_flag(app, {"-C,--crlf", "", "send a lone LF from stdin as CRLF"},
+           [&common] { common.relay.crlf = true; });
+}
+
+// Declares into a group of the help text.
+template <class Declare>
+void in_group(CLI::App& app, const std::string& group, Declare declare) {
+  const std::size_t before = app.get_options().size();
+  declare();
+  const auto options = app.get_options([](const CLI::Option*) { return true; });
+  for (std::size_t i = before; i < options.size(); ++i) options[i]->group(group);
+}
+
+}  // namespace
+
+void declare_common_options(CLI::App& app, Draft& draft, cmd::CommonOptions& common) {
+  in_group(app, "Addresses", [&] { declare_addresses(app, draft); });
+  in_group(app, "Data and how the run ends", [&] { declare_data(app, draft, common); });
+  in_group(app, "Time limits (500ms, 1.5s, 2m; a bare number is seconds; 0 is none)",
+           [&] { declare_times(app, common); });
+  in_group(app, "Socket", [&] { declare_socket(app, draft, common); });
+  in_group(app, "Output", [&] { declare_output(app, common.output); });
+}
+
+std::string settle_common_options(const Draft& draft, cmd::CommonOptions& common) {
+  if (draft.ipv4 && draft.ipv6) return "-4 and -6 exclude each other; without either both are used";
+  if (draft.ipv4) common.family = AF_INET;
+  if (draft.ipv6) common.family = AF_INET6;
+  if (common.relay.send_only && common.relay.recv_only) {
+    return "--send-only and --recv-only exclude each other";
+  }
+  if (draft.half_close && draft.no_half_close) {
+    return "--half-close and --no-half-close exclude each other";
+  }
+  common.relay.half_close = !draft.no_half_close;
+  return "";
+}
+
+}  // namespace tcptool::cli

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// The program's table of contents: parse, open the trace, make the kernel, run the command, return
+// its status.
+#include <optional>
+
+#include "cli/parse.h"
+#include "cmd/color.h"
+#include "cmd/messages.h"
+#include "cmd/run.h"
+#include "sys/linux_kernel.h"
+#include "sys/standard_streams.h"
+#include "trace/header.h"
+#include "trace/open_sink.h"
+#include "trace/traced_kernel.h"
+
+namespace tcptool {
+namespace {
+
+using cmd::ExitStatus;
+
+// Help and version go to stdout when they were asked for; usage errors go to stderr.
+ExitStatus stop(sys::Kernel& kernel, const cli::Stop& stop) {
+  if (stop.is_page) {
+    constexpr int stdout_fd = 1;
+    constexpr int stderr_fd = 2;
+    auto rest = std::as_bytes(std::span(stop.text));
+    while (!rest.empty()) {
+      const int fd = stop.status == ExitStatus::ok ? stdout_fd : stderr_fd;
+      const sys::Outcome written = kernel.write(fd, rest);
+      if (!written.ok()) return ExitStatus::local_io;
+      rest = rest.subspan(written.as_size());
+    }
+    return stop.status;
+  }
+  cmd::Console console(kernel, {.quiet = false, .json = stop.json, .color = false});
+  console.failure(stop.status, cmd::Message{"error", stop.text, {}});
+  return stop.status;
+}
+
+trace::Format trace_format(const cmd::OutputOptions& output) {
+  if (!output.trace) return trace::Format::none;
+  return output.json ? trace::Format::json : trace::Format::text;
+}
+
+ExitStatus run(sys::Kernel& bare, sys::Kernel& kernel, cmd::Console& console,
+               const cmd::Command& command, cmd::ClosedAtStart closed, sys::TimePoint start) {
+  const auto signals = sys::Signals::open(kernel);
+  if (!signals) {
+    console.failure(ExitStatus::local, cmd::error_message(signals.error()));
+    return ExitStatus::local;
+  }
+  console.give_way_to(signals->fd());
+  const auto run_timeout = cmd::common_options(command).run_timeout;
+  sys::Deadline deadline;
+  if (run_timeout.count() > 0) deadline = start + run_timeout;
+  sys::Waiter waiter(kernel, *signals, deadline);
+  cmd::Context context{kernel, waiter, console, closed};
+  const cmd::Exit exit = cmd::run(context, command);
+  if (exit.signal != 0) sys::die_of_signal(bare, exit.signal);
+  return exit.status;
+}
+
+ExitStatus tcptool_main(std::span<const char* const> arguments) {
+  sys::LinuxKernel bare;
+  const sys::TimePoint start = bare.now();
+  const auto started = bare.wall_clock();
+  const auto closed = sys::fill_closed_standard_streams(bare);
+  const auto command = cli::parse(arguments);
+  if (!command) return stop(bare, command.error());
+
+  const cmd::OutputOptions& output = cmd::common_options(*command).output;
+  const bool color = !output.json && cmd::use_color(bare, output.color);
+  cmd::Console console(bare, {.quiet = output.quiet, .json = output.json, .color = color});
+  const trace::Format format = trace_format(output);
+  const auto sink = trace::open_sink({.format = format, .color = color, .start = start}, console);
+  if (!sink) return run(bare, bare, console, *command, {closed[0], closed[1]}, start);
+
+  console.write_line(trace::header_line({.version = cli::version(),
+                                         .command = cmd::command_name(*command),
+                                         .pid = bare.getpid().as_int(),
+                                         .started = started},
+                                        format));
+  trace::TracedKernel traced(bare, *sink);
+  return run(bare, traced, console, *command, {closed[0], closed[1]}, start);
+}
+
+}  // namespace
+}  // namespace tcptool
+
+int main(int argc, char** argv) {
+  const std::span<const char* const> all(argv, static_cast<std::size_t>(argc));
+  return static_cast<int>(tcptool::tcptool_main(all.subspan(all.empty() ? 0 : 1)));
+}
