@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: MIT
+"""What this host itself refuses is status 4, and the first line names the call, its object and why.
+
+tcptool has no capability here, and the kernel's settings are the test's own.
+"""
+
+import contextlib
+import os
+import resource
+import socket
+
+import netns
+import tool
+
+
+class ThisHost(netns.TestCase):
+    def settings(self, name, **values):
+        """Files below /proc/sys/net (dots for slashes), set until the end of this test."""
+        for key, value in values.items():
+            path = "/proc/sys/net/" + key.replace("__", "/")
+            before = self.world.sh(name, f"cat {path}").strip()
+            self.world.sh(name, f"echo '{value}' > {path}")
+            self.addCleanup(self.world.sh, name, f"echo '{before}' > {path}")
+
+    def test_a_privileged_port_is_a_permission_that_is_missing(self):
+        self.settings("c", ipv4__ip_unprivileged_port_start=2000)
+        self.assert_failures([
+            (("listen", 1999), 4, r"bind \[::\]:1999: permission denied \(EACCES\)$"),
+            (("listen", "127.0.0.1", 80), 4,
+             r"bind 127\.0\.0\.1:80: permission denied \(EACCES\)$"),
+            (("connect", "-p", 1999, "10.77.0.2", 9000), 4,
+             r"connect 10\.77\.0\.2:9000: bind 0\.0\.0\.0:1999: permission denied \(EACCES\)$"),
+        ])
+
+    def test_a_port_in_use_is_named_whoever_listens_on_it(self):
+        busy = r"address already in use \(EADDRINUSE\)$"
+        with self.world.server("c", "127.0.0.1", 9000), self.world.server("c", "::1", 9001):
+            self.assert_failures([
+                (("listen", 9000), 4, r"bind \[::\]:9000: " + busy),
+                (("listen", "127.0.0.1", 9000), 4, r"bind 127\.0\.0\.1:9000: " + busy),
+                (("listen", 9001), 4, r"bind \[::\]:9001: " + busy),
+                (("listen", "-6", "::1", 9001), 4, r"bind \[::1\]:9001: " + busy),
+                (("connect", "-s", "127.0.0.1:9000", "127.0.0.1", 9002), 4,
+                 r"connect 127\.0\.0\.1:9002: bind 127\.0\.0\.1:9000: " + busy),
+            ])
+
+    def test_an_address_of_somebody_else_cannot_be_ours(self):
+        foreign = r"cannot assign requested address \(EADDRNOTAVAIL\)$"
+        self.assert_failures([
+            (("listen", "10.77.0.2", 9000), 4, r"bind 10\.77\.0\.2:9000: " + foreign),
+            (("listen", "2001:db8:77::2", 9000), 4, r"bind \[2001:db8:77::2\]:9000: " + foreign),
+            (("connect", "-s", "10.77.0.9", "10.77.0.2", 9000), 4,
+             r"connect 10\.77\.0\.2:9000: bind 10\.77\.0\.9:0: " + foreign),
+        ])
+
+    def test_without_a_free_ephemeral_port_nothing_left_this_host(self):
+        self.settings("c", ipv4__ip_local_port_range="40000 40001")
+        with contextlib.ExitStack() as stack:
+            server = stack.enter_context(self.world.server("s", "10.77.0.2", 9000))
+            for _ in range(2):
+                with self.world.inside("c"):
+                    stack.enter_context(socket.create_connection(server.getsockname(), 10))
+            self.assert_failures([(("connect", "10.77.0.2", 9000), 4,
+                                   r"connect 10\.77\.0\.2:9000: cannot assign requested address "
+                                   r"\(EADDRNOTAVAIL from connect after [\d.]+ ms\)$")])
+            # The ports are taken towards that peer alone.
+            with self.world.server("s", "10.77.0.2", 9001):
+                self.assert_ok(self.world.run("c", "connect", "-z", "10.77.0.2", 9001))
+
+    def test_too_few_descriptors_are_named_in_either_role_wherever_they_run_out(self):
+        with self.world.server("s", "10.77.0.2", 9000):
+            for arguments in (("connect", "-z", "10.77.0.2", 9000), ("listen", "-w", "10ms", 9000)):
+                failed = 0
+                for limit in range(4, 20):
+                    result = self.world.run("c", *arguments,
+                                            before=("prlimit", f"--nofile={limit}:{limit}"))
+                    if "(EMFILE)" not in result.stderr:
+                        break
+                    with self.subTest(arguments=arguments, limit=limit):
+                        self.assert_first_line(4, r".*too many open files \(EMFILE\)$", result)
+                    failed += 1
+                self.assertGreater(failed, 0)
+                self.assert_status(0 if arguments[0] == "connect" else 9, result)
+
+    def test_too_few_descriptors_for_the_client_do_not_keep_the_listener_spinning(self):
+        with self.world.tool("s", "listen", 9000) as process:
+            process.wait_for("^listening on")
+            limit = 1 + max(map(int, os.listdir(f"/proc/{process.pid}/fd")))
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (limit, limit))
+            with self.world.inside("c"):
+                client = socket.socket()
+            with client:
+                client.setblocking(False)  # it may be reset at once
+                client.connect_ex(("10.77.0.2", 9000))
+                result = process.finish()
+        self.assert_status(4, result)
+        self.assert_stderr(r"^tcptool: accept4 \[::\]:9000: too many open files \(EMFILE\)$",
+                           result)
+
+    def test_the_source_port_is_the_one_asked_for_also_right_after_its_last_use(self):
+        with self.world.server("s", "10.77.0.2", 9000) as server:
+            for option in (("-p", 4567), ("-s", "10.77.0.1:4567"), ("-p", 4567)):
+                # tcptool closes first, which leaves its port in TIME-WAIT.
+                with self.world.tool("c", "connect", *option, "10.77.0.2", 9000) as process:
+                    peer, (_, port) = server.accept()
+                    with peer:
+                        self.assertEqual(b"", tool.receive_all(peer))
+                    self.assertEqual(4567, port)
+                    self.assert_ok(process.finish())
+
+    def test_an_interface_that_does_not_exist_is_named(self):
+        missing = r"setsockopt SO_BINDTODEVICE=nosuch0: no such device \(ENODEV\)$"
+        self.assert_failures([
+            (("connect", "-i", "nosuch0", "10.77.0.2", 9000), 4,
+             r"connect 10\.77\.0\.2:9000: " + missing),
+            (("listen", "-i", "nosuch0", 9000), 4, missing),
+            (("connect", "fe80::2%nosuch0", 9000), 4,
+             r".*nosuch0: no such interface on this host$"),
+            (("listen", "fe80::1%nosuch0", 9000), 4,
+             r".*nosuch0: no such interface on this host$"),
+        ])
+
+
+class WithoutIPv6(netns.TestCase):
+    @staticmethod
+    def build(world):
+        world.pair()
+        for name in "cs":
+            world.sh(name, "for scope in all default lo; do\n"
+                           "echo 1 > /proc/sys/net/ipv6/conf/$scope/disable_ipv6; done")
+
+    def test_an_ipv6_address_cannot_be_reached_from_here(self):
+        self.assert_failures([(("connect", "2001:db8:77::2", 9000), 4,
+                               r"connect \[2001:db8:77::2\]:9000: cannot assign requested address "
+                               r"\(EADDRNOTAVAIL from connect after [\d.]+ ms\)$")])
+
+    def test_a_listener_says_that_it_has_ipv4_only_and_serves_it(self):
+        with self.world.tool("s", "listen", 9000, stdin=b"hello") as process:
+            process.wait_for(r"^listening on (0\.0\.0\.0|\[::\]):9000, backlog \d+, "
+                             r"IPv4 only \(IPv6 is disabled\)$")
+            result = self.world.run("c", "connect", "10.77.0.2", 9000)
+            self.assert_ok(result)
+            self.assert_stdout(b"hello", result)
+            result = process.finish()
+        self.assert_ok(result)
+        self.assert_stderr(r"^accepted 10\.77\.0\.1:\d+ -> 10\.77\.0\.2:9000  \(", result)
+
+    def test_a_listener_for_ipv6_alone_does_not_pretend_to_listen(self):
+        self.assert_failures([(("listen", "-6", "::1", 9000), 4,
+                               r"bind \[::1\]:9000: cannot assign requested address")])
+
+
+if __name__ == "__main__":
+    tool.main()
