@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// Escaping, JSON, and the renderings of events with arbitrary arguments.
+#include "base/json.h"
+#include "base/text.h"
+#include "fuzz/fuzz.h"
+#include "trace/decode.h"
+#include "trace/open_sink.h"
+
+using namespace tcptool;
+using namespace tcptool::fuzz;
+using trace::ArgKind;
+
+namespace {
+
+std::string unescaped(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\') {
+      out += text[i];
+      continue;
+    }
+    const char kind = text[++i];
+    if (kind == 'x') {
+      out += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
+      i += 2;
+    } else {
+      out += kind == 'n' ? '\n' : kind == 'r' ? '\r' : kind == 't' ? '\t' : kind;
+    }
+  }
+  return out;
+}
+
+trace::Event any_event(Input& input) {
+  trace::Event event;
+  event.call = static_cast<sys::Syscall>(input.byte() % sys::syscall_names.size());
+  event.outcome.error = input.byte() % 2 == 0 ? 0 : input.byte();
+  event.outcome.value = static_cast<std::int64_t>(input.number());
+  event.start = sys::TimePoint(std::chrono::nanoseconds(input.number() >> 8));
+  event.duration = std::chrono::nanoseconds(input.number() >> 8);
+  constexpr int kinds = static_cast<int>(ArgKind::addresses) + 1;
+  while (!input.empty()) {
+    const auto kind = static_cast<ArgKind>(input.byte() % kinds);
+    const auto value = static_cast<std::int64_t>(input.number());
+    const std::string blob = input.bytes(input.byte());
+    event.add("arg", kind, value, std::as_bytes(std::span(blob)), 128);
+  }
+  return event;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text = text_of(data, size);
+  const std::string escaped = escape(text);
+  demand_printable(escaped);
+  demand(unescaped(escaped) == text, "escaping loses nothing");
+  JsonObject object;
+  object.add(text, text);
+  demand_printable(object.text());
+
+  Input input(data, size);
+  const trace::Event event = any_event(input);
+  for (const trace::Arg& arg : event.arguments()) demand_printable(trace::decode(event, arg));
+  demand_printable(trace::decode_outcome(event));
+  demand_printable(trace::text_line(event, {}, false));
+  const std::string json = trace::json_line(event, {});
+  demand_printable(json);
+  demand(json.front() == '{' && json.back() == '}', "an event is one object");
+  return 0;
+}
