@@ -70,22 +70,18 @@ std::optional<std::uint64_t> scaled(const Decimal& decimal, std::uint64_t factor
   return static_cast<std::uint64_t>(result);
 }
 
-std::string quoted(std::string_view text) {
-  return fmt::format("'{}'", escape(text));
-}
-
 }  // namespace
 
 Result<std::uint64_t, std::string> parse_unsigned(std::string_view text, std::uint64_t maximum) {
   const bool digits = !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
   if (!digits || (text.size() > 1 && text.front() == '0')) {
     return failure(
-        fmt::format("{} is not a whole number from 0 to {}, such as 16", quoted(text), maximum));
+        fmt::format("{} is not a whole number from 0 to {}, such as 16", in_quotes(text), maximum));
   }
   std::uint64_t value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
   if (parsed.ec != std::errc{} || value > maximum) {
-    return failure(fmt::format("{} is above the maximum, {}", quoted(text), maximum));
+    return failure(fmt::format("{} is above the maximum, {}", in_quotes(text), maximum));
   }
   return value;
 }
@@ -101,8 +97,8 @@ Result<std::chrono::nanoseconds, std::string> parse_duration(std::string_view te
                                               {"min", 60'000'000'000},
                                               {"h", 3'600'000'000'000}}};
   const auto bad = [&] {
-    return failure(
-        fmt::format("{} is not a duration, such as 500ms, 1.5s, 2m or 10 (seconds)", quoted(text)));
+    return failure(fmt::format("{} is not a duration, such as 500ms, 1.5s, 2m or 10 (seconds)",
+                               in_quotes(text)));
   };
   const auto decimal = read_decimal(text);
   if (!decimal) return bad();
@@ -112,7 +108,7 @@ Result<std::chrono::nanoseconds, std::string> parse_duration(std::string_view te
   const auto value = scaled(*decimal, *factor, exact);
   constexpr auto longest = std::chrono::nanoseconds(longest_duration).count();
   if (!value || *value > static_cast<std::uint64_t>(longest)) {
-    return failure(fmt::format("{} is longer than a year; 0 means no limit", quoted(text)));
+    return failure(fmt::format("{} is longer than a year; 0 means no limit", in_quotes(text)));
   }
   // What is more than nothing must not become "none".
   const bool rounded_to_none = *value == 0 && !exact;
@@ -140,10 +136,12 @@ Result<std::uint64_t, std::string> parse_size(std::string_view text, std::uint64
   bool exact = false;
   const auto value = factor ? scaled(*decimal, *factor, exact) : std::nullopt;
   if (factor && (!value || *value > maximum)) {
-    return failure(fmt::format("{} is above the maximum, {}", quoted(text), format_bytes(maximum)));
+    return failure(
+        fmt::format("{} is above the maximum, {}", in_quotes(text), format_bytes(maximum)));
   }
   if (!value || !exact) {
-    return failure(fmt::format("{} is not a size, such as 4096, 64k, 64KiB or 1M", quoted(text)));
+    return failure(
+        fmt::format("{} is not a size, such as 4096, 64k, 64KiB or 1M", in_quotes(text)));
   }
   return *value;
 }

@@ -49,6 +49,12 @@ std::string escape(std::string_view bytes) {
   return out;
 }
 
+std::string in_quotes(std::string_view text) {
+  constexpr std::size_t most_shown = 64;
+  if (text.size() <= most_shown) return fmt::format("'{}'", escape(text));
+  return fmt::format("'{}...'", escape(text.substr(0, most_shown)));
+}
+
 std::string format_bytes(std::uint64_t bytes) {
   constexpr double kibi = 1024.0;
   constexpr std::uint64_t mebi = 1024 * 1024;

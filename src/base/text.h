@@ -15,6 +15,9 @@ namespace tcptool {
 // 0x20..0x7e as \xNN. Nothing that comes out can steer a terminal or end a line.
 std::string escape(std::string_view bytes);
 
+// What a user typed, escaped and in quotes, for a message: at most its first 64 bytes, then "...".
+std::string in_quotes(std::string_view text);
+
 // "1 byte", "65536 bytes"; from 1 MiB on with one decimal: "48.0 MiB", "1.5 GiB".
 std::string format_bytes(std::uint64_t bytes);
 

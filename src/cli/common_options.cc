@@ -14,7 +14,7 @@ Result<cmd::ColorMode, std::string> read_color(const std::string& text) {
   if (text == "auto") return cmd::ColorMode::automatic;
   if (text == "always") return cmd::ColorMode::always;
   if (text == "never") return cmd::ColorMode::never;
-  return failure(fmt::format("'{}' is none of auto, always, never", escape(text)));
+  return failure(fmt::format("{} is none of auto, always, never", in_quotes(text)));
 }
 
 void declare_output(CLI::App& app, cmd::OutputOptions& output) {
@@ -74,7 +74,7 @@ void declare_socket(CLI::App& app, Draft& draft, cmd::CommonOptions& common) {
             [&draft, &common](const std::string& text) -> std::string {
               constexpr std::size_t longest = 15;
               if (text.empty() || text.size() > longest) {
-                return fmt::format("'{}' is not an interface, such as eth0", escape(text));
+                return fmt::format("{} is not an interface, such as eth0", in_quotes(text));
               }
               draft.interface = text;
               return add_setting(common, tcp::OptionSetting::text("SO_BINDTODEVICE", text));

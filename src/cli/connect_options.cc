@@ -13,7 +13,7 @@ std::string_view family_word(int family) {
 }
 
 std::string not_a_number(const std::string& port) {
-  return fmt::format("port '{}' must be a number, such as 40000", escape(port));
+  return fmt::format("port {} must be a number, such as 40000", in_quotes(port));
 }
 
 // ADDR, ADDR:PORT or [ADDR]:PORT.
@@ -40,8 +40,8 @@ std::string settle_source(const Draft& draft, cmd::CommonOptions& common) {
   auto host = tcp::parse_host(address);
   if (!host) return "--source: " + host.error();
   if (!host->numeric) {
-    return fmt::format("--source: '{}' is not an address of this host, such as 127.0.0.1",
-                       escape(address));
+    return fmt::format("--source: {} is not an address of this host, such as 127.0.0.1",
+                       in_quotes(address));
   }
   common.source = std::move(*host);
   return "";
@@ -53,16 +53,16 @@ std::string settle_target(Draft& draft) {
   std::vector<std::string>& words = draft.positionals;
   if (words.empty()) return "which host and port? Say: tcptool connect HOST PORT";
   if (words.size() > 2) {
-    return fmt::format("'{}' is one word too many; say: tcptool connect HOST PORT",
-                       escape(words[2]));
+    return fmt::format("{} is one word too many; say: tcptool connect HOST PORT",
+                       in_quotes(words[2]));
   }
   if (words.size() == 1) {
     auto split = tcp::split_host_port(words[0]);
     if (!split) return split.error();
     words = {split->first, split->second};
   } else if (tcp::split_host_port(words[0]) && !sys::Address::parse(words[0], 0)) {
-    return fmt::format("'{}' has its port already, so '{}' is one word too many", escape(words[0]),
-                       escape(words[1]));
+    return fmt::format("{} has its port already, so {} is one word too many", in_quotes(words[0]),
+                       in_quotes(words[1]));
   }
   auto host = tcp::parse_host(words[0]);
   if (!host) return host.error();
@@ -76,7 +76,7 @@ std::string settle_target(Draft& draft) {
   auto port = tcp::parse_port(words[1], tcp::PortZero::refused);
   if (!port) {
     const bool list = tcp::parse_port_list(words[1]).has_value();
-    return list ? fmt::format("'{}' is several ports, which only -z takes", escape(words[1]))
+    return list ? fmt::format("{} is several ports, which only -z takes", in_quotes(words[1]))
                 : port.error();
   }
   options.ports = {std::move(*port)};
@@ -87,12 +87,13 @@ std::string settle_numeric(const Draft& draft) {
   const cmd::ConnectOptions& options = draft.connect;
   if (!draft.numeric) return "";
   if (!options.host.numeric) {
-    return fmt::format("host '{}' is a name, and -n allows only addresses",
-                       escape(options.host.text));
+    return fmt::format("host {} is a name, and -n allows only addresses",
+                       in_quotes(options.host.text));
   }
   for (const tcp::Port& port : options.ports) {
     if (!port.service.empty()) {
-      return fmt::format("port '{}' is a service name, and -n allows only numbers", port.service);
+      return fmt::format("port {} is a service name, and -n allows only numbers",
+                         in_quotes(port.service));
     }
   }
   return "";

@@ -21,8 +21,8 @@ std::string settle_target(Draft& draft) {
   if (!draft.port.empty()) words.push_back(draft.port);
   if (words.empty()) return "which port? Say: tcptool listen PORT (0 takes any free one)";
   if (words.size() > 2) {
-    return fmt::format("'{}' is one word too many; say: tcptool listen [ADDR] PORT",
-                       escape(words[2]));
+    return fmt::format("{} is one word too many; say: tcptool listen [ADDR] PORT",
+                       in_quotes(words[2]));
   }
   if (words.size() == 2 && !draft.port.empty() && is_port_number(words[0])) {
     return fmt::format("the port is given twice, as {} and as -p {}", words[0], words[1]);
@@ -50,14 +50,14 @@ std::string settle_target(Draft& draft) {
 std::string settle_address(Draft& draft) {
   cmd::ListenOptions& options = draft.listen;
   if (draft.numeric && !options.port.service.empty()) {
-    return fmt::format("port '{}' is a service name, and -n allows only numbers",
-                       options.port.service);
+    return fmt::format("port {} is a service name, and -n allows only numbers",
+                       in_quotes(options.port.service));
   }
   if (!options.address) return "";
   tcp::Host& host = *options.address;
   if (!host.numeric) {
     if (!draft.numeric) return "";
-    return fmt::format("'{}' is a name, and -n allows only addresses", escape(host.text));
+    return fmt::format("{} is a name, and -n allows only addresses", in_quotes(host.text));
   }
   const int family = host.numeric->family();
   if (options.common.family != 0 && family != options.common.family) {

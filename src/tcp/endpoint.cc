@@ -31,24 +31,18 @@ bool is_service_char(char c) {
   return is_digit(c) || is_letter(c) || c == '-' || c == '_' || c == '+' || c == '.';
 }
 
-std::string quoted(std::string_view text) {
-  constexpr std::size_t most_shown = 64;
-  if (text.size() <= most_shown) return fmt::format("'{}'", escape(text));
-  return fmt::format("'{}...'", escape(text.substr(0, most_shown)));
-}
-
 Result<Host, std::string> parse_zoned(std::string_view address, std::string_view zone) {
   constexpr std::size_t longest_zone = 15;  // IFNAMSIZ - 1
   const auto numeric = sys::Address::parse(address, 0);
   if (!numeric || numeric->family() != AF_INET6) {
     return failure(fmt::format("{}: only an IPv6 address can have a zone, such as fe80::1%eth0",
-                               quoted(address)));
+                               in_quotes(address)));
   }
   const bool printable =
       std::all_of(zone.begin(), zone.end(), [](char c) { return c > ' ' && c < 0x7f; });
   if (zone.empty() || zone.size() > longest_zone || !printable) {
     return failure(
-        fmt::format("{} is not an interface, such as the eth0 in fe80::1%eth0", quoted(zone)));
+        fmt::format("{} is not an interface, such as the eth0 in fe80::1%eth0", in_quotes(zone)));
   }
   return Host{std::string(address), std::string(zone), numeric};
 }
@@ -73,7 +67,7 @@ Result<Port, std::string> parse_port(std::string_view text, PortZero zero) {
                                   ? fmt::format("is out of range: ports go from {} to 65535",
                                                 zero == PortZero::refused ? 1 : 0)
                                   : "is not a port number, such as 9000";
-      return failure(fmt::format("port {} {}", quoted(text), why));
+      return failure(fmt::format("port {} {}", in_quotes(text), why));
     }
     if (*number == 0 && zero == PortZero::refused) {
       return failure(std::string("port 0 cannot be connected to: ports go from 1 to 65535"));
@@ -86,7 +80,7 @@ Result<Port, std::string> parse_port(std::string_view text, PortZero zero) {
     return failure(
         fmt::format("port {} is neither a number such as 9000 nor a service name such "
                     "as http",
-                    quoted(text)));
+                    in_quotes(text)));
   }
   return Port{0, std::string(text)};
 }
@@ -95,8 +89,8 @@ Result<Host, std::string> parse_host(std::string_view text) {
   if (text.size() >= 2 && text.front() == '[' && text.back() == ']') {
     text = text.substr(1, text.size() - 2);
     if (text.find(':') == std::string_view::npos) {
-      return failure(
-          fmt::format("{}: brackets belong around an IPv6 address, such as [::1]", quoted(text)));
+      return failure(fmt::format("{}: brackets belong around an IPv6 address, such as [::1]",
+                                 in_quotes(text)));
     }
   }
   if (text.empty())
@@ -109,22 +103,22 @@ Result<Host, std::string> parse_host(std::string_view text) {
   }
   if (text.size() > longest_host) {
     return failure(fmt::format("host {} has {} characters; a host name has at most {}",
-                               quoted(text), text.size(), longest_host));
+                               in_quotes(text), text.size(), longest_host));
   }
   if (text.find(':') != std::string_view::npos) {
-    return failure(fmt::format("{} is not an IPv6 address, such as ::1", quoted(text)));
+    return failure(fmt::format("{} is not an IPv6 address, such as ::1", in_quotes(text)));
   }
   if (all_digits(text)) {
     return failure(
         fmt::format("{} is not a host: a name or an address was expected before the "
                     "port",
-                    quoted(text)));
+                    in_quotes(text)));
   }
   const bool printable = std::all_of(text.begin(), text.end(), [](char c) {
     return static_cast<unsigned char>(c) > ' ' && c != 0x7f && c != '/' && c != '@';
   });
   if (!printable || text.front() == '-') {
-    return failure(fmt::format("{} is not a host name or address", quoted(text)));
+    return failure(fmt::format("{} is not a host name or address", in_quotes(text)));
   }
   return Host{std::string(text), "", std::nullopt};
 }
@@ -134,7 +128,10 @@ Result<std::pair<std::string, std::string>, std::string> split_host_port(std::st
   const auto colon = text.rfind(':');
   const bool bracketed = !text.empty() && text.front() == '[' && bracket != std::string_view::npos;
   if (colon == std::string_view::npos || (bracketed && colon < bracket)) {
-    return failure(fmt::format("{} has no port; write {}:9000 or {} 9000", quoted(text),
+    if (text.size() > longest_host) {
+      return failure(fmt::format("{} has no port; say HOST:PORT or HOST PORT", in_quotes(text)));
+    }
+    return failure(fmt::format("{} has no port; write {}:9000 or {} 9000", in_quotes(text),
                                escape(text), escape(text)));
   }
   const bool several = text.find(':') != colon;
@@ -142,16 +139,16 @@ Result<std::pair<std::string, std::string>, std::string> split_host_port(std::st
     const std::string_view head = text.substr(0, colon);
     const bool with_port = sys::Address::parse(head, 0) && all_digits(text.substr(colon + 1));
     if (with_port) {
-      return failure(fmt::format("{} is ambiguous: write [{}]:{}", quoted(text), head,
+      return failure(fmt::format("{} is ambiguous: write [{}]:{}", in_quotes(text), head,
                                  text.substr(colon + 1)));
     }
     if (sys::Address::parse(text, 0)) {
-      return failure(fmt::format("{} has no port; write [{}]:9000", quoted(text), text));
+      return failure(fmt::format("{} has no port; write [{}]:9000", in_quotes(text), text));
     }
     return failure(
         fmt::format("{} is not HOST:PORT; an IPv6 address needs brackets, as in "
                     "[::1]:9000",
-                    quoted(text)));
+                    in_quotes(text)));
   }
   return std::pair{std::string(text.substr(0, colon)), std::string(text.substr(colon + 1))};
 }
@@ -175,7 +172,8 @@ Result<std::vector<Port>, std::string> parse_port_list(std::string_view text) {
       const auto last = parse_port(item.substr(dash + 1), PortZero::refused);
       if (!last) return failure(last.error());
       if (!last->service.empty() || last->number < first->number) {
-        return failure(fmt::format("port range {} is not LOW-HIGH, such as 20-25", quoted(item)));
+        return failure(
+            fmt::format("port range {} is not LOW-HIGH, such as 20-25", in_quotes(item)));
       }
       for (std::uint32_t number = first->number; number <= last->number; ++number) {
         add(Port{static_cast<std::uint16_t>(number), ""});

@@ -42,7 +42,7 @@ Result<std::vector<std::byte>, std::string> parse_integer(std::string_view text)
   const auto parsed = std::from_chars(digits.data(), end, value, hex ? 16 : 10);
   const bool signed_hex = hex && digits.starts_with("-");
   if (parsed.ec != std::errc{} || parsed.ptr != end || signed_hex) {
-    return failure(fmt::format("'{}' is not a whole number, such as 64 or 0x10", escape(text)));
+    return failure(fmt::format("{} is not a whole number, such as 64 or 0x10", in_quotes(text)));
   }
   return bytes_of(value);
 }
@@ -50,7 +50,7 @@ Result<std::vector<std::byte>, std::string> parse_integer(std::string_view text)
 Result<std::vector<std::byte>, std::string> parse_flag(std::string_view text) {
   if (text.empty() || text == "1" || text == "on") return bytes_of(1);
   if (text == "0" || text == "off") return bytes_of(0);
-  return failure(fmt::format("'{}' is not a flag: give 1 or 0, on or off", escape(text)));
+  return failure(fmt::format("{} is not a flag: give 1 or 0, on or off", in_quotes(text)));
 }
 
 // A duration that is a whole number of `Unit`, as an int.
@@ -60,7 +60,7 @@ Result<int, std::string> parse_whole(std::string_view text, std::string_view uni
   if (!duration) return failure(duration.error());
   const auto whole = std::chrono::duration_cast<Unit>(*duration);
   if (whole != *duration || whole.count() > INT_MAX) {
-    return failure(fmt::format("'{}' is not a whole number of {}", escape(text), unit_name));
+    return failure(fmt::format("{} is not a whole number of {}", in_quotes(text), unit_name));
   }
   return static_cast<int>(whole.count());
 }
@@ -120,6 +120,7 @@ std::string text_of(OptionType type, std::span<const std::byte> value) {
     case OptionType::milliseconds:
       return fmt::format("{}ms", read_int(value));
     case OptionType::flag:
+      return std::string(1, read_int(value) != 0 ? '1' : '0');
     case OptionType::integer:
     case OptionType::size:
       break;
@@ -170,7 +171,7 @@ Result<OptionSetting, std::string> parse_option(std::string_view text) {
       if (option.settable) names.push_back(option.name);
     }
     const std::string_view near = nearest(name.substr(0, most_value), names);
-    return failure(fmt::format("unknown socket option '{}'{}", escape(name.substr(0, most_value)),
+    return failure(fmt::format("unknown socket option {}{}", in_quotes(name),
                                near.empty() ? "; give a manual name such as TCP_NODELAY"
                                             : fmt::format("; did you mean {}?", near)));
   }
@@ -196,16 +197,16 @@ Result<std::vector<OptionSetting>, std::string> parse_keepalive(std::string_view
                                 : parse_whole<std::chrono::seconds>(item, "seconds");
     if (!value || *value < 1 || *value > highest[i]) {
       return failure(
-          fmt::format("'{}' is not IDLE[,INTERVAL[,COUNT]] in whole seconds from 1 to "
+          fmt::format("{} is not IDLE[,INTERVAL[,COUNT]] in whole seconds from 1 to "
                       "32767 (COUNT from 1 to 127), such as 60,10,5",
-                      escape(item)));
+                      in_quotes(item)));
     }
     settings.push_back(OptionSetting::integer(names[i], *value));
     if (comma == std::string_view::npos) return settings;
     text.remove_prefix(comma + 1);
   }
   return failure(
-      fmt::format("'{}' is more than IDLE,INTERVAL,COUNT, such as 60,10,5", escape(text)));
+      fmt::format("{} is more than IDLE,INTERVAL,COUNT, such as 60,10,5", in_quotes(text)));
 }
 
 Result<std::optional<OptionReport>, sys::SysError> apply_option(sys::Kernel& kernel, int fd,
@@ -219,7 +220,6 @@ Result<std::optional<OptionReport>, sys::SysError> apply_option(sys::Kernel& ker
   const std::string asked = text_of(info.type, setting.value);
   std::string got = text_of(info.type, *in_force);
   if (reads_back_doubled(info)) got = fmt::format("{}", read_int(*in_force) / 2);
-  if (info.type == OptionType::flag) got = read_int(*in_force) != 0 ? "1" : "0";
   if (asked == got) return std::optional<OptionReport>();
   return std::optional(OptionReport{std::string(info.name), asked, got});
 }

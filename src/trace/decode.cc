@@ -26,13 +26,16 @@ std::optional<T> read_as(std::span<const std::byte> bytes, std::size_t offset = 
   return value;
 }
 
-std::string quoted(std::span<const std::byte> kept, std::int64_t whole) {
-  const bool cut = static_cast<std::int64_t>(kept.size()) < whole;
-  std::string text = escape(chars(kept));
-  for (std::size_t at = text.find('"'); at != std::string::npos; at = text.find('"', at + 2)) {
-    text.insert(at, "\\");
+// A C string: escaped, in double quotes, with ... where not all bytes were kept.
+std::string c_string(std::span<const std::byte> kept, std::int64_t whole) {
+  std::string out = "\"";
+  for (const char c : escape(chars(kept))) {
+    if (c == '"') out += '\\';
+    out += c;
   }
-  return fmt::format("\"{}\"{}", text, cut ? "..." : "");
+  out += '"';
+  if (static_cast<std::int64_t>(kept.size()) < whole) out += "...";
+  return out;
 }
 
 std::string address_text(std::span<const std::byte> blob) {
@@ -62,7 +65,7 @@ std::string option_value_text(const sys::SocketOptionInfo* option, std::span<con
       const auto state = std::to_integer<unsigned>(kept[0]);
       return fmt::format("{{tcpi_state={}, ... {} bytes}}", sys::tcp_state_name(state), whole);
     }
-    return quoted(kept, whole);
+    return c_string(kept, whole);
   }
   if (option->type == sys::OptionType::linger) {
     const auto value = read_as<struct linger>(kept);
@@ -70,7 +73,7 @@ std::string option_value_text(const sys::SocketOptionInfo* option, std::span<con
   }
   const auto value = read_as<int>(kept);
   if (value && option->name == "SO_ERROR" && *value != 0) return sys::errno_name(*value);
-  return value ? fmt::format("{}", *value) : quoted(kept, whole);
+  return value ? fmt::format("{}", *value) : c_string(kept, whole);
 }
 
 std::string signal_set_text(std::int64_t bits) {
@@ -164,7 +167,7 @@ std::string decode(const Event& event, const Arg& arg) {
       return address_text(blob);
     case ArgKind::bytes:
     case ArgKind::text:
-      return quoted(blob, arg.value);
+      return c_string(blob, arg.value);
     case ArgKind::poll_fds:
       return poll_fds_text(blob, arg.value);
     case ArgKind::signal:

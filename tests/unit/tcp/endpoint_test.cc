@@ -141,6 +141,13 @@ TEST_CASE("a missing port or missing brackets are told with what to write") {
   }
 }
 
+TEST_CASE("a long word without a port is not repeated at its length") {
+  const auto split = tcp::split_host_port(std::string(10'000, '\x1b'));
+  REQUIRE_FALSE(split);
+  CHECK(split.error().size() < 400);
+  CHECK(split.error().find("has no port") != std::string::npos);
+}
+
 TEST_CASE("a port list keeps its order and names each port once") {
   struct Row {
     const char* text;
