@@ -186,7 +186,6 @@ ExitStatus status_of(const tcp::ResolveFailure& failure) {
     case Kind::unknown_service:
       return ExitStatus::usage;
     case Kind::bad_zone:
-      return ExitStatus::local;
     case Kind::system:
       return ExitStatus::local;
     case Kind::name_failed:

@@ -190,7 +190,8 @@ Outcome LinuxKernel::signalfd(int fd, const sigset_t& mask, int flags) {
 
 Outcome LinuxKernel::sigprocmask(int how, const sigset_t& set) {
   // Called before there is a second thread; the resolver's inherits the mask.
-  return outcome(Syscall::sigprocmask, 0, ::sigprocmask(how, &set, nullptr));
+  const int status = ::sigprocmask(how, &set, nullptr);  // NOLINT(concurrency-mt-unsafe)
+  return outcome(Syscall::sigprocmask, 0, status);
 }
 
 Outcome LinuxKernel::socket(int domain, int type, int protocol) {

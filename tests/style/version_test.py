@@ -15,7 +15,7 @@ PACKAGES = {"CLI11": "libcli11-dev", "spdlog": "libspdlog-dev", "fmt": "libfmt-d
 def versions(texts):
     """Where a version is written, and what it is."""
     found = {}
-    for path, pattern in (("CMakeLists.txt", r"^project\(tcptool VERSION (\S+)"),
+    for path, pattern in (("CMakeLists.txt", r"^project\(tcptool\s+VERSION (\S+)"),
                           ("packaging/debian/changelog", r"^tcptool \((\S+)\)")):
         match = re.search(pattern, texts.get(path, ""), re.MULTILINE)
         found[path] = match and match[1]
