@@ -132,7 +132,7 @@ class Reset(tool.TestCase):
     def test_a_silent_stdin_after_the_peers_fin_has_keepalive_switched_on(self):
         with pair("-v", stdin=tool.PIPE) as (process, peer):
             peer.shutdown(socket.SHUT_WR)
-            process.wait_for('"type":"peer-closed"')
+            process.wait_for('"type":"stdin-silent"')
             calls = [o for o in map(ends.json.loads, process.stderr.splitlines())
                      if "SO_KEEPALIVE" in str(o)]
             self.assertEqual(1, len(calls), process.stderr)
