@@ -42,6 +42,7 @@ class Connector {
         return result;
       }
       say_retry(result, round);
+      known_.clear();
       const auto slept =
           context_.waiter.sleep_until(context_.kernel.now() + options_.retry_interval);
       if (slept && slept->interrupted()) {
@@ -86,12 +87,13 @@ class Connector {
     if (budget.count() > 0) deadline = start + budget;
 
     const int family = wanted_family();
-    const auto addresses = tcp::resolve(context_.waiter, endpoint, family, deadline);
-    if (!endpoint.host.numeric) result.times.lookup = context_.kernel.now() - start;
+    const auto addresses = addresses_of(endpoint, family, deadline);
+    result.times.lookup = context_.kernel.now() - start;
     if (!addresses) {
       fail_to_resolve(result, endpoint, addresses.error());
       return result;
     }
+    if (endpoint.host.numeric) result.times.lookup.reset();  // nothing was looked up
     const auto settled = policy(deadline);
     if (!settled) {
       fail_to_resolve(result, endpoint, settled.error());
@@ -106,6 +108,20 @@ class Connector {
     result.options = std::move(raced.options);
     if (!result.connection) fail_to_connect(result, endpoint, raced.wake);
     return result;
+  }
+
+  // A name is looked up once for all ports of -z, and again for each round of --retry.
+  Result<std::vector<sys::Address>, tcp::ResolveFailure> addresses_of(const tcp::Endpoint& endpoint,
+                                                                      int family,
+                                                                      sys::Deadline deadline) {
+    if (known_.empty() || !endpoint.port.service.empty()) {
+      auto found = tcp::resolve(context_.waiter, endpoint, family, deadline);
+      if (found) known_ = *found;
+      return found;
+    }
+    std::vector<sys::Address> addresses = known_;
+    for (sys::Address& address : addresses) address = address.with_port(endpoint.port.number);
+    return addresses;
   }
 
   // A source address decides the family where none was asked for.
@@ -158,6 +174,7 @@ class Connector {
     std::string object = endpoint.text();
     if (one) object = endpoint.host.numeric ? peer : fmt::format("{} ({})", object, peer);
     if (wake.interrupted()) {
+      report_attempts(result);
       result.wake = wake;
       result.exit =
           cmd::interrupted(context_, options_.common, "connect", object, wake, last_reason_);
@@ -172,12 +189,14 @@ class Connector {
         one ? verdict.reason
             : fmt::format("none of {} addresses: {}", result.addresses, verdict.reason);
     result.failure = failure_message("connect", object, reason);
+    if (one) result.failure.fields.append(attempt_fields(result.attempts.front()));
     last_reason_ = verdict.reason;
   }
 
   Context& context_;
   const ConnectOptions& options_;
   std::string last_reason_;
+  std::vector<sys::Address> known_;  // of the host, from an earlier port or nothing
 };
 
 void report_options(Context& context, const Try& result) {

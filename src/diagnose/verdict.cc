@@ -49,9 +49,14 @@ Verdict no_answer(const Attempt& attempt) {
 
 // The network's own word, where there is one, tells more than any errno.
 Verdict told_by_icmp(const Attempt& attempt) {
+  constexpr auto worth_telling = std::chrono::milliseconds(100);
+  std::string later;
+  if (attempt.duration - attempt.icmp_after > worth_telling) {
+    later = fmt::format(", given up after {}", format_duration(attempt.duration));
+  }
   return {FailureClass::unreachable,
-          fmt::format("{} ({} after {})", icmp_meaning(*attempt.icmp), icmp_evidence(*attempt.icmp),
-                      format_duration(attempt.duration))};
+          fmt::format("{} ({} after {}{})", icmp_meaning(*attempt.icmp),
+                      icmp_evidence(*attempt.icmp), format_duration(attempt.icmp_after), later)};
 }
 
 std::optional<FailureClass> class_of_connect_error(const Attempt& attempt) {
@@ -77,6 +82,10 @@ std::optional<FailureClass> class_of_connect_error(const Attempt& attempt) {
 
 Verdict told_by_errno(const Attempt& attempt) {
   const sys::SysError& error = attempt.error;
+  if (attempt.met_itself) {
+    return {FailureClass::refused,
+            "nothing listens: the connection met itself, with one address and port at both ends"};
+  }
   if (error.error == ECONNREFUSED) {
     return {FailureClass::refused, fmt::format("connection refused (RST in answer to the SYN "
                                                "after {})",

@@ -114,12 +114,21 @@ class Race {
     want_icmp_errors(kernel_, pending.fd.get(), peer.family(), true);
     const sys::Outcome connected = kernel_.connect(pending.fd.get(), peer);
     if (connected.ok()) {
-      establish(std::move(pending), 0);
+      establish(std::move(pending), 0, read_tcp_info(kernel_, pending.fd.get()));
     } else if (connected.error == EINPROGRESS || connected.error == EINTR) {
       pending_.push_back(std::move(pending));
     } else {
+      take_icmp(pending);
       fail(pending, connected.error);
     }
+  }
+
+  void take_icmp(const Pending& pending) {
+    const auto icmp = take_icmp_error(kernel_, pending.fd.get());
+    if (!icmp) return;
+    Attempt& attempt = attempt_of(pending);
+    if (!attempt.icmp) attempt.icmp_after = kernel_.now() - pending.started;
+    attempt.icmp = icmp;
   }
 
   // In sequence each address has an equal share of what is left, so that a silent one leaves time
@@ -173,39 +182,47 @@ class Race {
   bool conclude(Pending& pending) {
     const int fd = pending.fd.get();
     Attempt& attempt = attempt_of(pending);
-    const State state = read_tcp_info(kernel_, fd).value_or(TcpInfo{}).state;
+    const std::optional<TcpInfo> info = read_tcp_info(kernel_, fd);
+    const State state = info ? info->state : State::unknown;
     const bool undecided =
         state == State::syn_sent || state == State::closed || state == State::unknown;
     if (!undecided) {
-      establish(std::move(pending), 0);
+      establish(std::move(pending), 0, info);
       return true;
     }
     const int error = take_socket_error(kernel_, fd);
-    if (const auto icmp = take_icmp_error(kernel_, fd)) attempt.icmp = icmp;
+    take_icmp(pending);
     if (state == State::syn_sent) {
       attempt.error = {sys::Syscall::connect, error, ""};
       return false;
     }
     if (reset_after_handshake(error)) {
-      establish(std::move(pending), error);
+      establish(std::move(pending), error, info);
     } else if (error == 0 && !attempt.icmp && state == State::unknown) {
-      establish(std::move(pending), 0);
+      establish(std::move(pending), 0, info);
     } else {
       fail(pending, error != 0 || !attempt.icmp ? error : attempt.icmp->error);
     }
     return true;
   }
 
-  void establish(Pending pending, int error) {
+  void establish(Pending pending, int error, const std::optional<TcpInfo>& info) {
     const int fd = pending.fd.get();
     Attempt& attempt = attempt_of(pending);
     const sys::TimePoint now = kernel_.now();
     want_icmp_errors(kernel_, fd, attempt.peer.family(), false);
-    attempt.info = read_tcp_info(kernel_, fd);
+    const sys::Address local = local_address(kernel_, fd);
+    if (local == attempt.peer.unmapped()) {
+      // The port was free, the kernel chose it for our end too, and our SYN met our own socket
+      // (RFC 9293 section 3.5, simultaneous open).
+      attempt.met_itself = true;
+      return fail(pending, ECONNREFUSED);
+    }
+    attempt.info = info;
     attempt.duration = now - pending.started;
     attempt.end = Attempt::End::connected;
     Connection connection;
-    connection.local = local_address(kernel_, fd);
+    connection.local = local;
     connection.peer = attempt.peer.unmapped();
     connection.active = true;
     connection.error = error;
@@ -220,7 +237,6 @@ class Race {
 
   void fail(const Pending& pending, int error) {
     Attempt& attempt = attempt_of(pending);
-    if (!attempt.icmp) attempt.icmp = take_icmp_error(kernel_, pending.fd.get());
     attempt.error = {sys::Syscall::connect, error, attempt.peer.text()};
     end_attempt(pending, Attempt::End::failed);
     next_start_ = kernel_.now();

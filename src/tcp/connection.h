@@ -36,10 +36,12 @@ struct Attempt {
   enum class End { connected, failed, timed_out, abandoned, interrupted };
   sys::Address peer;
   End end = End::failed;
-  sys::SysError error;            // which call failed and why
-  std::optional<IcmpError> icmp;  // the network's word on it, also where it was not final
-  std::optional<TcpInfo> info;    // at the attempt's end
-  bool syn_unsent = false;        // timed out with its SYN still waiting in this host
+  sys::SysError error;                     // which call failed and why
+  std::optional<IcmpError> icmp;           // the network's word on it, also where it was not final
+  std::optional<TcpInfo> info;             // at the attempt's end
+  std::chrono::nanoseconds icmp_after{0};  // the attempt's start
+  bool met_itself = false;  // connected to its own address and port: nobody listens there
+  bool syn_unsent = false;  // timed out with its SYN still waiting in this host
   std::chrono::nanoseconds duration{0};
 };
 

@@ -5,6 +5,7 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -32,6 +33,11 @@ bool set_flag(sys::Kernel& kernel, int fd, int level, int option, int value) {
   return kernel.setsockopt(fd, level, option, std::as_bytes(std::span(&value, 1))).ok();
 }
 
+bool is_set(const SocketSetup& setup, std::string_view name) {
+  return std::any_of(setup.options.begin(), setup.options.end(),
+                     [&](const OptionSetting& setting) { return setting.info->name == name; });
+}
+
 std::optional<AcceptQueue> read_accept_queue(sys::Kernel& kernel, int fd) {
   const auto info = read_tcp_info(kernel, fd);
   if (!info || info->state != State::listen || !info->unacked || !info->sacked) {
@@ -53,8 +59,9 @@ Result<Listener, sys::SysError> listen_on(sys::Kernel& kernel, const ListenPolic
   if (!socket) return failure(socket.error());
   listener.fd = std::move(*socket);
   const int fd = listener.fd.get();
-  set_flag(kernel, fd, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (address.family() == AF_INET6) {
+  // What the user asked for by -o stands.
+  if (!is_set(policy.setup, "SO_REUSEADDR")) set_flag(kernel, fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (address.family() == AF_INET6 && !is_set(policy.setup, "IPV6_V6ONLY")) {
     set_flag(kernel, fd, IPPROTO_IPV6, IPV6_V6ONLY, policy.dual_stack ? 0 : 1);
   }
   if (const sys::Outcome bound = kernel.bind(fd, address); !bound.ok()) {

@@ -39,6 +39,14 @@ class SocketOptions(tool.TestCase):
         result = self.trace_of("-o", "SO_RCVBUF=64k", "-o", "TCP_NODELAY", "-o", "SO_LINGER=5")
         self.assert_no_stderr("^note ", result)
 
+    def test_on_listen_what_was_asked_for_stands_against_our_own_defaults(self):
+        result = tool.run("listen", "-v", "-w", "10ms", "-o", "IPV6_V6ONLY=1", "-o",
+                          "SO_REUSEADDR=0", "0")
+        self.assert_stderr(" optname=IPV6_V6ONLY, optval=1", result)
+        self.assert_stderr(" optname=SO_REUSEADDR, optval=0", result)
+        self.assert_no_stderr("setsockopt.*optname=(IPV6_V6ONLY, optval=0|SO_REUSEADDR, optval=1)",
+                              result)
+
     def test_a_value_that_the_kernel_changed_is_told(self):
         result = self.trace_of("-o", "SO_SNDBUF=1")
         self.assert_stderr(r"^note SO_SNDBUF=1 was asked for, \d+ is in force$", result)

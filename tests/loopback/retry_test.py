@@ -8,6 +8,22 @@ import ends
 import tool
 
 
+class Check(tool.TestCase):
+    def test_a_connection_that_meets_itself_is_no_open_port(self):
+        # Nobody listens, and the source port is the one asked for: the SYN meets its own socket.
+        port = str(tool.free_port())
+        result = tool.run("connect", "-z", "-p", port, "127.0.0.1", port)
+        self.assert_status(6, result)
+        self.assert_stderr("nothing listens: the connection met itself", result)
+
+    def test_a_name_is_looked_up_once_for_a_list_of_ports(self):
+        with tool.refusing_port() as port:
+            result = tool.run("connect", "-v", "-z", "localhost", f"{port},{port - 1}")
+        self.assertEqual(1, result.stderr.count("getaddrinfo") // 2, result)
+        self.assert_stderr(rf"^tcptool: connect localhost:{port} .*refused", result)
+        self.assert_stderr(rf" connect\(sockfd=\d+, addr=\S*:{port - 1}\)", result)
+
+
 class Retry(tool.TestCase):
     def test_it_tries_until_the_port_is_open_and_then_transfers(self):
         with socket.socket() as late:

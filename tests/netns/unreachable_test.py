@@ -31,7 +31,7 @@ ICMPV6 = {
     "reject-route": (6, "reject route to destination"),
 }
 
-TIME = r"after [\d.]+ (ms|s)"
+TIME = r"after [\d.]+ (ms|s)(, given up after [\d.]+ (ms|s))?"
 
 
 def first(address, port, reason):
