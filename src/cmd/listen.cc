@@ -25,9 +25,17 @@ Message port_file_message(const ListenOptions& options, const sys::SysError& err
                                      sys::errno_name(error.error)));
 }
 
-Result<tcp::ListenPolicy, Exit> policy_of(Context& context, const ListenOptions& options) {
+// The end of -w: look-up and first client together.
+sys::Deadline client_deadline(Context& context, const ListenOptions& options) {
+  const auto budget = options.common.connect_timeout.value_or(std::chrono::nanoseconds(0));
+  if (budget.count() == 0) return std::nullopt;
+  return context.kernel.now() + budget;
+}
+
+Result<tcp::ListenPolicy, Exit> policy_of(Context& context, const ListenOptions& options,
+                                          sys::Deadline deadline) {
   const tcp::Endpoint endpoint{options.address.value_or(tcp::Host{}), options.port};
-  const auto addresses = tcp::resolve(context.waiter, endpoint, options.common.family, {});
+  const auto addresses = tcp::resolve(context.waiter, endpoint, options.common.family, deadline);
   if (!addresses) {
     const tcp::ResolveFailure& failed = addresses.error();
     if (failed.wake.interrupted()) {
@@ -49,11 +57,8 @@ Result<tcp::ListenPolicy, Exit> policy_of(Context& context, const ListenOptions&
 // survived.
 Result<tcp::Accepted, Exit> wait_for_client(Context& context, const ListenOptions& options,
                                             const tcp::Listener& listener,
-                                            const tcp::SocketSetup& setup) {
+                                            const tcp::SocketSetup& setup, sys::Deadline deadline) {
   const std::string object = listener.local.text();
-  const auto budget = options.common.connect_timeout.value_or(std::chrono::nanoseconds(0));
-  sys::Deadline deadline;
-  if (budget.count() > 0) deadline = context.kernel.now() + budget;
   while (true) {
     std::array<pollfd, 1> fds{{{listener.fd.get(), POLLIN, 0}}};
     const auto wake = context.waiter.wait(fds, deadline);
@@ -63,15 +68,18 @@ Result<tcp::Accepted, Exit> wait_for_client(Context& context, const ListenOption
       return failure(interrupted(context, options.common, "listen", object, *wake));
     }
     if (wake->reason == sys::Wake::Reason::deadline) {
-      return failure(refuse(context, ExitStatus::timeout,
-                            failure_message("listen", object,
-                                            fmt::format("no client within {} "
-                                                        "(--connect-timeout)",
-                                                        format_duration(budget)))));
+      return failure(
+          refuse(context, ExitStatus::timeout,
+                 failure_message("listen", object,
+                                 fmt::format("no client within {} "
+                                             "(--connect-timeout)",
+                                             format_duration(*options.common.connect_timeout)))));
     }
     auto accepted = tcp::accept(context.kernel, listener, setup);
     if (accepted) return std::move(*accepted);
-    if (!tcp::accept_may_be_repeated(accepted.error().error)) {
+    const bool one_client = accepted.error().call == sys::Syscall::accept4 &&
+                            tcp::accept_may_be_repeated(accepted.error().error);
+    if (!one_client) {
       return failure(refuse(context, status_of(accepted.error()), error_message(accepted.error())));
     }
     if (accepted.error().error != EAGAIN && accepted.error().error != EINTR) {
@@ -92,7 +100,8 @@ Exit listen(Context& context, const ListenOptions& options) {
     }
     port_file.emplace(std::move(*prepared));
   }
-  const auto policy = policy_of(context, options);
+  const sys::Deadline deadline = client_deadline(context, options);
+  const auto policy = policy_of(context, options, deadline);
   if (!policy) return policy.error();
 
   auto listener = tcp::listen(context.kernel, *policy);
@@ -107,7 +116,7 @@ Exit listen(Context& context, const ListenOptions& options) {
       return refuse(context, ExitStatus::local_io, port_file_message(options, published.error()));
     }
   }
-  auto accepted = wait_for_client(context, options, *listener, policy->setup);
+  auto accepted = wait_for_client(context, options, *listener, policy->setup, deadline);
   if (!accepted) return accepted.error();
   context.console.status(accepted_message(*accepted));
   // One connection only: those still in the queue are reset now, rather than left waiting.

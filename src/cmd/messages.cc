@@ -65,6 +65,8 @@ Message listening_message(const tcp::Listener& listener, std::optional<int> aske
 }
 
 Message accepted_message(const tcp::Accepted& accepted) {
+  // The kernel counts this in ticks of its clock, which are 10 ms at most: less says nothing.
+  constexpr int kernel_tick_ms = 10;
   const tcp::Connection& connection = accepted.connection;
   std::string details = fmt::format("fd {}", connection.fd.get());
   Message message{"accepted", {}, {}};
@@ -73,8 +75,8 @@ Message accepted_message(const tcp::Accepted& accepted) {
       .add("fd", connection.fd.get());
   if (accepted.queued) {
     const auto ms = accepted.queued->count();
-    details +=
-        ms == 0 ? std::string(", was queued under 1 ms") : fmt::format(", was queued {} ms", ms);
+    details += ms < kernel_tick_ms ? fmt::format(", was queued under {} ms", kernel_tick_ms)
+                                   : fmt::format(", was queued {} ms", ms);
     message.fields.add("queued_ms", ms);
   }
   if (accepted.queue) {
@@ -127,6 +129,18 @@ Message open_message(const tcp::Connection& connection) {
   return message;
 }
 
+JsonObject attempt_fields(const tcp::Attempt& attempt) {
+  JsonObject fields;
+  if (attempt.error.error != 0) fields.add("errno", sys::errno_name(attempt.error.error));
+  if (attempt.icmp) {
+    fields.add("icmp_version", attempt.icmp->protocol == tcp::IcmpError::Protocol::icmp ? 4 : 6)
+        .add("icmp_type", attempt.icmp->type)
+        .add("icmp_code", attempt.icmp->code)
+        .add("icmp_from", attempt.icmp->offender.host());
+  }
+  return fields;
+}
+
 Message attempt_message(const tcp::Attempt& attempt) {
   Message message{"attempt", {}, {}};
   const std::string result = attempt_text(attempt);
@@ -135,7 +149,7 @@ Message attempt_message(const tcp::Attempt& attempt) {
       .add("end", end_name(attempt.end))
       .add("result", result)
       .add("duration_ns", attempt.duration.count());
-  if (attempt.error.error != 0) message.fields.add("errno", sys::errno_name(attempt.error.error));
+  message.fields.append(attempt_fields(attempt));
   return message;
 }
 

@@ -24,6 +24,8 @@ Message connected_message(const tcp::Connection& connection,
                           const std::vector<tcp::Attempt>& attempts, std::size_t addresses);
 Message open_message(const tcp::Connection& connection);
 // One address of several, and what became of it.
+// The evidence of a failed attempt, for programs: errno, and the ICMP error where there was one.
+JsonObject attempt_fields(const tcp::Attempt& attempt);
 Message attempt_message(const tcp::Attempt& attempt);
 Message option_message(const tcp::OptionReport& report);
 Message note_message(std::string text);

@@ -21,10 +21,18 @@ bool reset_is_harmless(const RelayEnd& end) {
   return (end.peer_fin || end.stdout_gone) && end.undelivered == 0;
 }
 
+bool reset_by_peer(int error) {
+  return error == ECONNRESET || error == EPIPE;
+}
+
 std::string who_closed(const RelayEnd& end) {
   if (end.reason == Reason::connection_lost) {
     const std::string how = diagnose::lost_connection_text(end.error.error);
     return end.peer_fin ? fmt::format("peer first (FIN), then {}", how) : how;
+  }
+  if (end.unread > 0) {
+    return fmt::format("this side first (RST, since {} had not been read)",
+                       format_bytes(end.unread));
   }
   switch (end.first_to_close) {
     case RelayEnd::FirstToClose::peer:
@@ -135,7 +143,8 @@ Message closed_message(const RelayEnd& end, const SetupTimes& times) {
                   who_closed(end), format_bytes(end.sent), format_bytes(end.received));
   if (end.info) message.text += path_text(*end.info);
   if (end.reason == Reason::signal) {
-    message.text += fmt::format(", interrupted by {}", sys::signal_name(end.signal));
+    message.text +=
+        fmt::format(", interrupted by {}{}", sys::signal_name(end.signal), pending_text(end));
   } else if (!end.stdin_at_eof && !end.stdin_is_terminal) {
     message.text += ", stdin was not at its end";
   }
@@ -143,7 +152,8 @@ Message closed_message(const RelayEnd& end, const SetupTimes& times) {
       .add("first_to_close", first_name(end.first_to_close))
       .add("peer_fin", end.peer_fin)
       .add("fin_sent", end.fin_sent)
-      .add("reset", end.reason == Reason::connection_lost)
+      .add("reset", end.reason == Reason::connection_lost && reset_by_peer(end.error.error))
+      .add("reset_sent", end.unread > 0)
       .add("stdin_at_eof", end.stdin_at_eof)
       .add("duration_ns", end.duration.count())
       .add("sent_bytes", end.sent)

@@ -34,7 +34,8 @@ class SessionNotes final : public relay::RelayObserver {
 
   void stdout_reader_gone() override {
     Message message{"stdout-closed", {}, {}};
-    message.text = "whoever read stdout has gone; stdin is read no more, what arrives is discarded";
+    message.text =
+        "whoever read stdout has gone; stdin is read no more, and what was read is still sent";
     console_.status(message);
   }
 
@@ -85,7 +86,10 @@ Exit run_session(Context& context, const CommonOptions& options, std::string_vie
 Exit interrupted(Context& context, const CommonOptions& options, std::string_view operation,
                  std::string_view object, const sys::Wake& wake, std::string_view last) {
   const bool by_signal = wake.reason == sys::Wake::Reason::signal;
-  const ExitStatus status = by_signal ? ExitStatus::failure : ExitStatus::timeout;
+  // By a signal the shell's number, since that is what a caller sees.
+  constexpr int shell_base = 128;
+  const ExitStatus status =
+      by_signal ? static_cast<ExitStatus>(shell_base + wake.signal) : ExitStatus::timeout;
   std::string reason = by_signal ? fmt::format("interrupted by {}", sys::signal_name(wake.signal))
                                  : fmt::format("not done within {} (--timeout)",
                                                format_duration(options.run_timeout));

@@ -249,6 +249,10 @@ void Relay::summarize() {
   const bool known = end_.reason == RelayEnd::Reason::complete;  // just now
   end_.undelivered = (known ? 0 : unacknowledged()) + outbound_.size();
   end_.unwritten = end_.stdout_gone ? 0 : inbound_.size();
+  int unread = 0;
+  if (!lost_ && !end_.peer_fin && kernel_.ioctl(connection_.fd.get(), FIONREAD, unread).ok()) {
+    end_.unread = static_cast<std::uint64_t>(std::max(unread, 0));
+  }
   end_.info = latest_info_;
   end_.duration = kernel_.now() - connection_.established;
 }

@@ -49,10 +49,11 @@ struct RelayEnd {
   std::optional<sys::SysError> stdin_error;
   std::uint64_t sent = 0;      // payload written to the socket
   std::uint64_t received = 0;  // payload read from the socket
-  std::uint64_t undelivered =
-      0;                        // read from stdin, and not known to have reached the peer's kernel
-  std::uint64_t unwritten = 0;  // received, and not written to stdout
-  std::chrono::nanoseconds duration{0};                // since the connection was established
+  // Read from stdin, and not known to have reached the peer's kernel.
+  std::uint64_t undelivered = 0;
+  std::uint64_t unread = 0;              // left in the socket: closing it then sends RST, not FIN
+  std::uint64_t unwritten = 0;           // received, and not written to stdout
+  std::chrono::nanoseconds duration{0};  // since the connection was established
   std::optional<std::chrono::nanoseconds> first_byte;  // received, since then
   std::optional<tcp::TcpInfo> info;
 };

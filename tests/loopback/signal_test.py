@@ -57,6 +57,18 @@ class Ending(tool.TestCase):
         end = closed(result)
         self.assertEqual(end["received_bytes"], result.size + end["unwritten_bytes"], result)
 
+    def test_the_summary_says_how_much_did_not_reach_a_peer_that_hangs(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            with tool.connect(listener.getsockname()[1], "-v", stdin=bytes(16 << 20)) as process:
+                with listener.accept()[0]:
+                    process.wait_for(r" send\(.* = -1 EAGAIN| poll\(.*events=POLLIN\|POLLOUT, "
+                                     r"revents=0")
+                    process.signal(signal.SIGINT)
+                    result = process.finish()
+        self.assert_signal(signal.SIGINT, result)
+        self.assert_stderr(r"^closed after .*, interrupted by SIGINT; .* for the peer were not "
+                           "delivered$", result)
+
     def test_the_last_line_is_text_without_json(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             with tool.connect(listener.getsockname()[1], stdin=tool.PIPE) as process:

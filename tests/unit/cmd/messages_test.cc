@@ -70,7 +70,7 @@ TEST_CASE("the accepted line shows what is known, and nothing that is not") {
   accepted.syn->ttl = 64;
   accepted.syn->mss = 65483;
   CHECK(cmd::accepted_message(accepted).text ==
-        "accepted 127.0.0.1:56998 -> 127.0.0.1:9000  (fd -1, was queued under 1 ms, queue 0/4096, "
+        "accepted 127.0.0.1:56998 -> 127.0.0.1:9000  (fd -1, was queued under 10 ms, queue 0/4096, "
         "SYN: ttl 64, mss 65483)");
   accepted.queued = 12ms;
   CHECK(holds(cmd::accepted_message(accepted).text, "was queued 12 ms"));
@@ -123,6 +123,18 @@ TEST_CASE("the closing line says who closed, how, and how much went each way") {
   CHECK(holds(cmd::closed_message(end, {}).text, "peer first (FIN), then reset by the peer (RST)"));
   end.peer_fin = false;
   CHECK(holds(cmd::closed_message(end, {}).fields.text(), R"("reset":true)"));
+}
+
+TEST_CASE("closing with unread data is told as the RST that it is, and giving up as none") {
+  RelayEnd end = ended(Reason::complete);
+  end.first_to_close = RelayEnd::FirstToClose::this_side;
+  end.unread = 7;
+  CHECK(holds(cmd::closed_message(end, {}).text,
+              "this side first (RST, since 7 bytes had not been read)"));
+  CHECK(holds(cmd::closed_message(end, {}).fields.text(), R"("reset":false,"reset_sent":true)"));
+  end.reason = Reason::connection_lost;
+  end.error = {Syscall::recv, ETIMEDOUT, peer.text()};
+  CHECK(holds(cmd::closed_message(end, {}).fields.text(), R"("reset":false)"));
 }
 
 TEST_CASE("rtt, retransmissions and limits are told only where there is something to tell") {
