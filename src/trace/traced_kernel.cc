@@ -66,12 +66,10 @@ Outcome TracedKernel::ioctl(int fd, unsigned long request, int& argument) {
 }
 
 Outcome TracedKernel::kill(int sig) {
-  // Told before the call: after it there may be nobody left to tell.
   Event event(Syscall::kill);
   event.add("sig", ArgKind::signal, sig);
-  event.start = inner_.now();
-  sink_.take(event);
-  return inner_.kill(sig);
+  timed(event, [&] { return inner_.kill(sig); });
+  return told(event);
 }
 
 Outcome TracedKernel::open(const std::string& pathname, int flags, unsigned mode) {
@@ -134,9 +132,8 @@ Outcome TracedKernel::sigprocmask(int how, const sigset_t& set) {
   Event event(Syscall::sigprocmask);
   event.add("how", ArgKind::signal_how, how);
   event.add("set", ArgKind::signal_set, bits_of(set));
-  event.start = inner_.now();
-  sink_.take(event);  // before the call, which may let a pending signal end the process
-  return inner_.sigprocmask(how, set);
+  timed(event, [&] { return inner_.sigprocmask(how, set); });
+  return told(event);
 }
 
 Outcome TracedKernel::unlink(const std::string& pathname) {
