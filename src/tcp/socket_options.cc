@@ -120,7 +120,7 @@ std::string text_of(OptionType type, std::span<const std::byte> value) {
     case OptionType::milliseconds:
       return fmt::format("{}ms", read_int(value));
     case OptionType::flag:
-      return std::string(1, read_int(value) != 0 ? '1' : '0');
+      return read_int(value) != 0 ? "1" : "0";
     case OptionType::integer:
     case OptionType::size:
       break;

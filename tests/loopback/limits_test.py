@@ -102,7 +102,7 @@ class IdleTimeout(tool.TestCase):
                     got = 0
                     while time.monotonic() < end:
                         got += len(peer.recv(4096))
-                        time.sleep(0.04)  # the pace of a slow reader
+                        time.sleep(0.04 * tool.PATIENCE)  # the pace of a slow reader
                     self.assertLess(got, 400_000)
                     self.assertIsNone(process.process.poll(), process.stderr)
                     self.assert_idle_timeout(process.finish(), sent_bytes=400_000)

@@ -20,7 +20,7 @@ class Check(tool.TestCase):
         with tool.refusing_port() as port:
             result = tool.run("connect", "-v", "-z", "localhost", f"{port},{port - 1}")
         self.assertEqual(1, result.stderr.count("getaddrinfo") // 2, result)
-        self.assert_stderr(rf"^tcptool: connect localhost:{port} .*refused", result)
+        self.assert_stderr(rf"^tcptool: connect localhost:{port}.*refused", result)
         self.assert_stderr(rf" connect\(sockfd=\d+, addr=\S*:{port - 1}\)", result)
 
 

@@ -247,7 +247,7 @@ class Examples(tool.TestCase):
             result = self.example("ports", PORTS=f"{port},{refused}").finish()
         self.assert_status(6, result)
         self.assert_stderr(rf"^open \S+:{port}  \(handshake ", result)
-        self.assert_stderr(rf"^tcptool: connect .*:{refused}\S*: connection refused", result)
+        self.assert_stderr(rf"^tcptool: connect .*:{refused}\S*: .*connection refused", result)
 
     def test_waiting_for_a_port(self):
         port = tool.free_port()
