@@ -25,7 +25,8 @@ std::string settle_target(Draft& draft) {
                        in_quotes(words[2]));
   }
   if (words.size() == 2 && !draft.port.empty() && is_port_number(words[0])) {
-    return fmt::format("the port is given twice, as {} and as -p {}", words[0], words[1]);
+    return fmt::format("the port is given twice, as {} and as -p {}", words[0],
+                       in_quotes(words[1]));
   }
   const bool joined = words.size() == 1 && words[0].find(':') != std::string::npos;
   if (joined) {

@@ -184,13 +184,13 @@ Result<cmd::Command, Stop> settle(Parser& parser, const std::vector<std::string>
 std::string parse_error_text(const CLI::ParseError& error) {
   const std::string text(trimmed(error.what()));
   if (const auto at = text.find(": At Most 1 required but received"); at != std::string::npos) {
-    return fmt::format("{} is given more than once", text.substr(0, at));
+    return fmt::format("{} is given more than once", escape(text.substr(0, at)));
   }
   if (const auto at = text.find(": 1 required"); at != std::string::npos) {
-    return fmt::format("{} needs a value", text.substr(0, at));
+    return fmt::format("{} needs a value", escape(text.substr(0, at)));
   }
   if (const auto at = text.find(" was given a disallowed flag"); at != std::string::npos) {
-    return fmt::format("--{} takes no value", text.substr(0, at));
+    return fmt::format("--{} takes no value", escape(text.substr(0, at)));
   }
   return escape(text);
 }

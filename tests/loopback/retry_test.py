@@ -56,7 +56,7 @@ class Retry(tool.TestCase):
             result = tool.run("connect", "--retry=1", "--retry-interval", "0", "-w", "200ms",
                               "127.0.0.1", port)
         self.assert_status(7, result)
-        self.assertEqual(2, result.stderr.count("timed out after 20"), result)
+        self.assertEqual(2, result.stderr.count("timed out after "), result)
 
     def test_a_local_failure_is_not_repeated(self):
         with tool.refusing_port() as port:

@@ -75,7 +75,10 @@ class ThisHost(netns.TestCase):
                     result = self.world.run("c", *arguments,
                                             before=("prlimit", f"--nofile={limit}:{limit}"))
                     if "shared libraries" in result.stderr:
-                        continue  # so few that the program cannot even be loaded
+                        continue  # too few for the loader
+                    if "invalid vptr" in result.stderr:
+                        failed += 1  # UBSan looks at memory through a pipe, for which is no room:
+                        continue     # the build without it shows what is promised
                     if "(EMFILE)" not in result.stderr:
                         break
                     with self.subTest(arguments=arguments, limit=limit):
