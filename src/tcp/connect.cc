@@ -114,7 +114,8 @@ class Race {
     want_icmp_errors(kernel_, pending.fd.get(), peer.family(), true);
     const sys::Outcome connected = kernel_.connect(pending.fd.get(), peer);
     if (connected.ok()) {
-      establish(std::move(pending), 0, read_tcp_info(kernel_, pending.fd.get()));
+      const auto info = read_tcp_info(kernel_, pending.fd.get());
+      establish(std::move(pending), 0, info);
     } else if (connected.error == EINPROGRESS || connected.error == EINTR) {
       pending_.push_back(std::move(pending));
     } else {
