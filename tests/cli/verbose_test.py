@@ -37,7 +37,7 @@ class Verbose(tool.TestCase):
             lines = result.stderr.splitlines()[1:]
             others = [line for line in lines if not LINE.match(line)]
             self.assert_none(line for line in others if not re.match(
-                "listening on |accepted |connected |closed after ", line))
+                "listening on |accepted |connected |peer has closed |closed after ", line))
             times = [time for time, *_ in calls(result.stderr)]
             self.assertEqual(sorted(times), times)
         self.assert_in_order(["socket", "connect", "getsockname", "send", "shutdown"], client)
