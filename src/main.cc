@@ -49,10 +49,10 @@ ExitStatus run(sys::Kernel& bare, sys::Kernel& kernel, cmd::Console& console,
     console.failure(ExitStatus::local, cmd::error_message(signals.error()));
     return ExitStatus::local;
   }
-  console.give_way_to(signals->fd());
   const auto run_timeout = cmd::common_options(command).run_timeout;
   sys::Deadline deadline;
   if (run_timeout.count() > 0) deadline = start + run_timeout;
+  console.give_way_to(signals->fd(), deadline);
   sys::Waiter waiter(kernel, *signals, deadline);
   cmd::Context context{kernel, waiter, console, closed};
   const cmd::Exit exit = cmd::run(context, command);

@@ -21,7 +21,10 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
  public:
   explicit KernelSink(sys::Kernel& kernel) : kernel_(kernel) {}
 
-  void give_way_to(int signal_fd) { signal_fd_ = signal_fd; }
+  void give_way_to(int signal_fd, sys::Deadline run_deadline) {
+    signal_fd_ = signal_fd;
+    run_deadline_ = run_deadline;
+  }
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
@@ -41,11 +44,13 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
  private:
   static constexpr std::size_t at_once = PIPE_BUF;
 
-  // False when there is none and a signal has come, now or while an earlier line waited.
+  // False when there is none and the run is to end: a signal has come, now or while an earlier line
+  // waited, or --timeout is over.
   bool wait_for_room() {
     std::array<pollfd, 2> fds{{{stderr_fd, POLLOUT, 0}, {signal_fd_, POLLIN, 0}}};
     while (true) {
-      const sys::Outcome polled = kernel_.poll(fds, signal_came_ ? 0 : -1);
+      const int timeout = run_deadline_ ? sys::poll_timeout(run_deadline_, kernel_.now()) : -1;
+      const sys::Outcome polled = kernel_.poll(fds, signal_came_ ? 0 : timeout);
       if (!polled.ok() && polled.error == EINTR) continue;
       if (fds[1].revents != 0) signal_came_ = true;
       return !polled.ok() || fds[0].revents != 0;
@@ -54,6 +59,7 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
 
   sys::Kernel& kernel_;
   int signal_fd_ = -1;
+  sys::Deadline run_deadline_;
   bool signal_came_ = false;
 };
 
@@ -75,8 +81,8 @@ Console::Console(sys::Kernel& kernel, const ConsoleOptions& options)
 
 Console::~Console() = default;
 
-void Console::give_way_to(int signal_fd) {
-  log_->sink->give_way_to(signal_fd);
+void Console::give_way_to(int signal_fd, sys::Deadline run_deadline) {
+  log_->sink->give_way_to(signal_fd, run_deadline);
 }
 
 void Console::write_line(std::string_view line) {

@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "base/line_writer.h"
 #include "cmd/exit_status.h"
-#include "sys/kernel.h"
+#include "sys/waiter.h"
 
 namespace tcptool::cmd {
 
@@ -34,8 +34,8 @@ class Console final : public LineWriter {
   ~Console() override;
 
   // From now on a line for which a stuck stderr has no room is dropped once `signal_fd` is
-  // readable, so that a signal can end the run.
-  void give_way_to(int signal_fd);
+  // readable or `run_deadline` has come, so that both can end the run.
+  void give_way_to(int signal_fd, sys::Deadline run_deadline);
 
   // A line as it is: for the trace.
   void write_line(std::string_view line) override;

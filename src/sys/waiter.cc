@@ -6,17 +6,13 @@
 #include <limits>
 
 namespace tcptool::sys {
-namespace {
 
-// poll(2) takes whole milliseconds: rounded up, so that a deadline has passed when poll says so.
 int poll_timeout(Deadline deadline, TimePoint now) {
   if (!deadline) return -1;
   if (*deadline <= now) return 0;
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(*deadline - now).count();
   return static_cast<int>(std::min<std::int64_t>(ms, std::numeric_limits<int>::max()));
 }
-
-}  // namespace
 
 Deadline earlier(Deadline a, Deadline b) {
   if (!a) return b;

@@ -20,6 +20,10 @@ using Deadline = std::optional<TimePoint>;
 // The earlier of two deadlines; none is later than any.
 Deadline earlier(Deadline a, Deadline b);
 
+// The time until then as poll(2) takes it: whole milliseconds, rounded up, so that a deadline has
+// passed when poll says so; -1 where there is none.
+int poll_timeout(Deadline deadline, TimePoint now);
+
 struct Wake {
   enum class Reason { ready, deadline, run_deadline, signal };
   Reason reason = Reason::ready;

@@ -106,7 +106,7 @@ std::string ResolveFailure::text() const {
     case Kind::interrupted:
       return "interrupted";
     case Kind::system:
-      return error.text();
+      return sys::SysError{error.call, error.error, ""}.text();
     case Kind::name_failed:
       break;
   }

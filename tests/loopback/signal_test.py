@@ -102,13 +102,17 @@ class Ending(tool.TestCase):
                     self.assert_stderr(rf"^tcptool: connect 127\.0\.0\.1:{port}: "
                                        f"interrupted by {number.name}$", result)
 
-    def test_a_stderr_that_nobody_reads_does_not_keep_a_signal_from_ending_the_run(self):
+    def test_a_stderr_that_nobody_reads_does_not_keep_a_signal_or_timeout_from_ending_the_run(self):
+        self.stick_stderr([], signal.SIGTERM, -signal.SIGTERM)
+        self.stick_stderr(["--timeout", "2s"], None, 9)
+
+    def stick_stderr(self, options, number, status):
         reader, writer = os.pipe()
         self.addCleanup(os.close, reader)
         self.addCleanup(os.close, writer)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = str(listener.getsockname()[1])
-            with subprocess.Popen([tool.TCPTOOL, "connect", "-v", "127.0.0.1", port],
+            with subprocess.Popen([tool.TCPTOOL, "connect", "-v", *options, "127.0.0.1", port],
                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                   stderr=writer) as process:
                 try:
@@ -117,8 +121,9 @@ class Ending(tool.TestCase):
                         if not select.select([], [writer], [], 0.05)[1]:
                             break
                         peer.sendall(b"x" * 100)  # each is a few lines of the trace
-                    process.send_signal(signal.SIGTERM)
-                    self.assertEqual(-signal.SIGTERM, process.wait(10 * tool.PATIENCE))
+                    if number:
+                        process.send_signal(number)
+                    self.assertEqual(status, process.wait(10 * tool.PATIENCE))
                 finally:
                     process.kill()
                     peer.close()
