@@ -180,7 +180,8 @@ class Reset(tool.TestCase):
         result = process.finish()
         self.assert_status(8, result)
         end = closed(result)
-        self.assertGreater(end["undelivered_bytes"], 0)
+        # A slow writer may have had everything acknowledged that it had read so far.
+        self.assertTrue(end["undelivered_bytes"] > 0 or not end["stdin_at_eof"])
         self.assertTrue(end["reset"])
 
     def test_reset_while_the_last_bytes_wait_behind_both_fins_is_a_loss(self):
