@@ -66,11 +66,15 @@ class Kernel {
   virtual Outcome connect(int sockfd, const Address& addr) = 0;
   virtual Outcome fcntl(int fd, int op, int arg) = 0;
   virtual Outcome fstat(int fd, struct stat& statbuf) = 0;
+  // One getdents64(2): `names` becomes what that call gave, without . and ..; the outcome's value
+  // is the bytes read, 0 at the directory's end.
+  virtual Outcome getdents64(int fd, std::vector<std::string>& names) = 0;
   virtual Outcome getpeername(int sockfd, Address& addr) = 0;
   virtual Outcome getpid() = 0;
   virtual Outcome getsockname(int sockfd, Address& addr) = 0;
   // The outcome's value is the length that the kernel returned, at most optval.size().
   virtual Outcome getsockopt(int sockfd, int level, int optname, std::span<std::byte> optval) = 0;
+  virtual Outcome getuid() = 0;
   // For requests that give or take one int (SIOCINQ, SIOCOUTQ, FIONREAD).
   virtual Outcome ioctl(int fd, unsigned long request, int& argument) = 0;
   // To this process alone: pid is getpid().
@@ -79,7 +83,11 @@ class Kernel {
   virtual Outcome open(const std::string& pathname, int flags, unsigned mode) = 0;
   // timeout in milliseconds, -1 for none, as in poll(2).
   virtual Outcome poll(std::span<pollfd> fds, int timeout) = 0;
+  // Of this process, reading only, as getrlimit(3) makes it. RLIM_INFINITY for none.
+  virtual Outcome prlimit64(int resource, std::uint64_t& soft, std::uint64_t& hard) = 0;
   virtual Outcome read(int fd, std::span<std::byte> buf) = 0;
+  // The link's text is not terminated, and cut where buf is too small for it.
+  virtual Outcome readlink(const std::string& pathname, std::span<std::byte> buf) = 0;
   virtual Outcome recv(int sockfd, std::span<std::byte> buf, int flags) = 0;
   virtual Outcome recvmsg(int sockfd, msghdr& msg, int flags) = 0;
   virtual Outcome rename(const std::string& oldpath, const std::string& newpath) = 0;

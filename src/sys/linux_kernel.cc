@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "sys/linux_kernel.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "sys/directory.h"
 #include "sys/syscall.h"
 
 namespace tcptool::sys {
@@ -109,6 +112,14 @@ Outcome LinuxKernel::fstat(int fd, struct stat& statbuf) {
   return outcome(Syscall::fstat, fd, ::fstat(fd, &statbuf));
 }
 
+Outcome LinuxKernel::getdents64(int fd, std::vector<std::string>& names) {
+  alignas(8) std::array<std::byte, 32768> entries;  // 8: the kernel's alignment of an entry
+  const Outcome got =
+      outcome(Syscall::getdents64, fd, ::getdents64(fd, entries.data(), entries.size()));
+  names = parse_directory_entries(std::span(entries).first(got.as_size()));
+  return got;
+}
+
 Outcome LinuxKernel::getpeername(int sockfd, Address& addr) {
   socklen_t length = Address::capacity();
   return outcome(Syscall::getpeername, sockfd, ::getpeername(sockfd, addr.buffer(), &length));
@@ -127,6 +138,10 @@ Outcome LinuxKernel::getsockopt(int sockfd, int level, int optname, std::span<st
   auto length = static_cast<socklen_t>(optval.size());
   const int status = ::getsockopt(sockfd, level, optname, optval.data(), &length);
   return outcome(Syscall::getsockopt, sockfd, status == 0 ? static_cast<int>(length) : -1);
+}
+
+Outcome LinuxKernel::getuid() {
+  return {::getuid(), 0};
 }
 
 Outcome LinuxKernel::ioctl(int fd, unsigned long request, int& argument) {
@@ -149,8 +164,21 @@ Outcome LinuxKernel::poll(std::span<pollfd> fds, int timeout) {
   return outcome(Syscall::poll, 0, ::poll(fds.data(), fds.size(), timeout));
 }
 
+Outcome LinuxKernel::prlimit64(int resource, std::uint64_t& soft, std::uint64_t& hard) {
+  struct rlimit limits {};
+  const int status = ::getrlimit(static_cast<__rlimit_resource>(resource), &limits);
+  soft = limits.rlim_cur;
+  hard = limits.rlim_max;
+  return outcome(Syscall::prlimit64, 0, status);
+}
+
 Outcome LinuxKernel::read(int fd, std::span<std::byte> buf) {
   return outcome(Syscall::read, fd, ::read(fd, buf.data(), buf.size()));
+}
+
+Outcome LinuxKernel::readlink(const std::string& pathname, std::span<std::byte> buf) {
+  char* const text = reinterpret_cast<char*>(buf.data());
+  return outcome(Syscall::readlink, 0, ::readlink(pathname.c_str(), text, buf.size()));
 }
 
 Outcome LinuxKernel::recv(int sockfd, std::span<std::byte> buf, int flags) {

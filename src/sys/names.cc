@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -101,8 +102,9 @@ std::string_view tcp_state_name(unsigned state) {
 }
 
 std::string family_name(int family) {
-  static constexpr std::array<Named, 4> table{{{AF_UNSPEC, "AF_UNSPEC"},
+  static constexpr std::array<Named, 5> table{{{AF_UNSPEC, "AF_UNSPEC"},
                                                {AF_UNIX, "AF_UNIX"},
+                                               {AF_NETLINK, "AF_NETLINK"},
                                                {AF_INET, "AF_INET"},
                                                {AF_INET6, "AF_INET6"}}};
   return name_or_number(table, family);
@@ -177,6 +179,11 @@ std::string open_flags_name(int flags) {
   std::string base = name_or_number(access, flags & O_ACCMODE);
   if ((flags & ~O_ACCMODE) == 0) return base;
   return flags_by_name(table, flags & ~O_ACCMODE, std::move(base));
+}
+
+std::string resource_name(int resource) {
+  static constexpr std::array<Named, 1> table{{{RLIMIT_NOFILE, "RLIMIT_NOFILE"}}};
+  return name_or_number(table, resource);
 }
 
 std::string fcntl_op_name(int op) {

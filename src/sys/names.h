@@ -52,6 +52,7 @@ std::string message_flags_name(int flags);              // "MSG_NOSIGNAL|MSG_DON
 std::string poll_events_name(short events);             // "POLLIN|POLLOUT", "0"
 std::string open_flags_name(int flags);                 // "O_RDONLY|O_CLOEXEC"
 std::string socket_flags_name(int flags);               // of accept4: "SOCK_NONBLOCK|SOCK_CLOEXEC"
+std::string resource_name(int resource);                // "RLIMIT_NOFILE"
 std::string fcntl_op_name(int op);                      // "F_GETFL"
 std::string ioctl_request_name(unsigned long request);  // "SIOCOUTQ"
 

@@ -182,6 +182,10 @@ std::string decode(const Event& event, const Arg& arg) {
       return sys::fcntl_op_name(number);
     case ArgKind::ioctl_request:
       return sys::ioctl_request_name(static_cast<unsigned long>(arg.value));
+    case ArgKind::resource:
+      return sys::resource_name(number);
+    case ArgKind::limit:
+      return arg.value == -1 ? "RLIM_INFINITY" : fmt::format("{}", arg.value);
     case ArgKind::addresses:
       return addresses_text(blob, arg.value);
   }

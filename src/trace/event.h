@@ -40,6 +40,8 @@ enum class ArgKind : std::uint8_t {
   signal_handler,  // value: 1 for SIG_IGN, 0 for SIG_DFL
   fcntl_op,
   ioctl_request,
+  resource,   // of prlimit64
+  limit,      // value: as rlim_t, so that RLIM_INFINITY is -1
   addresses,  // value: how many addresses a look-up returned; blob: the first
 };
 

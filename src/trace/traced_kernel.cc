@@ -50,9 +50,25 @@ Outcome TracedKernel::fstat(int fd, struct stat& statbuf) {
   return told(event);
 }
 
+Outcome TracedKernel::getdents64(int fd, std::vector<std::string>& names) {
+  Event event(Syscall::getdents64);
+  event.add("fd", ArgKind::fd, fd);
+  timed(event, [&] { return inner_.getdents64(fd, names); });
+  if (event.outcome.ok()) {
+    event.add("entries", ArgKind::integer, static_cast<std::int64_t>(names.size()));
+  }
+  return told(event);
+}
+
 Outcome TracedKernel::getpid() {
   Event event(Syscall::getpid);
   timed(event, [&] { return inner_.getpid(); });
+  return told(event);
+}
+
+Outcome TracedKernel::getuid() {
+  Event event(Syscall::getuid);
+  timed(event, [&] { return inner_.getuid(); });
   return told(event);
 }
 
@@ -90,12 +106,32 @@ Outcome TracedKernel::poll(std::span<pollfd> fds, int timeout) {
   return told(event);
 }
 
+Outcome TracedKernel::prlimit64(int resource, std::uint64_t& soft, std::uint64_t& hard) {
+  Event event(Syscall::prlimit64);
+  event.add("resource", ArgKind::resource, resource);
+  timed(event, [&] { return inner_.prlimit64(resource, soft, hard); });
+  if (event.outcome.ok()) {
+    event.add("rlim_cur", ArgKind::limit, static_cast<std::int64_t>(soft));
+    event.add("rlim_max", ArgKind::limit, static_cast<std::int64_t>(hard));
+  }
+  return told(event);
+}
+
 Outcome TracedKernel::read(int fd, std::span<std::byte> buf) {
   Event event(Syscall::read);
   event.add("fd", ArgKind::fd, fd);
   timed(event, [&] { return inner_.read(fd, buf); });
   event.add_buffer("buf", buf.first(event.outcome.as_size()));
   event.add("count", ArgKind::integer, static_cast<std::int64_t>(buf.size()));
+  return told(event);
+}
+
+Outcome TracedKernel::readlink(const std::string& pathname, std::span<std::byte> buf) {
+  Event event(Syscall::readlink);
+  event.add_text("pathname", pathname);
+  timed(event, [&] { return inner_.readlink(pathname, buf); });
+  event.add_buffer("buf", buf.first(std::min(buf.size(), event.outcome.as_size())));
+  event.add("bufsiz", ArgKind::integer, static_cast<std::int64_t>(buf.size()));
   return told(event);
 }
 

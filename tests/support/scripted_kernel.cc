@@ -122,6 +122,10 @@ Outcome ScriptedKernel::fstat(int fd, struct stat& statbuf) {
   return play(Syscall::fstat, fd, [&](std::size_t) { return inner_.fstat(fd, statbuf); });
 }
 
+Outcome ScriptedKernel::getdents64(int fd, std::vector<std::string>& names) {
+  return play(Syscall::getdents64, fd, [&](std::size_t) { return inner_.getdents64(fd, names); });
+}
+
 Outcome ScriptedKernel::getpeername(int sockfd, sys::Address& addr) {
   return play(Syscall::getpeername, sockfd,
               [&](std::size_t) { return inner_.getpeername(sockfd, addr); });
@@ -140,6 +144,10 @@ Outcome ScriptedKernel::getsockopt(int sockfd, int level, int optname,
                                    std::span<std::byte> optval) {
   return play(Syscall::getsockopt, sockfd,
               [&](std::size_t) { return inner_.getsockopt(sockfd, level, optname, optval); });
+}
+
+Outcome ScriptedKernel::getuid() {
+  return play(Syscall::getuid, -1, [&](std::size_t) { return inner_.getuid(); });
 }
 
 Outcome ScriptedKernel::ioctl(int fd, unsigned long request, int& argument) {
@@ -163,10 +171,19 @@ Outcome ScriptedKernel::poll(std::span<pollfd> fds, int timeout) {
   return play(Syscall::poll, -1, [&](std::size_t) { return wait(fds, timeout); });
 }
 
+Outcome ScriptedKernel::prlimit64(int resource, std::uint64_t& soft, std::uint64_t& hard) {
+  return play(Syscall::prlimit64, -1,
+              [&](std::size_t) { return inner_.prlimit64(resource, soft, hard); });
+}
+
 Outcome ScriptedKernel::read(int fd, std::span<std::byte> buf) {
   return play(Syscall::read, fd, [&](std::size_t limit) {
     return inner_.read(fd, buf.first(std::min(buf.size(), limit)));
   });
+}
+
+Outcome ScriptedKernel::readlink(const std::string& pathname, std::span<std::byte> buf) {
+  return play(Syscall::readlink, -1, [&](std::size_t) { return inner_.readlink(pathname, buf); });
 }
 
 Outcome ScriptedKernel::recv(int sockfd, std::span<std::byte> buf, int flags) {

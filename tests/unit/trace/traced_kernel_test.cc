@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 
 #include <array>
@@ -76,6 +77,10 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
     struct stat status {};
     return k.fstat(7, status);
   });
+  scene.check(Syscall::getdents64, [&](Kernel& k) {
+    std::vector<std::string> names;
+    return k.getdents64(7, names);
+  });
   scene.check(Syscall::getpeername, [&](Kernel& k) {
     sys::Address peer;
     return k.getpeername(7, peer);
@@ -87,6 +92,7 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
   });
   scene.check(Syscall::getsockopt,
               [&](Kernel& k) { return k.getsockopt(7, SOL_SOCKET, SO_ERROR, bytes); });
+  scene.check(Syscall::getuid, [&](Kernel& k) { return k.getuid(); });
   scene.check(Syscall::ioctl, [&](Kernel& k) {
     int queued = 0;
     return k.ioctl(7, TIOCOUTQ, queued);
@@ -97,6 +103,12 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
   scene.check(Syscall::open, [&](Kernel& k) { return k.open("/dev/null", O_RDONLY, 0); });
   scene.check(Syscall::poll, [&](Kernel& k) { return k.poll({}, 0); });
   scene.check(Syscall::read, [&](Kernel& k) { return k.read(7, bytes); });
+  scene.check(Syscall::prlimit64, [&](Kernel& k) {
+    std::uint64_t soft = 0;
+    std::uint64_t hard = 0;
+    return k.prlimit64(RLIMIT_NOFILE, soft, hard);
+  });
+  scene.check(Syscall::readlink, [&](Kernel& k) { return k.readlink("a", bytes); });
   scene.check(Syscall::recv, [&](Kernel& k) { return k.recv(7, bytes, 0); });
   scene.check(Syscall::recvmsg, [&](Kernel& k) {
     msghdr message{};
