@@ -17,6 +17,13 @@ Result<cmd::ColorMode, std::string> read_color(const std::string& text) {
   return failure(fmt::format("{} is none of auto, always, never", in_quotes(text)));
 }
 
+Result<cmd::DiagnoseMode, std::string> read_diagnose(const std::string& text) {
+  if (text == "passive") return cmd::DiagnoseMode::passive;
+  if (text == "active") return cmd::DiagnoseMode::active;
+  if (text == "off") return cmd::DiagnoseMode::off;
+  return failure(fmt::format("{} is none of passive, active, off", in_quotes(text)));
+}
+
 void declare_output(CLI::App& app, cmd::OutputOptions& output) {
   app.add_flag_callback(
          "-v,--verbose", [&output] { output.trace = true; },
@@ -125,7 +132,14 @@ void declare_common_options(CLI::App& app, Draft& draft, cmd::CommonOptions& com
   in_group(app, "Time limits (500ms, 1.5s, 2m; a bare number is seconds; 0 is none)",
            [&] { declare_times(app, common); });
   in_group(app, "Socket", [&] { declare_socket(app, draft, common); });
-  in_group(app, "Output", [&] { declare_output(app, common.output); });
+  in_group(app, "Output", [&] {
+    declare_output(app, common.output);
+    add_value(app,
+              {"--diagnose", "HOW",
+               "name the cause of a failure: passive (default) sends nothing extra, active "
+               "probes the peer with a few SYNs, off"},
+              keep(common.diagnose, read_diagnose));
+  });
 }
 
 std::string settle_common_options(const Draft& draft, cmd::CommonOptions& common) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "cmd/explain.h"
 #include "cmd/session.h"
 
 namespace tcptool::cmd {
@@ -19,7 +20,10 @@ struct Try {
   Exit exit;  // why there is no connection
   Message failure;
   sys::Wake wake;  // interrupted() where the run is to end
+  std::optional<tcp::ResolveFailure> unresolved;
+  sys::Deadline deadline;
   std::vector<tcp::Attempt> attempts;
+  std::vector<std::optional<diagnose::Diagnosis>> diagnoses;  // of the attempts, in their order
   std::vector<tcp::OptionReport> options;
   std::size_t addresses = 0;
   SetupTimes times;
@@ -37,6 +41,7 @@ class Connector {
       Try result = try_once(endpoint);
       if (result.connection || result.wake.interrupted()) return result;
       if (!may_retry(result.exit.status, round)) {
+        explain(result, endpoint);
         report_attempts(result);
         context_.console.failure(result.exit.status, result.failure);
         return result;
@@ -56,9 +61,14 @@ class Connector {
 
   void report_attempts(const Try& result) {
     if (result.addresses < 2) return;
-    for (const tcp::Attempt& attempt : result.attempts) {
+    for (std::size_t i = 0; i < result.attempts.size(); ++i) {
+      const tcp::Attempt& attempt = result.attempts[i];
       if (attempt.end == tcp::Attempt::End::connected) continue;
-      context_.console.status(attempt_message(attempt));
+      Message message = attempt_message(attempt);
+      if (i < result.diagnoses.size() && result.diagnoses[i]) {
+        add_diagnosis(message, *result.diagnoses[i]);
+      }
+      context_.console.status(message);
     }
   }
 
@@ -67,6 +77,36 @@ class Connector {
     const bool temporary = status == ExitStatus::resolve || status == ExitStatus::unreachable ||
                            status == ExitStatus::refused || status == ExitStatus::no_answer;
     return options_.retry && temporary && (!options_.retries || round <= *options_.retries);
+  }
+
+  // The final failure in full: a diagnosis of each attempt, or of the look-up.
+  void explain(Try& result, const tcp::Endpoint& endpoint) {
+    constexpr std::size_t most = 8;         // addresses of one name
+    if (options_.ports.size() > 1) return;  // -z has a line for each port
+    if (result.unresolved) {
+      result.failure = explained_look_up_failure(context_, options_.common, *result.unresolved,
+                                                 wanted_family(), result.deadline);
+      return;
+    }
+    for (const tcp::Attempt& attempt : result.attempts) {
+      const bool failed =
+          attempt.end == tcp::Attempt::End::failed || attempt.end == tcp::Attempt::End::timed_out;
+      const bool wanted = failed && result.diagnoses.size() < most;
+      result.diagnoses.push_back(wanted ? explain_attempt(context_, options_.common, attempt)
+                                        : std::nullopt);
+    }
+    if (result.addresses != 1 || result.diagnoses.empty() || !result.diagnoses.front()) return;
+    const diagnose::Diagnosis& diagnosis = *result.diagnoses.front();
+    Message message = failure_message("connect", object_of(result, endpoint), diagnosis.headline);
+    message.fields.append(attempt_fields(result.attempts.front()));
+    add_diagnosis(message, diagnosis);
+    result.failure = std::move(message);
+  }
+
+  static std::string object_of(const Try& result, const tcp::Endpoint& endpoint) {
+    if (result.addresses != 1) return endpoint.text();
+    const std::string peer = result.attempts.empty() ? "" : result.attempts.front().peer.text();
+    return endpoint.host.numeric ? peer : fmt::format("{} ({})", endpoint.text(), peer);
   }
 
   void say_retry(const Try& result, std::uint64_t round) {
@@ -86,6 +126,7 @@ class Connector {
     sys::Deadline deadline;
     if (budget.count() > 0) deadline = start + budget;
 
+    result.deadline = deadline;
     const int family = wanted_family();
     const auto addresses = addresses_of(endpoint, family, deadline);
     result.times.lookup = context_.kernel.now() - start;
@@ -160,6 +201,7 @@ class Connector {
                                      escape(endpoint.host.text), failed.wake, last_reason_);
       return;
     }
+    result.unresolved = failed;
     result.exit.status = status_of(failed);
     result.failure = resolve_failure_message(failed);
     if (failed.kind == tcp::ResolveFailure::Kind::timed_out) {
@@ -170,9 +212,7 @@ class Connector {
 
   void fail_to_connect(Try& result, const tcp::Endpoint& endpoint, const sys::Wake& wake) {
     const bool one = result.addresses == 1;
-    const std::string peer = result.attempts.empty() ? "" : result.attempts.front().peer.text();
-    std::string object = endpoint.text();
-    if (one) object = endpoint.host.numeric ? peer : fmt::format("{} ({})", object, peer);
+    const std::string object = object_of(result, endpoint);
     if (wake.interrupted()) {
       report_attempts(result);
       result.wake = wake;

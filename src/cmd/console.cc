@@ -89,9 +89,15 @@ void Console::write_line(std::string_view line) {
   log_->logger.log(spdlog::level::trace, spdlog::string_view_t(line.data(), line.size()));
 }
 
+void Console::write_text(std::string_view first, const Message& message) {
+  write_line(first);
+  if (options_.quiet) return;
+  for (const std::string& line : message.details) write_line(line);
+}
+
 void Console::status(const Message& message) {
   if (options_.quiet) return;
-  if (!options_.json) return write_line(message.text);
+  if (!options_.json) return write_text(message.text, message);
   JsonObject object;
   object.add("type", message.type);
   object.append(message.fields);
@@ -101,7 +107,7 @@ void Console::status(const Message& message) {
 void Console::failure(ExitStatus status, const Message& message) {
   if (!options_.json) {
     const std::string_view name = options_.color ? "\x1b[1;31mtcptool:\x1b[0m " : "tcptool: ";
-    return write_line(std::string(name) + message.text);
+    return write_text(std::string(name) + message.text, message);
   }
   JsonObject object;
   object.add("type", message.type)

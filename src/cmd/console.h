@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "base/line_writer.h"
@@ -19,6 +20,7 @@ struct Message {
   std::string_view type;  // of the JSON object: "listening", "connected", ...
   std::string text;
   JsonObject fields;
+  std::vector<std::string> details{};  // further lines for people, not with -q
 };
 
 struct ConsoleOptions {
@@ -47,6 +49,8 @@ class Console final : public LineWriter {
   void failure(ExitStatus status, const Message& message);
 
  private:
+  void write_text(std::string_view first, const Message& message);
+
   struct Log;  // spdlog's, which stays in console.cc
   std::unique_ptr<Log> log_;
   ConsoleOptions options_;

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "cmd/explain.h"
 #include "cmd/port_file.h"
 #include "cmd/session.h"
 #include "sys/names.h"
@@ -41,7 +42,9 @@ Result<tcp::ListenPolicy, Exit> policy_of(Context& context, const ListenOptions&
     if (failed.wake.interrupted()) {
       return failure(interrupted(context, options.common, "look up", failed.subject, failed.wake));
     }
-    return failure(refuse(context, status_of(failed), resolve_failure_message(failed)));
+    return failure(refuse(context, status_of(failed),
+                          explained_look_up_failure(context, options.common, failed,
+                                                    options.common.family, deadline)));
   }
   tcp::ListenPolicy policy;
   policy.addresses = *addresses;
@@ -80,7 +83,9 @@ Result<tcp::Accepted, Exit> wait_for_client(Context& context, const ListenOption
     const bool one_client = accepted.error().call == sys::Syscall::accept4 &&
                             tcp::accept_may_be_repeated(accepted.error().error);
     if (!one_client) {
-      return failure(refuse(context, status_of(accepted.error()), error_message(accepted.error())));
+      return failure(refuse(
+          context, status_of(accepted.error()),
+          explained_prepare_failure(context, options.common, accepted.error(), listener.local)));
     }
     if (accepted.error().error != EAGAIN && accepted.error().error != EINTR) {
       context.console.status(note_message(accepted.error().text()));
@@ -105,8 +110,11 @@ Exit listen(Context& context, const ListenOptions& options) {
   if (!policy) return policy.error();
 
   auto listener = tcp::listen(context.kernel, *policy);
-  if (!listener)
-    return refuse(context, status_of(listener.error()), error_message(listener.error()));
+  if (!listener) {
+    return refuse(context, status_of(listener.error()),
+                  explained_prepare_failure(context, options.common, listener.error(),
+                                            policy->addresses.front()));
+  }
   for (const tcp::OptionReport& report : listener->options) {
     context.console.status(option_message(report));
   }

@@ -36,6 +36,9 @@ struct SetupTimes {
   std::optional<std::chrono::nanoseconds> connect;
 };
 
+// The path MTU fell while the connection lived: nothing is wrong, but worth knowing.
+std::optional<Message> path_mtu_note(const relay::RelayEnd& end, const tcp::Connection& connection);
+
 Message closed_message(const relay::RelayEnd& end, const SetupTimes& times);
 
 // "connect example.org:80", the operation and its object, in front of a reason.
@@ -48,6 +51,9 @@ Message resolve_failure_message(const tcp::ResolveFailure& failure);
 std::optional<Message> relay_failure_message(const relay::RelayEnd& end,
                                              const CommonOptions& options,
                                              std::string_view operation, const sys::Address& peer);
+
+// "; 4096 bytes for the peer were not delivered, 12 received bytes were not written".
+std::string pending_text(const relay::RelayEnd& end);
 
 ExitStatus status_of(const relay::RelayEnd& end);
 ExitStatus status_of(const tcp::ResolveFailure& failure);

@@ -13,6 +13,9 @@
 
 namespace tcptool::cmd {
 
+// How far a failure is looked into. passive: nothing extra is sent to the peer.
+enum class DiagnoseMode { passive, active, off };
+
 enum class ColorMode { automatic, always, never };
 
 struct OutputOptions {
@@ -30,6 +33,7 @@ struct CommonOptions {
   std::optional<tcp::Port> source_port;
   std::optional<std::chrono::nanoseconds> connect_timeout;  // 0: none
   std::chrono::nanoseconds run_timeout{0};                  // --timeout; 0: none
+  DiagnoseMode diagnose = DiagnoseMode::passive;
   relay::RelayPolicy relay;
 };
 

@@ -45,22 +45,54 @@ std::string who_closed(const RelayEnd& end) {
   return "neither side had sent FIN";
 }
 
-// "limited by the peer's receive window (72 %)": the share of the time in which there was data to
-// send. Only where it is worth a word.
-std::string limited_by(const tcp::TcpInfo& info) {
-  using std::chrono::microseconds;
-  constexpr auto least_busy = microseconds(10'000);
-  constexpr auto least_share = 20;
-  if (!info.busy_time || *info.busy_time < least_busy) return "";
-  const auto window = info.rwnd_limited.value_or(microseconds(0));
-  const auto buffer = info.sndbuf_limited.value_or(microseconds(0));
-  const auto share = 100 * std::max(window, buffer).count() / info.busy_time->count();
-  if (share < least_share) return "";
-  return fmt::format(", limited by {} ({} % of the time with data to send)",
-                     window >= buffer ? "the peer's receive window" : "our send buffer", share);
+std::int64_t percent(std::chrono::nanoseconds part, std::chrono::nanoseconds whole) {
+  return whole.count() > 0 ? 100 * part.count() / whole.count() : 0;
 }
 
-std::string path_text(const tcp::TcpInfo& info) {
+// What slowed the transfer, with its share of the time: only where something did and it is worth a
+// word. See struct tcp_info in linux/tcp.h: busy is the time with data to send.
+std::string limited_by(const RelayEnd& end) {
+  using std::chrono::microseconds;
+  using namespace std::chrono_literals;
+  constexpr auto least_busy = 10ms;
+  constexpr auto long_enough = 1s;
+  constexpr int least_share = 20;
+  constexpr std::uint32_t least_segments = 20;
+  constexpr std::uint64_t least_reads = 5;
+  const tcp::TcpInfo& info = *end.info;
+  if (!info.busy_time || end.sent == 0) return "";
+  const microseconds busy = *info.busy_time;
+  const auto window = percent(info.rwnd_limited.value_or(microseconds(0)), busy);
+  const auto buffer = percent(info.sndbuf_limited.value_or(microseconds(0)), busy);
+  if (busy >= least_busy && std::max(window, buffer) >= least_share) {
+    const bool stuck =
+        end.undelivered > 0 && info.snd_wnd && *info.snd_wnd < info.snd_mss.value_or(1);
+    return fmt::format(", limited by {} ({} % of the time with data to send{})",
+                       window >= buffer ? "the peer's receive window" : "our send buffer",
+                       std::max(window, buffer),
+                       stuck && window >= buffer
+                           ? "; zero window at the end: the peer's program does not read"
+                           : "");
+  }
+  const auto segments = info.data_segs_out.value_or(0);
+  const auto again = info.total_retrans.value_or(0);
+  if (segments >= least_segments && 100 * std::uint64_t{again} >= 3 * std::uint64_t{segments}) {
+    return fmt::format(", limited by loss on the way ({} of {} segments were sent again, {} %)",
+                       again, segments, 100 * std::uint64_t{again} / segments);
+  }
+  if (end.duration < long_enough) return "";
+  const auto share = percent(busy, end.duration);
+  if (share >= 100 - least_share) {
+    return fmt::format(", limited by the network ({} % of the time with data to send)", share);
+  }
+  if (share < least_share && end.stdin_reads >= least_reads && !end.stdin_is_terminal) {
+    return fmt::format(", limited by stdin (nothing to send {} % of the time)", 100 - share);
+  }
+  return "";
+}
+
+std::string path_text(const RelayEnd& end) {
+  const tcp::TcpInfo& info = *end.info;
   std::string out;
   if (info.rtt && info.rtt->count() > 0) {
     out += fmt::format(", rtt {}", format_duration(*info.rtt));
@@ -73,7 +105,7 @@ std::string path_text(const tcp::TcpInfo& info) {
     out += share < least_shown ? std::string(", under 0.1 % retransmitted")
                                : fmt::format(", {:.1f} % retransmitted", share);
   }
-  return out + limited_by(info);
+  return out + limited_by(end);
 }
 
 JsonObject path_fields(const tcp::TcpInfo& info) {
@@ -120,7 +152,8 @@ std::string_view first_name(RelayEnd::FirstToClose first) {
   return "";
 }
 
-// "; 4096 bytes for the peer were not delivered, 12 received bytes were not written".
+}  // namespace
+
 std::string pending_text(const RelayEnd& end) {
   std::string out;
   if (end.undelivered > 0) {
@@ -134,14 +167,24 @@ std::string pending_text(const RelayEnd& end) {
   return out;
 }
 
-}  // namespace
+std::optional<Message> path_mtu_note(const RelayEnd& end, const tcp::Connection& connection) {
+  if (!end.info || !end.info->path_mtu || !connection.path_mtu) return std::nullopt;
+  const auto now = *end.info->path_mtu;
+  if (now >= *connection.path_mtu) return std::nullopt;
+  Message message = note_message(fmt::format(
+      "the path MTU fell from {} to {} bytes: a router's ICMP said that a link on the way takes no "
+      "larger packets; segments now carry {} bytes",
+      *connection.path_mtu, now, end.info->snd_mss.value_or(0)));
+  message.fields.add("path_mtu", now).add("path_mtu_before", *connection.path_mtu);
+  return message;
+}
 
 Message closed_message(const RelayEnd& end, const SetupTimes& times) {
   Message message{"closed", {}, {}};
   message.text =
       fmt::format("closed after {}, {}: sent {}, received {}", format_duration(end.duration),
                   who_closed(end), format_bytes(end.sent), format_bytes(end.received));
-  if (end.info) message.text += path_text(*end.info);
+  if (end.info) message.text += path_text(end);
   if (end.reason == Reason::signal) {
     message.text +=
         fmt::format(", interrupted by {}{}", sys::signal_name(end.signal), pending_text(end));

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "cmd/explain.h"
+#include "diagnose/recognize.h"
 #include "sys/names.h"
 
 namespace tcptool::cmd {
@@ -15,13 +17,14 @@ constexpr int stdout_fd = 1;
 
 class SessionNotes final : public relay::RelayObserver {
  public:
-  explicit SessionNotes(Console& console) : console_(console) {}
+  SessionNotes(Context& context, const CommonOptions& options, const tcp::Connection& connection)
+      : context_(context), options_(options), connection_(connection) {}
 
   void peer_closed_first(std::chrono::nanoseconds after) override {
     Message message{"peer-closed", {}, {}};
     message.text = fmt::format("peer has closed its side (FIN) after {}", format_duration(after));
     message.fields.add("after_ns", after.count());
-    console_.status(message);
+    context_.console.status(message);
   }
 
   void stdin_silent_after_peer_fin() override {
@@ -29,18 +32,30 @@ class SessionNotes final : public relay::RelayObserver {
     message.text =
         "peer has closed its side; still sending what stdin brings (--linger D ends after D of "
         "silence)";
-    console_.status(message);
+    context_.console.status(message);
+  }
+
+  void peer_spoke(std::span<const std::byte> received, std::span<const std::byte> sent) override {
+    if (auto note = diagnose::recognize(received, sent)) {
+      context_.console.status(note_message(std::move(*note)));
+    }
+  }
+
+  void soft_error(int error) override {
+    context_.console.status(explained_soft_error(context_, options_, connection_, error));
   }
 
   void stdout_reader_gone() override {
     Message message{"stdout-closed", {}, {}};
     message.text =
         "whoever read stdout has gone; stdin is read no more, and what was read is still sent";
-    console_.status(message);
+    context_.console.status(message);
   }
 
  private:
-  Console& console_;
+  Context& context_;
+  const CommonOptions& options_;
+  const tcp::Connection& connection_;
 };
 
 }  // namespace
@@ -72,12 +87,20 @@ Exit run_session(Context& context, const CommonOptions& options, std::string_vie
   if (!options.relay.recv_only) input.reopen(O_RDONLY);
   output.reopen(O_WRONLY);
 
-  SessionNotes notes(context.console);
+  SessionNotes notes(context, options, connection);
   relay::Relay relay(context.waiter, connection, input, output, options.relay, notes);
   const relay::RelayEnd end = relay.run();
+  if (auto note = path_mtu_note(end, connection)) context.console.status(*note);
 
   const ExitStatus status = status_of(end);
-  const auto failure = relay_failure_message(end, options, operation, connection.peer);
+  auto failure = relay_failure_message(end, options, operation, connection.peer);
+  if (failure && status != ExitStatus::local_io) {
+    if (const auto diagnosis = explain_transfer(context, options, connection, end)) {
+      failure->text = fmt::format("{} {}: {}{}", operation, connection.peer.text(),
+                                  diagnosis->headline, pending_text(end));
+      add_diagnosis(*failure, *diagnosis);
+    }
+  }
   if (failure) context.console.failure(status, *failure);
   context.console.status(closed_message(end, times));
   return Exit{status, end.signal};

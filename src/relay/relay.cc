@@ -107,6 +107,7 @@ sys::Deadline Relay::next_deadline() {
   // A lost connection brings nothing more: what is there is read at once, without waiting.
   if (lost_ && reading_socket_ && inbound_.room().size() >= least_read) return kernel_.now();
   sys::Deadline deadline = next_ack_check_;
+  if (!lost_) deadline = sys::earlier(deadline, next_sample_);
   if (idle_clock_runs()) {
     deadline = sys::earlier(deadline, last_activity_ + policy_.idle_timeout);
   }
@@ -143,6 +144,7 @@ void Relay::take_events(const PollSet& set) {
 
 void Relay::take_time() {
   const sys::TimePoint now = kernel_.now();
+  if (next_sample_ && !lost_ && now >= *next_sample_) take_sample();
   if (silent_after_peer_fin()) {
     if (!silence_told_ && now >= silent_since() + silence_before_telling) {
       silence_told_ = true;
@@ -254,7 +256,9 @@ void Relay::summarize() {
     end_.unread = static_cast<std::uint64_t>(std::max(unread, 0));
   }
   end_.info = latest_info_;
-  end_.duration = kernel_.now() - connection_.established;
+  const sys::TimePoint now = kernel_.now();
+  end_.duration = now - connection_.established;
+  end_.silence = now - last_activity_;
 }
 
 }  // namespace tcptool::relay

@@ -55,6 +55,9 @@ struct RelayEnd {
   std::uint64_t unwritten = 0;           // received, and not written to stdout
   std::chrono::nanoseconds duration{0};  // since the connection was established
   std::optional<std::chrono::nanoseconds> first_byte;  // received, since then
+  std::chrono::nanoseconds silence{0};  // since payload was last sent, acknowledged or received
+  std::optional<int> soft_error;        // the network's word that TCP survived: an errno
+  std::uint64_t stdin_reads = 0;        // that brought something
   std::optional<tcp::TcpInfo> info;
 };
 
@@ -70,11 +73,18 @@ class RelayObserver {
   // The peer has sent FIN, and stdin is neither at its end nor brings anything.
   virtual void stdin_silent_after_peer_fin() = 0;
   virtual void stdout_reader_gone() = 0;
+  // The first bytes from the peer have come; so far `sent` went to it. Each at most
+  // `first_bytes_kept`.
+  virtual void peer_spoke(std::span<const std::byte> received, std::span<const std::byte> sent) = 0;
+  // The network reported `error` (an errno made of an ICMP error) while data is unacknowledged; TCP
+  // goes on. Told once for each errno in a row.
+  virtual void soft_error(int error) = 0;
 };
 
 class Relay {
  public:
   static constexpr std::size_t buffer_size = 128 * 1024;  // a direction
+  static constexpr std::size_t first_bytes_kept = 16;     // for peer_spoke
 
   Relay(sys::Waiter& waiter, const tcp::Connection& connection, LocalStream& input,
         LocalStream& output, const RelayPolicy& policy, RelayObserver& observer);
@@ -88,6 +98,7 @@ class Relay {
   sys::Deadline next_deadline();
   void take_events(const PollSet& set);
   void take_time();
+  void take_sample();
   void advance();
 
   void read_stdin();
@@ -142,6 +153,8 @@ class Relay {
   sys::TimePoint last_stdin_;  // stdin brought something, or the last of it went to the socket
   sys::TimePoint peer_fin_at_;
   sys::Deadline next_ack_check_;
+  sys::Deadline next_sample_;  // while something is unacknowledged
+  std::vector<std::byte> first_sent_;
   std::chrono::milliseconds ack_check_interval_{1};
 };
 

@@ -10,6 +10,8 @@ namespace {
 
 using sys::Syscall;
 
+constexpr auto sample_interval = std::chrono::milliseconds(250);
+
 bool again(const sys::Outcome& outcome) {
   return outcome.error == EAGAIN || outcome.error == EINTR;
 }
@@ -36,23 +38,34 @@ void Relay::read_stdin() {
   outbound_.commit(policy_.crlf ? crlf_.translate(target.first(got.as_size()), room)
                                 : got.as_size());
   last_stdin_ = kernel_.now();
+  ++end_.stdin_reads;
 }
 
 void Relay::write_socket() {
   const sys::Outcome sent = kernel_.send(connection_.fd.get(), outbound_.data(), MSG_NOSIGNAL);
   if (again(sent)) return;
   if (!sent.ok()) return lose_connection(Syscall::send, sent.error);
+  if (first_sent_.size() < first_bytes_kept) {
+    const auto bytes = outbound_.data().first(sent.as_size());
+    const auto kept = bytes.first(std::min(bytes.size(), first_bytes_kept - first_sent_.size()));
+    first_sent_.insert(first_sent_.end(), kept.begin(), kept.end());
+  }
   outbound_.consume(sent.as_size());
   end_.sent += sent.as_size();
   last_activity_ = kernel_.now();
+  if (!next_sample_) next_sample_ = last_activity_ + sample_interval;
   if (outbound_.empty()) last_stdin_ = last_activity_;
 }
 
 void Relay::read_socket() {
-  const sys::Outcome got = kernel_.recv(connection_.fd.get(), inbound_.room(), 0);
+  const auto room = inbound_.room();
+  const sys::Outcome got = kernel_.recv(connection_.fd.get(), room, 0);
   if (got.value > 0) {
     const sys::TimePoint now = kernel_.now();
-    if (end_.received == 0) end_.first_byte = now - connection_.established;
+    if (end_.received == 0) {
+      end_.first_byte = now - connection_.established;
+      observer_.peer_spoke(room.first(std::min(got.as_size(), first_bytes_kept)), first_sent_);
+    }
     end_.received += got.as_size();
     last_activity_ = now;
     if (!discarding()) inbound_.commit(got.as_size());
@@ -70,6 +83,27 @@ void Relay::read_socket() {
     reading_socket_ = false;
     lose_connection(Syscall::recv, got.error);
   }
+}
+
+// While data is unacknowledged: TCP_INFO, and once segments are sent again what the network says of
+// it. SO_ERROR gives a soft error as well, and clears it; a connection that has ended says so by
+// its state.
+void Relay::take_sample() {
+  next_sample_.reset();
+  if (unacknowledged() == 0 && outbound_.empty()) return;
+  next_sample_ = kernel_.now() + sample_interval;
+  if (!latest_info_ || latest_info_->retransmits.value_or(0) == 0) return;
+  int error = 0;
+  const sys::Outcome got = kernel_.getsockopt(connection_.fd.get(), SOL_SOCKET, SO_ERROR,
+                                              std::as_writable_bytes(std::span(&error, 1)));
+  if (!got.ok() || error == 0) return;
+  latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+  if (latest_info_ && latest_info_->state == tcp::State::closed) {
+    return lose_connection(Syscall::getsockopt, error);
+  }
+  const bool told = end_.soft_error == error;
+  end_.soft_error = error;
+  if (!told) observer_.soft_error(error);
 }
 
 // After an error or hang-up that recv cannot tell of: the peer's FIN has been read, and the

@@ -102,6 +102,7 @@ class Race {
     next_start_ = now + attempt_delay;
     share_ends_ = share_of_time(now);
     result_.attempts.emplace_back().peer = with_zone_name(kernel_, peer);
+    if (policy_.setup.source) result_.attempts.back().local = *policy_.setup.source;
     Pending pending{sys::Fd(), result_.attempts.size() - 1, now, {}};
     auto socket = open_socket(kernel_, peer.family(), policy_.setup, pending.options);
     if (!socket) {
@@ -228,6 +229,7 @@ class Race {
     connection.active = true;
     connection.error = error;
     connection.established = now;
+    if (info) connection.path_mtu = info->path_mtu;
     const bool measured = attempt.info && attempt.info->rtt && attempt.info->rtt->count() > 0;
     connection.handshake =
         measured ? std::chrono::nanoseconds(*attempt.info->rtt) : attempt.duration;

@@ -30,11 +30,13 @@ struct Connection {
   int error = 0;        // already reset by the peer when connect returned: its errno
   sys::TimePoint established;
   std::chrono::nanoseconds handshake{0};  // as the kernel measured it, where it did
+  std::optional<std::uint32_t> path_mtu;  // bytes, as it was when the connection was made
 };
 
 struct Attempt {
   enum class End { connected, failed, timed_out, abandoned, interrupted };
   sys::Address peer;
+  sys::Address local;  // the source that was asked for
   End end = End::failed;
   sys::SysError error;                     // which call failed and why
   std::optional<IcmpError> icmp;           // the network's word on it, also where it was not final

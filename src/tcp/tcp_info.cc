@@ -41,6 +41,12 @@ TcpInfo TcpInfo::parse(std::span<const std::byte> bytes) {
   info.total_retrans = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_total_retrans));
   info.unacked = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_unacked));
   info.sacked = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_sacked));
+  info.snd_mss = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_snd_mss));
+  info.path_mtu = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_pmtu));
+  info.snd_wnd = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_snd_wnd));
+  info.notsent_bytes = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_notsent_bytes));
+  info.data_segs_out = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_data_segs_out));
+  info.rto = duration<microseconds, std::uint32_t>(bytes, offsetof(tcp_info, tcpi_rto));
   info.rtt = duration<microseconds, std::uint32_t>(bytes, offsetof(tcp_info, tcpi_rtt));
   info.last_data_sent =
       duration<milliseconds, std::uint32_t>(bytes, offsetof(tcp_info, tcpi_last_data_sent));

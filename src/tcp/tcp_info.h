@@ -35,6 +35,12 @@ struct TcpInfo {
   std::optional<std::uint32_t> total_retrans;  // segments that left again
   std::optional<std::uint32_t> unacked;        // on a listener: connections in the accept queue
   std::optional<std::uint32_t> sacked;         // on a listener: the accept queue's limit
+  std::optional<std::uint32_t> snd_mss;        // bytes
+  std::optional<std::uint32_t> path_mtu;       // bytes
+  std::optional<std::uint32_t> snd_wnd;        // the peer's receive window, bytes
+  std::optional<std::uint32_t> notsent_bytes;  // written and not yet sent
+  std::optional<std::uint32_t> data_segs_out;  // retransmissions included
+  std::optional<std::chrono::microseconds> rto;
   std::optional<std::chrono::microseconds> rtt;
   std::optional<std::chrono::milliseconds> last_data_sent;  // since then
   std::optional<std::chrono::milliseconds> last_ack_received;

@@ -31,11 +31,13 @@ class StatusLines(tool.TestCase):
         self.assertRegex(client.stderr, (
             rf"\Aconnected {ADDRESS} -> 127\.0\.0\.1:{listener.port}  "
             r"\(handshake [\d.]+ (ms|us)\)\n"
+            r"(peer has closed its side \(FIN\) after .*\n)?"
             r"closed after .*: sent 15 bytes, received 13 bytes.*\n\Z"))
         self.assertRegex(server.stderr, (
             rf"\Alistening on 127\.0\.0\.1:{listener.port}, backlog {somaxconn()}\n"
             rf"accepted {ADDRESS} -> 127\.0\.0\.1:{listener.port}  \(fd \d+, was queued .*, "
             rf"queue 0/{somaxconn()}, SYN: ttl \d+, mss \d+.*\)\n"
+            r"(peer has closed its side \(FIN\) after .*\n)?"
             r"closed after .*: sent 13 bytes, received 15 bytes.*\n\Z"))
 
     def test_both_ends_name_the_same_two_addresses(self):

@@ -45,11 +45,19 @@ class RelayScene final : public relay::RelayObserver {
 
   int silences_told = 0;
   int readers_gone_told = 0;
+  std::vector<std::byte> first_received;
+  std::vector<std::byte> sent_before;
+  std::vector<int> soft_errors;
 
  private:
   void peer_closed_first(std::chrono::nanoseconds) override { ++peer_closes_told; }
   void stdin_silent_after_peer_fin() override { ++silences_told; }
   void stdout_reader_gone() override { ++readers_gone_told; }
+  void peer_spoke(std::span<const std::byte> received, std::span<const std::byte> sent) override {
+    first_received.assign(received.begin(), received.end());
+    sent_before.assign(sent.begin(), sent.end());
+  }
+  void soft_error(int error) override { soft_errors.push_back(error); }
 };
 
 }  // namespace tcptool::test

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "cmd/messages.h"
+#include "diagnose/collect.h"
+#include "diagnose/icmp_names.h"
+#include "diagnose/probe.h"
+#include "sys/names.h"
+
+namespace tcptool::cmd {
+namespace {
+
+using diagnose::Diagnosis;
+using diagnose::Evidence;
+
+std::string answer_text(const tcp::SynProbe& probe) {
+  using Answer = tcp::SynProbe::Answer;
+  switch (probe.answer) {
+    case Answer::none:
+      return fmt::format("no answer within {}", format_duration(tcp::longest_probe));
+    case Answer::syn_ack:
+      return fmt::format("SYN-ACK after {}", format_duration(probe.after));
+    case Answer::rst:
+      return fmt::format("RST after {}", format_duration(probe.after));
+    case Answer::icmp:
+      return fmt::format("{} ({}) after {}", diagnose::icmp_meaning(*probe.icmp),
+                         diagnose::icmp_evidence(*probe.icmp), format_duration(probe.after));
+    case Answer::not_sent:
+      break;
+  }
+  return fmt::format("not sent: {} ({})", sys::errno_text(probe.error),
+                     sys::errno_name(probe.error));
+}
+
+JsonObject probe_fields(const tcp::SynProbe& probe) {
+  JsonObject fields;
+  fields.add("peer", probe.peer.text());
+  if (probe.ttl > 0) fields.add("ttl", probe.ttl);
+  if (probe.min_ttl > 0) fields.add("min_ttl", probe.min_ttl);
+  fields.add("answer", answer_text(probe)).add("after_ns", probe.after.count());
+  if (probe.icmp) fields.add("icmp_from", probe.icmp->offender.host());
+  return fields;
+}
+
+Message probe_message(const tcp::SynProbe& probe) {
+  std::string what = fmt::format("probe SYN to {}", probe.peer.text());
+  if (probe.min_ttl > 0) what += fmt::format(", heeding answers from TTL {} on", probe.min_ttl);
+  return {"probe", fmt::format("{}: {}", what, answer_text(probe)), probe_fields(probe)};
+}
+
+// All hops in one line: in a routing loop there are thirty, of which the first round is enough.
+Message path_message(std::span<const tcp::SynProbe> hops) {
+  using Answer = tcp::SynProbe::Answer;
+  Message message{"probe", {}, {}};
+  std::vector<JsonObject> all;
+  std::vector<std::string> seen;
+  bool told = false;
+  std::string text = fmt::format("probe path to {} by TTL:", hops.front().peer.text());
+  for (const tcp::SynProbe& hop : hops) {
+    all.push_back(probe_fields(hop));
+    if (told) continue;
+    std::string who = "no answer";
+    if (hop.answer == Answer::icmp) who = hop.icmp->offender.host();
+    if (hop.answer == Answer::rst) who = "RST";
+    if (hop.answer == Answer::syn_ack) who = "SYN-ACK";
+    const bool again = hop.answer == Answer::icmp &&
+                       std::count(seen.begin(), seen.end(), who) > 0 &&
+                       hop.icmp->offender.host() != seen.back();
+    text += fmt::format("{} {} {}", seen.empty() ? "" : ",", hop.ttl, who);
+    if (hop.answer != Answer::none) text += fmt::format(" ({})", format_duration(hop.after));
+    if (again) text += fmt::format(" again: a loop, {} hops long so far", hops.size());
+    told = again;
+    seen.push_back(who);
+  }
+  message.text = text;
+  message.fields.add("peer", hops.front().peer.text()).add("hops", all);
+  return message;
+}
+
+class ProbeNotes final : public diagnose::ProbeObserver {
+ public:
+  explicit ProbeNotes(Console& console) : console_(console) {}
+  void probed(const tcp::SynProbe& probe) override { console_.status(probe_message(probe)); }
+  void walked(std::span<const tcp::SynProbe> hops) override {
+    if (!hops.empty()) console_.status(path_message(hops));
+  }
+
+ private:
+  Console& console_;
+};
+
+tcp::SocketSetup setup_of(const CommonOptions& options) {
+  tcp::SocketSetup setup;
+  setup.options = options.socket_options;
+  if (options.source && options.source->numeric) setup.source = *options.source->numeric;
+  return setup;
+}
+
+// The rules' answer; with --diagnose active asked again with what a few SYNs find out.
+std::optional<Diagnosis> conclude(Context& context, const CommonOptions& options,
+                                  const Evidence& evidence) {
+  auto diagnosis = diagnose::diagnose(evidence);
+  const bool active = options.diagnose == DiagnoseMode::active;
+  if (!active || !diagnosis || !diagnose::worth_probing(diagnosis->cause)) return diagnosis;
+  ProbeNotes notes(context.console);
+  return diagnose::diagnose(diagnose::probe(context.waiter, evidence, setup_of(options), notes));
+}
+
+std::optional<diagnose::TransferFacts> transfer_facts(const relay::RelayEnd& end) {
+  using End = diagnose::TransferFacts::End;
+  diagnose::TransferFacts facts;
+  switch (end.reason) {
+    case relay::RelayEnd::Reason::connection_lost:
+      facts.end = End::lost;
+      break;
+    case relay::RelayEnd::Reason::idle_timeout:
+      facts.end = End::idle_timeout;
+      break;
+    case relay::RelayEnd::Reason::run_timeout:
+      facts.end = End::run_timeout;
+      break;
+    case relay::RelayEnd::Reason::complete:
+    case relay::RelayEnd::Reason::signal:
+    case relay::RelayEnd::Reason::stdout_failed:
+      return std::nullopt;
+  }
+  facts.sent = end.sent;
+  facts.received = end.received;
+  facts.undelivered = end.undelivered;
+  facts.peer_fin = end.peer_fin;
+  facts.duration = end.duration;
+  facts.soft_error = end.soft_error;
+  return facts;
+}
+
+}  // namespace
+
+void add_diagnosis(Message& message, const Diagnosis& diagnosis) {
+  std::vector<JsonObject> layers;
+  for (const diagnose::LayerRow& row : diagnosis.layers) {
+    const std::string_view layer = diagnose::layer_name(row.layer);
+    const std::string_view state = diagnose::layer_state_name(row.state);
+    std::string line = fmt::format("  {:<12} {:<12} {}", layer, state, row.evidence);
+    line.erase(line.find_last_not_of(' ') + 1);
+    message.details.push_back(std::move(line));
+    layers.emplace_back().add("layer", layer).add("state", state).add("evidence", row.evidence);
+  }
+  message.details.push_back("  cause   " + diagnosis.explanation);
+  message.details.push_back("  try     " + diagnosis.advice);
+  message.fields.add("cause_id", diagnose::info_of(diagnosis.cause).id);
+  if (diagnosis.or_else) message.fields.add("or_else", diagnose::info_of(*diagnosis.or_else).id);
+  message.fields.add("layers", layers)
+      .add("cause", diagnosis.explanation)
+      .add("try", diagnosis.advice);
+}
+
+Message explained_prepare_failure(Context& context, const CommonOptions& options,
+                                  const sys::SysError& error, const sys::Address& address) {
+  Message message = error_message(error);
+  if (options.diagnose == DiagnoseMode::off) return message;
+  const auto diagnosis =
+      diagnose::diagnose(diagnose::collect_prepare(context.kernel, error, address));
+  if (!diagnosis) return message;
+  message.text = fmt::format("{}{}{}: {}", name(error.call), error.object.empty() ? "" : " ",
+                             error.object, diagnosis->headline);
+  add_diagnosis(message, *diagnosis);
+  return message;
+}
+
+Message explained_look_up_failure(Context& context, const CommonOptions& options,
+                                  const tcp::ResolveFailure& failure, int family,
+                                  sys::Deadline deadline) {
+  using Kind = tcp::ResolveFailure::Kind;
+  Message message = resolve_failure_message(failure);
+  const bool of_a_name = failure.kind == Kind::name_failed || failure.kind == Kind::timed_out;
+  if (options.diagnose == DiagnoseMode::off || !of_a_name) return message;
+  const auto diagnosis =
+      diagnose::diagnose(diagnose::collect_look_up(context.waiter, failure, family, deadline));
+  if (!diagnosis) return message;
+  message = failure_message("look up", escape(failure.subject), diagnosis->headline);
+  add_diagnosis(message, *diagnosis);
+  return message;
+}
+
+std::optional<Diagnosis> explain_attempt(Context& context, const CommonOptions& options,
+                                         const tcp::Attempt& attempt) {
+  if (options.diagnose == DiagnoseMode::off) return std::nullopt;
+  return conclude(context, options, diagnose::collect_connect(context.kernel, attempt));
+}
+
+Message explained_soft_error(Context& context, const CommonOptions& options,
+                             const tcp::Connection& connection, int error) {
+  std::string said =
+      fmt::format("the network says {} ({})", sys::errno_text(error), sys::errno_name(error));
+  if (options.diagnose == DiagnoseMode::active && connection.active) {
+    tcp::SynProbe probe;
+    probe.peer = connection.peer;
+    static_cast<void>(tcp::send_probes(context.waiter, {&probe, 1}, setup_of(options)));
+    if (probe.icmp) {
+      said = fmt::format("{} says {}: {}", probe.icmp->offender.host(),
+                         diagnose::icmp_meaning(*probe.icmp), diagnose::icmp_evidence(*probe.icmp));
+    }
+  }
+  return note_message(said + "; TCP goes on and sends again what is not acknowledged");
+}
+
+std::optional<Diagnosis> explain_transfer(Context& context, const CommonOptions& options,
+                                          const tcp::Connection& connection,
+                                          const relay::RelayEnd& end) {
+  auto facts = transfer_facts(end);
+  if (options.diagnose == DiagnoseMode::off || !facts) return std::nullopt;
+  facts->active = connection.active;
+  return conclude(context, options,
+                  diagnose::collect_transfer(context.kernel, connection.peer, end.error,
+                                             end.silence, end.info, *facts));
+}
+
+}  // namespace tcptool::cmd

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// From a failure to its diagnosis, and the diagnosis into what is said: the first line names what
+// failed, the layers of the TCP/IP stack follow from the bottom up, then the cause and what to try.
+#pragma once
+
+#include "cmd/context.h"
+#include "cmd/options.h"
+#include "diagnose/diagnosis.h"
+#include "tcp/connection.h"
+#include "tcp/resolve.h"
+
+namespace tcptool::cmd {
+
+// The block of lines under a failure's first line, and the same as fields of its object.
+void add_diagnosis(Message& message, const diagnose::Diagnosis& diagnosis);
+
+// The message of a call that failed while a socket was prepared; `address` is the one to be bound.
+Message explained_prepare_failure(Context& context, const CommonOptions& options,
+                                  const sys::SysError& error, const sys::Address& address);
+
+Message explained_look_up_failure(Context& context, const CommonOptions& options,
+                                  const tcp::ResolveFailure& failure, int family,
+                                  sys::Deadline deadline);
+
+// Nothing with --diagnose off, or where no rule knows the evidence.
+std::optional<diagnose::Diagnosis> explain_attempt(Context& context, const CommonOptions& options,
+                                                   const tcp::Attempt& attempt);
+
+// What the network said of a connection that goes on; with --diagnose active one SYN asks who said
+// it.
+Message explained_soft_error(Context& context, const CommonOptions& options,
+                             const tcp::Connection& connection, int error);
+
+std::optional<diagnose::Diagnosis> explain_transfer(Context& context, const CommonOptions& options,
+                                                    const tcp::Connection& connection,
+                                                    const relay::RelayEnd& end);
+
+}  // namespace tcptool::cmd

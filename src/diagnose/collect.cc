@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+#include "diagnose/collect.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace tcptool::diagnose {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint32_t listening = 1U << 10U;
+constexpr std::uint32_t every_state = 0xfffU;
+
+template <class T>
+std::vector<T> or_nothing(Result<std::vector<T>, sys::SysError> rows) {
+  return rows ? std::move(*rows) : std::vector<T>();
+}
+
+std::vector<sys::Address> own_addresses(const std::vector<sys::InterfaceAddress>& addresses) {
+  std::vector<sys::Address> out;
+  for (const sys::InterfaceAddress& entry : addresses) {
+    out.push_back(entry.address.with_zone(0, "").with_port(0));
+  }
+  return out;
+}
+
+HostFacts read_host(sys::Kernel& kernel) {
+  HostFacts host;
+  host.addresses = own_addresses(or_nothing(sys::interface_addresses(kernel)));
+  for (const sys::Link& link : or_nothing(sys::links(kernel))) {
+    host.interfaces.push_back(link.name);
+  }
+  return host;
+}
+
+std::vector<PortHolder> read_holders(sys::Kernel& kernel, std::uint16_t port,
+                                     std::uint32_t states) {
+  constexpr std::size_t most = 16;
+  std::vector<PortHolder> out;
+  for (const int family : {AF_INET, AF_INET6}) {
+    for (const sys::SocketRow& row : or_nothing(sys::tcp_sockets(kernel, family, states))) {
+      if (row.local.port() == port && out.size() < most) out.push_back({row, std::nullopt});
+    }
+  }
+  for (PortHolder& holder : out) {
+    if (holder.socket.inode != 0) holder.owner = sys::socket_owner(kernel, holder.socket.inode);
+  }
+  return out;
+}
+
+std::optional<sys::Link> link_of(const std::vector<sys::Link>& links, unsigned index) {
+  const auto found = std::find_if(links.begin(), links.end(),
+                                  [&](const sys::Link& link) { return link.index == index; });
+  if (found == links.end()) return std::nullopt;
+  return *found;
+}
+
+}  // namespace
+
+PathFacts read_path(sys::Kernel& kernel, const sys::Address& address) {
+  PathFacts path;
+  const sys::Address destination = address.unmapped().with_port(0);
+  const int family = destination.family();
+  const auto links = or_nothing(sys::links(kernel));
+  const auto addresses = or_nothing(sys::interface_addresses(kernel));
+  const auto routes = sys::routes(kernel, family);
+  path.routes_known = routes.has_value();
+  path.family_has_address = addresses.empty();  // not known: claim nothing
+  for (const sys::InterfaceAddress& entry : addresses) {
+    if (entry.address.family() != family) continue;
+    const auto link = link_of(links, entry.ifindex);
+    if (!link || !link->loopback) path.family_has_address = true;
+    if (entry.address.with_port(0) == destination) path.own_address = true;
+    const bool covers = sys::covers(entry.address, entry.prefix_length, destination);
+    if (covers && link && !link->up) path.down_link = link;
+  }
+  if (family == AF_INET6) {
+    path.ipv6_disabled =
+        sys::read_sysctl(kernel, "/proc/sys/net/ipv6/conf/all/disable_ipv6").value_or(0) == 1;
+  }
+  path.next_hop = destination;
+  if (!routes) return path;
+  const sys::Route* const route = sys::best_route(*routes, destination);
+  if (route == nullptr) return path;
+  path.route = *route;
+  if (route->type == sys::RouteType::local) path.own_address = true;
+  if (route->gateway.known()) path.next_hop = route->gateway.with_port(0);
+  path.link = link_of(links, address.scope_id() != 0 ? address.scope_id() : route->ifindex);
+  for (const sys::Neighbour& neighbour : or_nothing(sys::neighbours(kernel, family))) {
+    const bool same_link = !path.link || neighbour.ifindex == path.link->index;
+    if (same_link && neighbour.address.host() == path.next_hop.with_zone(0, "").host()) {
+      path.neighbour = neighbour;
+    }
+  }
+  return path;
+}
+
+Evidence collect_look_up(sys::Waiter& waiter, const tcp::ResolveFailure& failure, int family,
+                         sys::Deadline deadline) {
+  constexpr auto most = 2s;
+  constexpr auto least = 400ms;
+  sys::Kernel& kernel = waiter.kernel();
+  Evidence evidence;
+  evidence.step = Step::look_up;
+  evidence.error = failure.error;
+  evidence.timed_out = failure.kind == tcp::ResolveFailure::Kind::timed_out;
+  NameFacts& name = evidence.name;
+  name.name = failure.subject;
+  name.family = family;
+  name.status = failure.status;
+  name.timed_out = evidence.timed_out;
+  const auto config = sys::read_small_file(kernel, "/etc/resolv.conf");
+  name.config_read = config.has_value();
+  if (!config) return evidence;
+  name.servers = tcp::parse_resolv_conf(*config);
+  if (name.servers.empty()) return evidence;
+  const sys::TimePoint now = kernel.now();
+  const sys::TimePoint until =
+      deadline ? std::clamp(*deadline, now + least, now + most) : now + most;
+  const unsigned wanted = family == AF_INET6 ? tcp::dns_type_aaaa : tcp::dns_type_a;
+  name.answers = tcp::ask_name_servers(waiter, name.servers, name.name, wanted, until);
+  name.asked_for = kernel.now() - now;
+  const bool answered =
+      std::any_of(name.answers.begin(), name.answers.end(), [](const auto& answer) {
+        return answer.kind == tcp::NameServerAnswer::Kind::answered && answer.rcode == 0;
+      });
+  if (answered && family != AF_UNSPEC) {
+    name.other_answers = tcp::ask_name_servers(
+        waiter, name.servers, name.name,
+        wanted == tcp::dns_type_a ? tcp::dns_type_aaaa : tcp::dns_type_a, until);
+  }
+  return evidence;
+}
+
+Evidence collect_prepare(sys::Kernel& kernel, const sys::SysError& error,
+                         const sys::Address& address) {
+  Evidence evidence;
+  evidence.step = Step::prepare;
+  evidence.error = error;
+  evidence.peer = address;
+  if (error.error == EMFILE) {
+    std::uint64_t soft = 0;
+    std::uint64_t hard = 0;
+    if (kernel.prlimit64(RLIMIT_NOFILE, soft, hard).ok()) evidence.host.descriptor_limit = soft;
+    return evidence;  // every other question needs a descriptor
+  }
+  evidence.host = read_host(kernel);
+  if (error.error == EADDRINUSE) {
+    evidence.host.holders = read_holders(kernel, address.port(), every_state);
+  }
+  if (error.error == EACCES) {
+    evidence.host.first_unprivileged_port =
+        sys::read_sysctl(kernel, "/proc/sys/net/ipv4/ip_unprivileged_port_start");
+  }
+  return evidence;
+}
+
+Evidence collect_connect(sys::Kernel& kernel, const tcp::Attempt& attempt) {
+  Evidence evidence;
+  if (attempt.error.error != 0 && attempt.error.call != sys::Syscall::connect) {
+    return collect_prepare(kernel, attempt.error, attempt.local);
+  }
+  evidence.peer = attempt.peer;
+  evidence.error = attempt.error;
+  evidence.timed_out = attempt.end == tcp::Attempt::End::timed_out;
+  evidence.after = attempt.duration;
+  evidence.icmp = attempt.icmp;
+  evidence.icmp_after = attempt.icmp_after;
+  evidence.info = attempt.info;
+  evidence.met_itself = attempt.met_itself;
+  evidence.syn_unsent = attempt.syn_unsent;
+  evidence.path = read_path(kernel, attempt.peer);
+  evidence.host = read_host(kernel);
+  if (evidence.path.own_address) {
+    evidence.host.holders = read_holders(kernel, attempt.peer.port(), listening);
+  }
+  if (attempt.error.error == EADDRNOTAVAIL) {
+    auto range = sys::read_small_file(kernel, "/proc/sys/net/ipv4/ip_local_port_range");
+    if (range) {
+      while (!range->empty() && range->back() == '\n') range->pop_back();
+      std::replace(range->begin(), range->end(), '\t', ' ');
+      evidence.host.port_range = *range;
+    }
+  }
+  return evidence;
+}
+
+Evidence collect_transfer(sys::Kernel& kernel, const sys::Address& peer, const sys::SysError& error,
+                          std::chrono::nanoseconds after, const std::optional<tcp::TcpInfo>& info,
+                          const TransferFacts& transfer) {
+  Evidence evidence;
+  evidence.step = Step::transfer;
+  evidence.peer = peer;
+  evidence.error = error;
+  evidence.timed_out = transfer.end != TransferFacts::End::lost;
+  evidence.after = after;
+  evidence.info = info;
+  evidence.transfer = transfer;
+  evidence.path = read_path(kernel, peer);
+  return evidence;
+}
+
+}  // namespace tcptool::diagnose

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// Gathers the evidence of a failure, after it has happened: what this host's kernel, its tables and
+// its name servers say, as an ordinary user may ask them. Nothing is sent to the peer. What cannot
+// be read is left out.
+#pragma once
+
+#include "diagnose/evidence.h"
+#include "sys/waiter.h"
+#include "tcp/connection.h"
+#include "tcp/resolve.h"
+
+namespace tcptool::diagnose {
+
+// A name that was not resolved. Asks each name server once by itself, for at most 2 s and not much
+// beyond `deadline`.
+Evidence collect_look_up(sys::Waiter& waiter, const tcp::ResolveFailure& failure, int family,
+                         sys::Deadline deadline);
+
+// A call that prepares a socket failed; `address` is the one that was to be bound, if any.
+Evidence collect_prepare(sys::Kernel& kernel, const sys::SysError& error,
+                         const sys::Address& address);
+
+// An attempt to connect failed or timed out.
+Evidence collect_connect(sys::Kernel& kernel, const tcp::Attempt& attempt);
+
+// A connection to `peer` was lost, or a time that the user set ran out `after` the last activity.
+Evidence collect_transfer(sys::Kernel& kernel, const sys::Address& peer, const sys::SysError& error,
+                          std::chrono::nanoseconds after, const std::optional<tcp::TcpInfo>& info,
+                          const TransferFacts& transfer);
+
+// What this host knows of the way to `address`.
+PathFacts read_path(sys::Kernel& kernel, const sys::Address& address);
+
+}  // namespace tcptool::diagnose

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// What was observed of a failure: plain facts, each as it was read, nothing concluded. A fact that
+// could not be read is not there. The rules of diagnose.h make a cause of it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sys/error.h"
+#include "sys/host_network.h"
+#include "sys/process.h"
+#include "sys/sock_diag.h"
+#include "tcp/error_queue.h"
+#include "tcp/name_server.h"
+#include "tcp/syn_probe.h"
+#include "tcp/tcp_info.h"
+
+namespace tcptool::diagnose {
+
+enum class Step {
+  look_up,   // a name to addresses
+  prepare,   // socket, its options, bind, listen, accept: before anything leaves this host
+  connect,   // the handshake
+  transfer,  // an established connection
+};
+
+// This host's word on the way to an address.
+struct PathFacts {
+  bool routes_known = false;                // the tables could be read
+  std::optional<sys::Route> route;          // the entry that covers the address: the longest prefix
+  std::optional<sys::Link> link;            // that entry's interface
+  sys::Address next_hop;                    // the gateway, or the address itself
+  std::optional<sys::Neighbour> neighbour;  // the next hop's entry
+  bool own_address = false;                 // it is this host's own
+  std::optional<sys::Link> down_link;       // is down, and has an address whose network covers it
+  bool family_has_address = true;           // some interface has one of the family, loopback apart
+  bool ipv6_disabled = false;               // net.ipv6.conf.all.disable_ipv6
+};
+
+// A socket of this host that has a port.
+struct PortHolder {
+  sys::SocketRow socket;
+  std::optional<sys::Owner> owner;  // only of one's own processes
+};
+
+struct HostFacts {
+  std::vector<sys::Address> addresses;  // of its interfaces
+  std::vector<std::string> interfaces;
+  std::vector<PortHolder> holders;  // of the port in question
+  std::optional<std::int64_t> first_unprivileged_port;
+  std::optional<std::uint64_t> descriptor_limit;
+  std::string port_range;  // net.ipv4.ip_local_port_range, as it is written there
+};
+
+struct NameFacts {
+  std::string name;
+  int family = 0;
+  int status = 0;  // EAI_...
+  bool timed_out = false;
+  std::chrono::nanoseconds asked_for{0};  // how long their answers were awaited
+  bool config_read = false;               // resolv.conf(5)
+  std::vector<sys::Address> servers;
+  std::vector<tcp::NameServerAnswer> answers;        // to the asked family's type, a server each
+  std::vector<tcp::NameServerAnswer> other_answers;  // to the other family's
+};
+
+struct TransferFacts {
+  enum class End { lost, idle_timeout, run_timeout };
+  End end = End::lost;
+  bool active = false;  // we connected
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;
+  std::uint64_t undelivered = 0;
+  bool peer_fin = false;
+  std::chrono::nanoseconds duration{0};
+  std::optional<int> soft_error;      // what SO_ERROR told while the connection lived
+  std::optional<tcp::TcpInfo> alive;  // the last sample before it was lost
+};
+
+// What extra SYNs found out (--diagnose active).
+struct ProbeFacts {
+  bool made = false;
+  std::vector<tcp::SynProbe> path;     // by TTL, to the first that was no router's answer
+  std::optional<tcp::SynProbe> again;  // the same port
+  std::optional<tcp::SynProbe> other;  // another port of the same host
+  // A refusal: the same port, seen only if its RST came from less far away than the host is.
+  std::optional<tcp::SynProbe> nearer;
+};
+
+struct Evidence {
+  Step step = Step::connect;
+  sys::Address peer;    // or the address to be bound
+  sys::SysError error;  // error 0 where our own time ran out
+  bool timed_out = false;
+  std::chrono::nanoseconds after{0};
+  std::optional<tcp::IcmpError> icmp;
+  std::chrono::nanoseconds icmp_after{0};
+  std::optional<tcp::TcpInfo> info;
+  bool met_itself = false;
+  bool syn_unsent = false;
+  PathFacts path;
+  HostFacts host;
+  NameFacts name;
+  TransferFacts transfer;
+  ProbeFacts probes;
+};
+
+}  // namespace tcptool::diagnose

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#include "diagnose/probe.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace tcptool::diagnose {
+namespace {
+
+using tcp::SynProbe;
+using Answer = SynProbe::Answer;
+
+constexpr unsigned first_hops = 12;
+constexpr unsigned most_hops = 30;
+
+bool router_passed_on(const SynProbe& probe) {
+  if (probe.answer != Answer::icmp) return false;
+  const bool v4 = probe.icmp->protocol == tcp::IcmpError::Protocol::icmp;
+  return probe.icmp->type == (v4 ? 11 : 3) && probe.icmp->code == 0;
+}
+
+class Prober {
+ public:
+  Prober(sys::Waiter& waiter, Evidence& evidence, const tcp::SocketSetup& setup,
+         ProbeObserver& observer)
+      : waiter_(waiter), evidence_(evidence), setup_(setup), observer_(observer) {}
+
+  void run() {
+    evidence_.probes.made = true;
+    if (evidence_.step == Step::transfer) {
+      evidence_.probes.again = one(syn(evidence_.peer.port()));
+      return;
+    }
+    const bool routed =
+        evidence_.path.next_hop.known() && evidence_.path.next_hop.host() != evidence_.peer.host();
+    if (routed) walk(1, first_hops);
+    const auto& path = evidence_.probes.path;
+    if (routed && !path.empty() && path.back().ttl == first_hops && router_passed_on(path.back())) {
+      walk(first_hops + 1, most_hops);
+    }
+    observer_.walked(path);
+    if (interrupted_) return;
+    if (evidence_.error.error == ECONNREFUSED && !evidence_.icmp) {
+      if (routed) measure_refusal();
+    } else {
+      evidence_.probes.other = one(syn(other_port()));
+    }
+  }
+
+ private:
+  SynProbe syn(std::uint16_t port) const {
+    SynProbe probe;
+    probe.peer = evidence_.peer.with_port(port);
+    return probe;
+  }
+
+  std::uint16_t other_port() const {
+    constexpr std::uint16_t https = 443;
+    constexpr std::uint16_t http = 80;
+    return evidence_.peer.port() == https ? http : https;
+  }
+
+  void send(std::span<SynProbe> probes) {
+    interrupted_ = tcp::send_probes(waiter_, probes, setup_).interrupted();
+  }
+
+  SynProbe one(SynProbe probe) {
+    send({&probe, 1});
+    observer_.probed(probe);
+    return probe;
+  }
+
+  // The hops of the way, up to the first answer that is not a router's "TTL exceeded".
+  void walk(unsigned first, unsigned last) {
+    std::vector<SynProbe> hops;
+    for (unsigned ttl = first; ttl <= last; ++ttl) {
+      hops.push_back(syn(evidence_.peer.port()));
+      hops.back().ttl = ttl;
+    }
+    send(hops);
+    const auto end = std::find_if(hops.begin(), hops.end(), [](const SynProbe& hop) {
+      return hop.answer != Answer::none && !router_passed_on(hop);
+    });
+    if (end != hops.end()) hops.erase(end + 1, hops.end());
+    while (!hops.empty() && hops.back().answer == Answer::none) hops.pop_back();
+    auto& path = evidence_.probes.path;
+    path.insert(path.end(), hops.begin(), hops.end());
+  }
+
+  // Whether the RST came from less far away than the host is. A RST sets out with a TTL of 64 on
+  // most systems; from `distance` hops away it arrives with 65 - distance. One that is seen with a
+  // minimum above 64 set out with more, and tells nothing; neither does one whose neighbour port's
+  // answer is seen as well.
+  void measure_refusal() {
+    constexpr unsigned usual_ttl = 64;
+    const auto& path = evidence_.probes.path;
+    const auto reset = std::find_if(path.begin(), path.end(),
+                                    [](const SynProbe& hop) { return hop.answer == Answer::rst; });
+    if (reset == path.end() || reset->ttl < 2 || reset->ttl >= usual_ttl) return;
+    const unsigned nearer_than_host = usual_ttl + 2 - reset->ttl;
+    std::array probes{syn(evidence_.peer.port()), syn(evidence_.peer.port()), syn(other_port())};
+    probes[0].min_ttl = nearer_than_host;
+    probes[1].min_ttl = usual_ttl + 1;
+    probes[2].min_ttl = nearer_than_host;
+    send(probes);
+    observer_.probed(probes[0]);
+    const bool conclusive = probes[1].answer == Answer::none && probes[2].answer == Answer::none;
+    if (conclusive) evidence_.probes.nearer = probes[0];
+  }
+
+  sys::Waiter& waiter_;
+  Evidence& evidence_;
+  const tcp::SocketSetup& setup_;
+  ProbeObserver& observer_;
+  bool interrupted_ = false;
+};
+
+}  // namespace
+
+bool worth_probing(Cause cause) {
+  switch (cause) {
+    case Cause::filtered_or_down:
+    case Cause::filtered_by_host:
+    case Cause::rejected_on_the_way:
+    case Cause::unreachable_on_the_way:
+    case Cause::ttl_exceeded:
+    case Cause::nothing_listens:
+    case Cause::path_mtu_black_hole:
+    case Cause::peer_vanished:
+    case Cause::keepalive_unanswered:
+    case Cause::unreachable_soft:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Evidence probe(sys::Waiter& waiter, Evidence evidence, const tcp::SocketSetup& setup,
+               ProbeObserver& observer) {
+  Prober(waiter, evidence, setup, observer).run();
+  return evidence;
+}
+
+}  // namespace tcptool::diagnose

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// The rules of diagnosis.h, by step. Each is one small pure function: it knows the evidence, or it
+// answers nothing and the next is asked. Their order is the order of the arrays.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include "diagnose/diagnosis.h"
+
+namespace tcptool::diagnose {
+
+struct Finding {
+  Cause cause{};
+  std::string headline;
+  std::string evidence;  // of the layer that failed
+  std::string explanation;
+  std::string advice;
+  std::string transport{};  // what is to be said of the transport layer although it was not reached
+  std::optional<Cause> or_else{};
+};
+
+using Rule = std::optional<Finding> (*)(const Evidence&);
+
+std::span<const Rule> name_rules();       // step look_up
+std::span<const Rule> host_rules();       // step prepare
+std::span<const Rule> route_rules();      // step connect: nothing left this host
+std::span<const Rule> icmp_rules();       // step connect: the network answered
+std::span<const Rule> handshake_rules();  // step connect: TCP answered, or nobody did
+std::span<const Rule> transfer_rules();   // step transfer
+
+// The rows of the layers, `finding`'s as failed and those below as the evidence has them.
+std::vector<LayerRow> layer_rows(const Evidence& evidence, const Finding& finding);
+
+// Words that several rules share.
+std::string syn_count(const Evidence& evidence);    // "3 SYNs sent"
+std::string holder_text(const PortHolder& holder);  // "process 12 (sshd) of uid 0"
+bool answered_from_afar(const Evidence& evidence);  // something came back from the network
+std::string neighbour_protocol(const sys::Address& address);  // "ARP" or "neighbour discovery"
+
+}  // namespace tcptool::diagnose

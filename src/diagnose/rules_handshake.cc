@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+// connect(2) failed with TCP's own answer, a RST, or with none at all.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "base/text.h"
+#include "diagnose/icmp_names.h"
+#include "diagnose/rules.h"
+
+namespace tcptool::diagnose {
+namespace {
+
+using Answer = tcp::SynProbe::Answer;
+
+constexpr unsigned state_listen = 10;  // as tcpi_state
+
+bool refused(const Evidence& evidence) {
+  return !evidence.icmp && evidence.error.error == ECONNREFUSED;
+}
+
+bool unanswered(const Evidence& evidence) {
+  return !evidence.icmp && (evidence.timed_out || evidence.error.error == ETIMEDOUT);
+}
+
+// Whether a listener on `local` takes connections to `asked`.
+bool takes(const sys::SocketRow& listener, const sys::Address& asked) {
+  const sys::Address local = listener.local.unmapped().with_port(0);
+  const sys::Address wanted = asked.unmapped().with_port(0);
+  if (local == wanted) return true;
+  if (!local.is_any()) return false;
+  return local.family() == wanted.family() || (local.family() == AF_INET6 && !listener.v6only);
+}
+
+const PortHolder* listener_for(const Evidence& evidence) {
+  for (const PortHolder& holder : evidence.host.holders) {
+    if (holder.socket.state == state_listen && takes(holder.socket, evidence.peer)) return &holder;
+  }
+  return nullptr;
+}
+
+std::string refusal(const Evidence& evidence) {
+  return fmt::format("RST from {} in answer to the SYN after {}", evidence.peer.host(),
+                     format_duration(evidence.after));
+}
+
+std::string refused_headline(const Evidence& evidence) {
+  return fmt::format("connection refused (RST in answer to the SYN after {})",
+                     format_duration(evidence.after));
+}
+
+std::optional<Finding> met_itself(const Evidence& evidence) {
+  if (!evidence.met_itself) return std::nullopt;
+  return Finding{
+      Cause::met_itself,
+      "nothing listens: the connection met itself, with one address and port at both "
+      "ends",
+      "our own SYN met our own socket (simultaneous open)",
+      fmt::format("nothing listens on {}; the kernel chose the same port for our end",
+                  evidence.peer.text()),
+      fmt::format("whether the service on port {} has been started", evidence.peer.port())};
+}
+
+std::optional<Finding> listens_elsewhere(const Evidence& evidence) {
+  if (!refused(evidence) || !evidence.path.own_address || listener_for(evidence) != nullptr) {
+    return std::nullopt;
+  }
+  std::string where;
+  const PortHolder* first = nullptr;
+  for (const PortHolder& holder : evidence.host.holders) {
+    if (holder.socket.state != state_listen) continue;
+    if (first == nullptr) first = &holder;
+    where += (where.empty() ? "" : " and ") + holder.socket.local.text();
+    if (holder.socket.local.is_any() && holder.socket.v6only) where += " (IPv6 only)";
+  }
+  if (first == nullptr) return std::nullopt;
+  return Finding{Cause::listens_elsewhere, refused_headline(evidence),
+                 fmt::format("{}; of this host's sockets only {} listens on port {}",
+                             refusal(evidence), where, evidence.peer.port()),
+                 fmt::format("{} listens only on {}, not on {}", holder_text(*first), where,
+                             evidence.peer.text()),
+                 fmt::format("connect to {}, or let the service listen on all addresses", where)};
+}
+
+std::optional<Finding> nothing_listens_here(const Evidence& evidence) {
+  if (!refused(evidence) || !evidence.path.own_address) return std::nullopt;
+  if (const PortHolder* const listener = listener_for(evidence)) {
+    return Finding{Cause::filtered_here, refused_headline(evidence), refusal(evidence),
+                   fmt::format("{} listens on {}, so a packet filter of this host's refuses in its "
+                               "name, or it began to listen just now",
+                               holder_text(*listener), listener->socket.local.text()),
+                   "again; this host's rules: nft list ruleset, as root"};
+  }
+  return Finding{Cause::nothing_listens, refused_headline(evidence), refusal(evidence),
+                 fmt::format("nothing on this host listens on port {}", evidence.peer.port()),
+                 "whether the service is running, and on which port (ss -ltn)"};
+}
+
+// A packet filter that refuses in the host's name is nearer, which the RST's TTL shows.
+std::optional<Finding> refused_on_the_way(const Evidence& evidence) {
+  const auto& nearer = evidence.probes.nearer;
+  if (!refused(evidence) || !nearer || nearer->answer != Answer::rst) return std::nullopt;
+  return Finding{Cause::rejected_on_the_way, refused_headline(evidence),
+                 fmt::format("{}, but its TTL shows that it was sent nearer to us than {} is",
+                             refusal(evidence), evidence.peer.host()),
+                 fmt::format("a packet filter on the way refuses in the name of {} with RST",
+                             evidence.peer.host()),
+                 fmt::format("the filters before {}, for tcp port {}", evidence.peer.host(),
+                             evidence.peer.port())};
+}
+
+std::optional<Finding> nothing_listens(const Evidence& evidence) {
+  if (!refused(evidence)) return std::nullopt;
+  Finding finding{
+      Cause::nothing_listens, refused_headline(evidence), refusal(evidence),
+      fmt::format("nothing listens on port {} of {}, or a packet filter refuses in its name with "
+                  "RST",
+                  evidence.peer.port(), evidence.peer.host()),
+      fmt::format("on {}: ss -ltn 'sport = {}' tells the two apart", evidence.peer.host(),
+                  evidence.peer.port())};
+  finding.or_else = Cause::rejected_by_host;
+  return finding;
+}
+
+std::string timeout_headline(const Evidence& evidence) {
+  return fmt::format("timed out after {} ({}, nothing came back)", format_duration(evidence.after),
+                     syn_count(evidence));
+}
+
+std::optional<Finding> accept_queue_full(const Evidence& evidence) {
+  if (!unanswered(evidence) || !evidence.path.own_address) return std::nullopt;
+  const PortHolder* const listener = listener_for(evidence);
+  if (listener == nullptr || listener->socket.rqueue <= listener->socket.wqueue) {
+    return std::nullopt;
+  }
+  const sys::SocketRow& socket = listener->socket;
+  return Finding{
+      Cause::accept_queue_full, timeout_headline(evidence),
+      fmt::format("{} without an answer; accept queue of {}: {} waiting, backlog {}",
+                  syn_count(evidence), socket.local.text(), socket.rqueue, socket.wqueue),
+      fmt::format("the accept queue of {} is full ({} waiting, backlog {}): {} does not "
+                  "accept, and the kernel drops further SYNs",
+                  socket.local.text(), socket.rqueue, socket.wqueue, holder_text(*listener)),
+      "why that process does not accept; a larger backlog only delays it"};
+}
+
+std::optional<Finding> filtered_here(const Evidence& evidence) {
+  if (!unanswered(evidence) || !evidence.path.own_address) return std::nullopt;
+  return Finding{Cause::filtered_here, timeout_headline(evidence),
+                 fmt::format("{} to this host itself, no answer", syn_count(evidence)),
+                 fmt::format("{} is this host itself: its own packet filter drops the SYN",
+                             evidence.peer.host()),
+                 "this host's rules for input: nft list ruleset, as root"};
+}
+
+std::string last_hop(const Evidence& evidence) {
+  const auto& path = evidence.probes.path;
+  for (auto hop = path.rbegin(); hop != path.rend(); ++hop) {
+    if (hop->icmp && hop->icmp->offender.known()) {
+      return fmt::format("hop {} ({})", hop->ttl, hop->icmp->offender.host());
+    }
+  }
+  return "";
+}
+
+// Another SYN was answered: the host is up and the path is whole, so that the port is filtered.
+std::optional<Finding> filtered_port(const Evidence& evidence) {
+  const auto& other = evidence.probes.other;
+  if (!unanswered(evidence) || !other) return std::nullopt;
+  const bool alive = other->answer == Answer::rst || other->answer == Answer::syn_ack;
+  if (!alive) return std::nullopt;
+  Finding finding{
+      Cause::filtered_by_host, timeout_headline(evidence),
+      fmt::format("{} to port {} without an answer; one SYN to port {} was answered "
+                  "with {} after {}",
+                  syn_count(evidence), evidence.peer.port(), other->peer.port(),
+                  other->answer == Answer::rst ? "RST" : "SYN-ACK", format_duration(other->after)),
+      fmt::format("{} is up, but SYNs to port {} are dropped: by a packet filter, or by "
+                  "a listener whose accept queue is full",
+                  evidence.peer.host(), evidence.peer.port()),
+      fmt::format("the filter's rules on {} and on the way for tcp port {}", evidence.peer.host(),
+                  evidence.peer.port())};
+  finding.or_else = Cause::accept_queue_full;
+  return finding;
+}
+
+// The host is on our link and answers ARP or neighbour discovery, yet not the SYN.
+std::optional<Finding> filtered_by_host(const Evidence& evidence) {
+  const auto& path = evidence.path;
+  const bool on_link = path.next_hop.known() && path.next_hop.host() == evidence.peer.host();
+  const bool alive = path.neighbour && path.neighbour->state == sys::NeighbourState::reachable;
+  if (!unanswered(evidence) || !on_link || !alive) return std::nullopt;
+  Finding finding{Cause::filtered_by_host, timeout_headline(evidence),
+                  fmt::format("{} in {}, no answer, and no ICMP error", syn_count(evidence),
+                              format_duration(evidence.after)),
+                  fmt::format("{} is up (it answers {}), but does not answer the SYN: a packet "
+                              "filter there drops it, or the accept queue of a listener is full",
+                              evidence.peer.host(), neighbour_protocol(evidence.peer)),
+                  fmt::format("the filter's rules on {} for tcp port {}; ss -ltn there shows the "
+                              "queue",
+                              evidence.peer.host(), evidence.peer.port())};
+  finding.or_else = Cause::accept_queue_full;
+  return finding;
+}
+
+std::optional<Finding> filtered_or_down(const Evidence& evidence) {
+  if (!unanswered(evidence)) return std::nullopt;
+  const std::string hop = last_hop(evidence);
+  Finding finding{Cause::filtered_or_down, timeout_headline(evidence),
+                  fmt::format("{} in {}, no answer, and no ICMP error", syn_count(evidence),
+                              format_duration(evidence.after)),
+                  fmt::format("a packet filter on the way or on {} drops the SYN or its answer, or "
+                              "the host is down",
+                              evidence.peer.host()),
+                  "--diagnose active: a SYN to another port and the hops of the way tell which"};
+  if (evidence.probes.made) {
+    finding.advice =
+        fmt::format("whether {} is up; the rules of the filters on the way", evidence.peer.host());
+    if (!hop.empty()) {
+      finding.explanation = fmt::format(
+          "SYNs get as far as {}; behind it a packet filter drops them or their answers, or {} is "
+          "down",
+          hop, evidence.peer.host());
+      finding.evidence += fmt::format("; the last hop that is known is {}", hop);
+    }
+  }
+  return finding;
+}
+
+constexpr std::array<Rule, 10> rules{met_itself,         listens_elsewhere, nothing_listens_here,
+                                     refused_on_the_way, nothing_listens,   accept_queue_full,
+                                     filtered_here,      filtered_port,     filtered_by_host,
+                                     filtered_or_down};
+
+}  // namespace
+
+std::span<const Rule> handshake_rules() {
+  return rules;
+}
+
+}  // namespace tcptool::diagnose

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "base/text.h"
+#include "diagnose/rules.h"
+#include "sys/names.h"
+
+namespace tcptool::diagnose {
+namespace {
+
+using sys::Syscall;
+
+constexpr unsigned state_listen = 10;  // as tcpi_state
+constexpr unsigned state_time_wait = 6;
+
+bool failed_as(const Evidence& evidence, Syscall call, int error) {
+  return evidence.error.call == call && evidence.error.error == error;
+}
+
+std::string errno_words(const Evidence& evidence) {
+  return fmt::format("{}: {} ({})", name(evidence.error.call),
+                     sys::errno_text(evidence.error.error), sys::errno_name(evidence.error.error));
+}
+
+const PortHolder* holder_in(const Evidence& evidence, unsigned state) {
+  const auto& holders = evidence.host.holders;
+  const auto found = std::find_if(holders.begin(), holders.end(), [&](const PortHolder& holder) {
+    return holder.socket.state == state;
+  });
+  return found == holders.end() ? nullptr : &*found;
+}
+
+std::optional<Finding> port_in_use(const Evidence& evidence) {
+  const bool in_use = failed_as(evidence, Syscall::bind, EADDRINUSE) ||
+                      failed_as(evidence, Syscall::listen, EADDRINUSE);
+  if (!in_use) return std::nullopt;
+  const std::string port = fmt::format("{}", evidence.peer.port());
+  if (const PortHolder* const holder = holder_in(evidence, state_listen)) {
+    const std::string who = holder_text(*holder);
+    const std::string local = holder->socket.local.text();
+    return Finding{Cause::port_in_use, "the address is in use (EADDRINUSE)",
+                   fmt::format("{} is a listening socket of {}", local, who),
+                   fmt::format("{} already listens on {}", who, local),
+                   holder->owner ? "another port, or end that process"
+                                 : fmt::format("another port; root sees who it is: ss -ltnp "
+                                               "'sport = {}'",
+                                               port)};
+  }
+  if (const PortHolder* const holder = holder_in(evidence, state_time_wait)) {
+    const auto left = holder->socket.time_wait_left;
+    const std::string time = left ? fmt::format(" for {} more", format_duration(*left)) : "";
+    return Finding{
+        Cause::source_port_in_time_wait,
+        "the address is in use by a connection in TIME-WAIT (EADDRINUSE)",
+        fmt::format("{} -> {} is in TIME-WAIT{}", holder->socket.local.text(),
+                    holder->socket.remote.text(), time),
+        fmt::format("an earlier connection from port {} waits in TIME-WAIT{}", port, time),
+        "another source port, or wait"};
+  }
+  if (!evidence.host.holders.empty()) {
+    const PortHolder& holder = evidence.host.holders.front();
+    const std::string who = holder_text(holder);
+    return Finding{
+        Cause::source_port_in_use, "the address is in use (EADDRINUSE)",
+        fmt::format("{} -> {} ({}) belongs to {}", holder.socket.local.text(),
+                    holder.socket.remote.text(), sys::tcp_state_name(holder.socket.state), who),
+        fmt::format("a connection of {} uses port {}", who, port), "another port"};
+  }
+  return Finding{Cause::port_in_use, "the address is in use (EADDRINUSE)", errno_words(evidence),
+                 fmt::format("another socket of this host has port {}; it is bound without "
+                             "listening, so that no table shows it",
+                             port),
+                 "another port"};
+}
+
+std::optional<Finding> privileged_port(const Evidence& evidence) {
+  if (!failed_as(evidence, Syscall::bind, EACCES)) return std::nullopt;
+  const auto& host = evidence.host;
+  const auto first = host.first_unprivileged_port;
+  if (!first || evidence.peer.port() >= *first || evidence.peer.port() == 0) return std::nullopt;
+  return Finding{
+      Cause::privileged_port,
+      fmt::format("permission denied: port {} is privileged (EACCES)", evidence.peer.port()),
+      fmt::format("net.ipv4.ip_unprivileged_port_start is {}", *first),
+      fmt::format("a port below {} needs the capability CAP_NET_BIND_SERVICE", *first),
+      fmt::format("a port from {} on", *first)};
+}
+
+std::string some(const std::vector<std::string>& words) {
+  constexpr std::size_t most = 6;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(words.size(), most); ++i) {
+    out += (i == 0 ? "" : ", ") + escape(words[i]);
+  }
+  return words.size() > most ? out + ", ..." : out;
+}
+
+std::optional<Finding> address_not_local(const Evidence& evidence) {
+  if (!failed_as(evidence, Syscall::bind, EADDRNOTAVAIL)) return std::nullopt;
+  const std::string address = evidence.peer.host();
+  std::vector<std::string> own;
+  for (const sys::Address& one : evidence.host.addresses) own.push_back(one.host());
+  return Finding{
+      Cause::address_not_local,
+      fmt::format("{} is not an address of this host (EADDRNOTAVAIL)", address),
+      own.empty() ? errno_words(evidence) : fmt::format("its addresses are {}", some(own)),
+      fmt::format("no interface of this host has the address {}", address),
+      "one of this host's addresses (ip addr)"};
+}
+
+std::optional<Finding> descriptor_limit(const Evidence& evidence) {
+  const int error = evidence.error.error;
+  if (error != EMFILE && error != ENFILE) return std::nullopt;
+  if (error == ENFILE) {
+    return Finding{Cause::descriptor_limit, "too many open files in the whole system (ENFILE)",
+                   errno_words(evidence),
+                   "the system's limit of open files (fs.file-max) has been reached",
+                   "end what holds so many, or raise fs.file-max"};
+  }
+  const auto limit = evidence.host.descriptor_limit;
+  const std::string number = limit ? fmt::format(" is {}", *limit) : "";
+  return Finding{Cause::descriptor_limit, "too many open files (EMFILE)", errno_words(evidence),
+                 fmt::format("this process's limit of open descriptors (RLIMIT_NOFILE){}, and all "
+                             "are in use",
+                             number),
+                 "a higher limit: ulimit -n"};
+}
+
+std::optional<Finding> family_not_supported(const Evidence& evidence) {
+  const int error = evidence.error.error;
+  if (error != EAFNOSUPPORT && error != EPROTONOSUPPORT) return std::nullopt;
+  return Finding{Cause::family_not_supported, "the address family is not supported",
+                 errno_words(evidence),
+                 fmt::format("this host's kernel has no {}",
+                             evidence.peer.family() == AF_INET6 ? "IPv6" : "such protocol"),
+                 "-4, or an IPv4 address"};
+}
+
+std::optional<Finding> no_such_interface(const Evidence& evidence) {
+  const bool gone = evidence.error.error == ENODEV || evidence.error.error == ENXIO;
+  if (!gone || evidence.error.call == Syscall::open) return std::nullopt;
+  const std::string& object = evidence.error.object;
+  const auto equals = object.find('=');
+  const std::string asked = equals == std::string::npos ? object : object.substr(equals + 1);
+  return Finding{Cause::no_such_interface, fmt::format("no such interface: {}", asked),
+                 errno_words(evidence),
+                 fmt::format("this host has no interface {}; it has {}", asked,
+                             some(evidence.host.interfaces)),
+                 "one of those (ip link)"};
+}
+
+std::optional<Finding> option_refused(const Evidence& evidence) {
+  if (evidence.error.call != Syscall::setsockopt) return std::nullopt;
+  const bool rights = evidence.error.error == EPERM || evidence.error.error == EACCES;
+  return Finding{
+      Cause::option_refused, evidence.error.text(), errno_words(evidence),
+      fmt::format("the kernel refuses {}{}", evidence.error.object,
+                  rights ? ": it needs a capability (CAP_NET_ADMIN or CAP_NET_RAW)" : ""),
+      "another value, or without it"};
+}
+
+std::optional<Finding> no_memory(const Evidence& evidence) {
+  const int error = evidence.error.error;
+  if (error != ENOMEM && error != ENOBUFS) return std::nullopt;
+  return Finding{Cause::no_memory, evidence.error.text(), errno_words(evidence),
+                 "the kernel has no memory left for another socket",
+                 "what uses it: /proc/net/sockstat, net.ipv4.tcp_mem"};
+}
+
+constexpr std::array<Rule, 8> rules{
+    port_in_use,          privileged_port,   address_not_local, descriptor_limit,
+    family_not_supported, no_such_interface, option_refused,    no_memory};
+
+}  // namespace
+
+std::string holder_text(const PortHolder& holder) {
+  if (holder.owner) {
+    return fmt::format("process {} ({}) of uid {}", holder.owner->pid,
+                       escape(holder.owner->program), holder.socket.uid);
+  }
+  return fmt::format("a process of uid {}", holder.socket.uid);
+}
+
+std::span<const Rule> host_rules() {
+  return rules;
+}
+
+}  // namespace tcptool::diagnose

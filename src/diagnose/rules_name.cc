@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "base/text.h"
+#include "diagnose/rules.h"
+#include "sys/names.h"
+
+namespace tcptool::diagnose {
+namespace {
+
+using Answer = tcp::NameServerAnswer;
+
+// RFC 1035 section 4.1.1, RFC 6895 section 2.3.
+constexpr unsigned rcode_server_failure = 2;
+constexpr unsigned rcode_name_error = 3;
+
+std::string rcode_name(unsigned rcode) {
+  constexpr std::array<std::string_view, 6> names{"NOERROR",  "FORMERR", "SERVFAIL",
+                                                  "NXDOMAIN", "NOTIMP",  "REFUSED"};
+  return rcode < names.size() ? std::string(names[rcode]) : fmt::format("RCODE {}", rcode);
+}
+
+std::string name_of(const Evidence& evidence) {
+  return escape(evidence.name.name);
+}
+
+const Answer* find(const Evidence& evidence, auto matches) {
+  const auto& answers = evidence.name.answers;
+  const auto found = std::find_if(answers.begin(), answers.end(), matches);
+  return found == answers.end() ? nullptr : &*found;
+}
+
+bool none_answered(const Evidence& evidence) {
+  const auto answered = [](const Answer& answer) { return answer.kind == Answer::Kind::answered; };
+  return !evidence.name.answers.empty() && find(evidence, answered) == nullptr;
+}
+
+std::string family_word(int family) {
+  return family == AF_INET6 ? "IPv6" : "IPv4";
+}
+
+std::string all_servers(const Evidence& evidence, Answer::Kind kind) {
+  std::string out;
+  for (const Answer& answer : evidence.name.answers) {
+    if (answer.kind != kind) continue;
+    out += (out.empty() ? "" : " and ") + answer.server.host();
+  }
+  return out;
+}
+
+std::optional<Finding> name_not_found(const Evidence& evidence) {
+  const Answer* const answer = find(evidence, [](const Answer& candidate) {
+    return candidate.kind == Answer::Kind::answered && candidate.rcode == rcode_name_error;
+  });
+  if (answer == nullptr) return std::nullopt;
+  const std::string server = answer->server.host();
+  return Finding{
+      Cause::name_not_found, "the name does not exist (NXDOMAIN)",
+      fmt::format("name server {} answered NXDOMAIN for {} after {}", server, name_of(evidence),
+                  format_duration(answer->after)),
+      fmt::format("there is no name {} in the DNS, says name server {}", name_of(evidence), server),
+      "the spelling, and the search list in /etc/resolv.conf"};
+}
+
+std::optional<Finding> name_without_address(const Evidence& evidence) {
+  const NameFacts& name = evidence.name;
+  const std::string status = sys::lookup_status_name(name.status);
+  const bool by_status = status == "EAI_NODATA" || status == "EAI_ADDRFAMILY";
+  const Answer* const empty = find(evidence, [](const Answer& answer) {
+    return answer.kind == Answer::Kind::answered && answer.rcode == 0 && !answer.has_address;
+  });
+  if (!by_status && empty == nullptr) return std::nullopt;
+  const bool other = std::any_of(name.other_answers.begin(), name.other_answers.end(),
+                                 [](const Answer& answer) { return answer.has_address; });
+  const bool one_family = name.family == AF_INET || name.family == AF_INET6;
+  const std::string kind = one_family ? family_word(name.family) + " " : "";
+  const std::string other_kind = family_word(name.family == AF_INET6 ? AF_INET : AF_INET6);
+  Finding finding{
+      Cause::name_without_address, fmt::format("the name has no {}address", kind),
+      fmt::format("{} exists without an {}address", name_of(evidence), kind),
+      fmt::format("{} exists, but no {}address is registered for it", name_of(evidence), kind),
+      "the name's owner: it has no A or AAAA record"};
+  if (empty != nullptr) {
+    finding.evidence = fmt::format("name server {} knows {}, without an {}address",
+                                   empty->server.host(), name_of(evidence), kind);
+  }
+  if (one_family) {
+    finding.advice = fmt::format("without -{}", name.family == AF_INET6 ? 6 : 4);
+    if (other) finding.explanation += fmt::format("; it has an {} address", other_kind);
+  }
+  return finding;
+}
+
+std::optional<Finding> name_server_failed(const Evidence& evidence) {
+  const Answer* const answer = find(evidence, [](const Answer& candidate) {
+    return candidate.kind == Answer::Kind::answered && candidate.rcode != 0;
+  });
+  if (answer == nullptr) return std::nullopt;
+  const std::string server = answer->server.host();
+  const std::string rcode = rcode_name(answer->rcode);
+  const bool failed = answer->rcode == rcode_server_failure;
+  return Finding{Cause::name_server_failed,
+                 fmt::format("the name server {} ({})",
+                             failed ? "could not find out" : "refused to answer", rcode),
+                 fmt::format("name server {} answered {} for {} after {}", server, rcode,
+                             name_of(evidence), format_duration(answer->after)),
+                 failed ? fmt::format("name server {} has no answer of its own (SERVFAIL): the "
+                                      "servers of that name's zone fail, or it cannot reach them",
+                                      server)
+                        : fmt::format("name server {} does not serve this host or this name ({})",
+                                      server, rcode),
+                 "again later, or another name server in /etc/resolv.conf"};
+}
+
+std::optional<Finding> name_server_unreachable(const Evidence& evidence) {
+  const Answer* const answer = find(evidence, [](const Answer& candidate) {
+    return candidate.kind == Answer::Kind::unreachable;
+  });
+  if (!none_answered(evidence) || answer == nullptr) return std::nullopt;
+  const std::string server = answer->server.host();
+  const std::string why = sys::errno_text(answer->error);
+  if (answer->error == ECONNREFUSED) {
+    return Finding{Cause::name_server_unreachable, "no name server answers",
+                   fmt::format("name server {}: ICMP port unreachable", server),
+                   fmt::format("no name server runs on {}: its UDP port 53 is unreachable", server),
+                   "the nameserver lines of /etc/resolv.conf"};
+  }
+  return Finding{
+      Cause::name_server_unreachable, fmt::format("the name server is unreachable ({})", why),
+      fmt::format("name server {}: {} ({})", server, why, sys::errno_name(answer->error)),
+      fmt::format("name server {} of /etc/resolv.conf is unreachable from this host: {}", server,
+                  why),
+      "this host's routes (ip route), and the nameserver lines of /etc/resolv.conf"};
+}
+
+std::optional<Finding> no_name_server(const Evidence& evidence) {
+  if (!evidence.name.config_read || !evidence.name.servers.empty()) return std::nullopt;
+  return Finding{Cause::no_name_server, "no name server is configured",
+                 "/etc/resolv.conf names no server",
+                 fmt::format("{} is not in /etc/hosts, and /etc/resolv.conf has no nameserver line",
+                             name_of(evidence)),
+                 "a nameserver line in /etc/resolv.conf, or the numeric address"};
+}
+
+std::optional<Finding> name_server_silent(const Evidence& evidence) {
+  const std::string silent = all_servers(evidence, Answer::Kind::silent);
+  if (!none_answered(evidence) || silent.empty()) return std::nullopt;
+  const std::string asked = format_duration(evidence.name.asked_for);
+  return Finding{Cause::name_server_silent, "no name server answers",
+                 fmt::format("name server {} silent for {} (asked by UDP, port 53)", silent, asked),
+                 fmt::format("name server {} does not answer", silent),
+                 "whether the server is up and may be reached; the nameserver lines of "
+                 "/etc/resolv.conf"};
+}
+
+constexpr std::array<Rule, 6> rules{no_name_server,          name_not_found,
+                                    name_without_address,    name_server_failed,
+                                    name_server_unreachable, name_server_silent};
+
+}  // namespace
+
+std::span<const Rule> name_rules() {
+  return rules;
+}
+
+}  // namespace tcptool::diagnose

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT
+// An established connection was lost, or a time that the user set ran out on it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "base/text.h"
+#include "diagnose/rules.h"
+#include "sys/names.h"
+
+namespace tcptool::diagnose {
+namespace {
+
+using Answer = tcp::SynProbe::Answer;
+using End = TransferFacts::End;
+
+bool lost_with(const Evidence& evidence, std::initializer_list<int> errors) {
+  if (evidence.transfer.end != End::lost) return false;
+  return std::find(errors.begin(), errors.end(), evidence.error.error) != errors.end();
+}
+
+bool waited_in_vain(const Evidence& evidence) {
+  return evidence.transfer.end != End::lost;
+}
+
+// The sample with the most to tell: what the kernel said last while the connection lived.
+const tcp::TcpInfo* sample(const Evidence& evidence) {
+  if (evidence.transfer.alive) return &*evidence.transfer.alive;
+  return evidence.info ? &*evidence.info : nullptr;
+}
+
+std::string lost_bytes(const Evidence& evidence) {
+  const auto count = evidence.transfer.undelivered;
+  if (evidence.transfer.sent == 0 && count == 0) return "nothing was on its way to it";
+  return count == 0 ? std::string("all that was sent had been acknowledged")
+                    : fmt::format("{} for the peer {} not acknowledged", format_bytes(count),
+                                  count == 1 ? "was" : "were");
+}
+
+std::string moved(const Evidence& evidence) {
+  return fmt::format("{} sent, {} received", format_bytes(evidence.transfer.sent),
+                     format_bytes(evidence.transfer.received));
+}
+
+std::string waited(const Evidence& evidence) {
+  return fmt::format("nothing for {}", format_duration(evidence.after));
+}
+
+std::optional<Finding> reset(const Evidence& evidence) {
+  if (!lost_with(evidence, {ECONNRESET, EPIPE})) return std::nullopt;
+  const TransferFacts& transfer = evidence.transfer;
+  const std::string after = format_duration(transfer.duration);
+  if (transfer.received == 0) {
+    return Finding{
+        Cause::reset_at_once,
+        fmt::format("connection lost after {}: reset by the peer (RST) before any data "
+                    "was received",
+                    after),
+        fmt::format("RST after {}; {}; {}", after, moved(evidence), lost_bytes(evidence)),
+        transfer.sent > 0
+            ? "the peer's program closed without reading what it had been sent, or died; "
+              "or a proxy or packet filter in front of it cut the connection"
+            : "the peer's program aborted the connection, or closed its listener before "
+              "it accepted; or a proxy or packet filter in front of it cut it",
+        "the log of the peer's program"};
+  }
+  return Finding{
+      Cause::reset_after_data,
+      fmt::format("connection lost after {}: reset by the peer (RST) after {} received", after,
+                  format_bytes(transfer.received)),
+      fmt::format("RST after {}; {}; {}", after, moved(evidence), lost_bytes(evidence)),
+      "the peer's program closed while data was still under way to it, or died; or its host "
+      "restarted and no longer knows the connection",
+      "the log of the peer's program; its host's uptime"};
+}
+
+bool retransmitting(const Evidence& evidence) {
+  const tcp::TcpInfo* const info = sample(evidence);
+  return info != nullptr && info->retransmits.value_or(0) > 0;
+}
+
+std::string retransmissions(const Evidence& evidence) {
+  const tcp::TcpInfo* const info = sample(evidence);
+  if (info == nullptr || !info->total_retrans) return "retransmitted in vain";
+  const auto count = std::max(*info->total_retrans, info->retransmits.value_or(0));
+  return fmt::format("{} retransmissions", count);
+}
+
+std::string last_heard(const Evidence& evidence) {
+  const tcp::TcpInfo* const info = sample(evidence);
+  if (info == nullptr || !info->last_ack_received) return "";
+  return fmt::format(", last heard of it {} before", format_duration(*info->last_ack_received));
+}
+
+// Full segments go unanswered although small ones were acknowledged on the same connection.
+bool stuck_on_full_segments(const Evidence& evidence) {
+  const tcp::TcpInfo* const info = sample(evidence);
+  if (info == nullptr || !info->snd_mss || !retransmitting(evidence)) return false;
+  const auto syn = std::uint64_t{evidence.transfer.active ? 1U : 0U};
+  const bool some_acked = info->bytes_acked.value_or(0) > syn;
+  constexpr std::uint32_t every_path_takes = 536;  // RFC 9293 section 3.7.1
+  return some_acked && *info->snd_mss > every_path_takes &&
+         evidence.transfer.undelivered >= *info->snd_mss;
+}
+
+std::string probe_answer(const tcp::SynProbe& port) {
+  switch (port.answer) {
+    case Answer::syn_ack:
+      return "a new connection is answered";
+    case Answer::rst:
+      return "a new connection is refused with RST";
+    case Answer::icmp:
+      return "a new connection draws an ICMP error";
+    case Answer::none:
+    case Answer::not_sent:
+      break;
+  }
+  return "a new connection is not answered either";
+}
+
+std::optional<Finding> path_mtu_black_hole(const Evidence& evidence) {
+  if (!stuck_on_full_segments(evidence) || lost_with(evidence, {ECONNRESET, EPIPE})) {
+    return std::nullopt;
+  }
+  const auto& again = evidence.probes.again;
+  if (again && again->answer != Answer::syn_ack) return std::nullopt;
+  const tcp::TcpInfo& info = *sample(evidence);
+  const std::string seen = fmt::format(
+      "{}; full segments of {} bytes go unacknowledged ({}), smaller ones were "
+      "acknowledged",
+      lost_bytes(evidence), *info.snd_mss, retransmissions(evidence));
+  const std::string time = format_duration(evidence.after);
+  if (again) {
+    return Finding{Cause::path_mtu_black_hole,
+                   fmt::format("timed out after {}: full segments do not get through", time),
+                   seen + "; " + probe_answer(*again),
+                   "a path MTU black hole: a link on the way takes only smaller packets, and the "
+                   "ICMP error that says so is filtered",
+                   "-o TCP_MAXSEG=1200; the MTU and the ICMP rules of the way"};
+  }
+  Finding finding{Cause::path_mtu_black_hole,
+                  fmt::format("timed out after {}: no acknowledgement any more", time), seen,
+                  "a path MTU black hole (a link on the way takes only smaller packets, and the "
+                  "ICMP error that says so is filtered), or the peer is gone",
+                  "--diagnose active tells which; -o TCP_MAXSEG=1200 passes a black hole"};
+  finding.or_else = Cause::peer_vanished;
+  return finding;
+}
+
+std::optional<Finding> peer_vanished(const Evidence& evidence) {
+  const bool by_kernel = lost_with(evidence, {ETIMEDOUT}) && evidence.transfer.undelivered > 0;
+  const bool by_clock = waited_in_vain(evidence) && retransmitting(evidence);
+  if (!by_kernel && !by_clock) return std::nullopt;
+  const auto& again = evidence.probes.again;
+  const std::string headline =
+      by_kernel ? fmt::format(
+                      "connection lost after {}: timed out, the peer no longer "
+                      "acknowledges",
+                      format_duration(evidence.transfer.duration))
+                : fmt::format("timed out: no acknowledgement, and nothing received for {}",
+                              format_duration(evidence.after));
+  std::string seen = fmt::format("{}, {}{}", lost_bytes(evidence), retransmissions(evidence),
+                                 last_heard(evidence));
+  std::string cause =
+      fmt::format("{} has gone silent: the host is down, or the way to it or back is broken",
+                  evidence.peer.host());
+  if (evidence.transfer.soft_error) {
+    const int error = *evidence.transfer.soft_error;
+    seen +=
+        fmt::format("; the network said {} ({})", sys::errno_text(error), sys::errno_name(error));
+    cause = fmt::format("the way to {} is broken: the network said {}, and TCP gave up",
+                        evidence.peer.host(), sys::errno_text(error));
+  }
+  if (again) {
+    seen += "; " + probe_answer(*again);
+    if (again->answer == Answer::syn_ack || again->answer == Answer::rst) {
+      cause = fmt::format(
+          "{} is up and answers new SYNs, but this connection is no longer "
+          "acknowledged: a firewall or NAT on the way has forgotten it",
+          evidence.peer.host());
+    }
+  }
+  return Finding{Cause::peer_vanished, headline, seen, cause,
+                 again ? "the path (the probes above), and the host's power"
+                       : "whether the host answers a new connection (--diagnose active tries)"};
+}
+
+std::optional<Finding> keepalive_unanswered(const Evidence& evidence) {
+  if (!lost_with(evidence, {ETIMEDOUT})) return std::nullopt;
+  return Finding{
+      Cause::keepalive_unanswered,
+      fmt::format("connection lost after {}: timed out, the peer answers no keepalive "
+                  "probe",
+                  format_duration(evidence.transfer.duration)),
+      fmt::format("{}; keepalive probes unanswered{}", lost_bytes(evidence), last_heard(evidence)),
+      fmt::format("{} is gone without a FIN or RST: the host is down, or the way to it "
+                  "is broken",
+                  evidence.peer.host()),
+      "whether the host answers a new connection"};
+}
+
+// The kernel gave up, and its last word was the network's.
+std::optional<Finding> unreachable(const Evidence& evidence) {
+  if (!lost_with(evidence, {EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN})) return std::nullopt;
+  return Finding{
+      Cause::unreachable_soft,
+      fmt::format("connection lost after {}: {} ({})", format_duration(evidence.transfer.duration),
+                  sys::errno_text(evidence.error.error), sys::errno_name(evidence.error.error)),
+      fmt::format("an ICMP error of the way or this host's routes: {}; {}",
+                  sys::errno_name(evidence.error.error), lost_bytes(evidence)),
+      fmt::format("the way to {} broke while the connection lived, and TCP gave up",
+                  evidence.peer.host()),
+      "the routes of this host and of the way (--diagnose active)"};
+}
+
+std::optional<Finding> zero_window(const Evidence& evidence) {
+  const tcp::TcpInfo* const info = sample(evidence);
+  if (!waited_in_vain(evidence) || info == nullptr || !info->snd_wnd) return std::nullopt;
+  const std::uint32_t segment = info->snd_mss.value_or(1);
+  if (*info->snd_wnd >= segment || evidence.transfer.undelivered == 0) return std::nullopt;
+  return Finding{
+      Cause::zero_window,
+      fmt::format("timed out after {}: the peer's receive window is {}",
+                  format_duration(evidence.after), *info->snd_wnd == 0 ? "zero" : "nearly zero"),
+      fmt::format("zero window ({} bytes); {} waiting for it", *info->snd_wnd,
+                  format_bytes(evidence.transfer.undelivered)),
+      "the peer's program does not read: its kernel's buffer is full, and it still "
+      "answers window probes",
+      "what the peer's program is doing"};
+}
+
+std::optional<Finding> peer_silent(const Evidence& evidence) {
+  const TransferFacts& transfer = evidence.transfer;
+  if (!waited_in_vain(evidence) || transfer.undelivered > 0 || transfer.peer_fin) {
+    return std::nullopt;
+  }
+  const std::string time = format_duration(evidence.after);
+  const bool after_data = transfer.received > 0;
+  const std::string acked = transfer.sent == 0
+                                ? std::string("nothing was sent")
+                                : fmt::format("all {} sent were acknowledged by the peer's kernel",
+                                              format_bytes(transfer.sent));
+  return Finding{
+      after_data ? Cause::peer_silent_after_data : Cause::peer_silent,
+      fmt::format("idle for {}: timed out, the peer {}", time,
+                  after_data ? "sends nothing more" : "has sent nothing"),
+      fmt::format("{}, {} received; {}", acked, format_bytes(transfer.received), waited(evidence)),
+      after_data ? "the connection is sound; the peer's program sends nothing more, and does "
+                   "not close"
+                 : (transfer.sent == 0
+                        ? "the connection is sound; the peer's program waits for us to speak "
+                          "first, or has not even accepted it"
+                        : "the connection is sound; the peer's program does not answer: it may "
+                          "be busy, wait for more, or not even have called accept"),
+      "the peer's program; ss -tn there shows whether it has read"};
+}
+
+constexpr std::array<Rule, 7> rules{reset,       path_mtu_black_hole,  zero_window, peer_vanished,
+                                    unreachable, keepalive_unanswered, peer_silent};
+
+}  // namespace
+
+std::span<const Rule> transfer_rules() {
+  return rules;
+}
+
+}  // namespace tcptool::diagnose
