@@ -89,9 +89,10 @@ Result<std::vector<InterfaceAddress>, SysError> interface_addresses(Kernel& kern
 // (of redirects and path MTU), entries whose every next hop is dead, entries for another TOS.
 Result<std::vector<Route>, SysError> routes(Kernel& kernel, int family);
 // What the kernel would do with a packet to `destination`, whose scope is minded: the table's entry
-// with the destination itself as its destination, and with the path MTU where one is cached.
-// Errors: beside those above the errno of the route as connect(2) would give it, from ENETUNREACH
-// (no route) and EHOSTUNREACH to EACCES (prohibit) and EINVAL (blackhole).
+// with the destination itself as its destination, and with the path MTU where one is cached. The
+// table of a local route may be given as main: the kernel keeps both as one until a rule parts
+// them. Errors: beside those above the errno of the route as connect(2) would give it, from
+// ENETUNREACH (no route) and EHOSTUNREACH to EACCES (prohibit) and EINVAL (blackhole).
 Result<Route, SysError> route_to(Kernel& kernel, const Address& destination);
 // The tables of ARP (AF_INET) or neighbour discovery (AF_INET6), without the proxies.
 Result<std::vector<Neighbour>, SysError> neighbours(Kernel& kernel, int family);

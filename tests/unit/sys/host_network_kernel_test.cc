@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdio>
 #include <regex>
+#include <utility>
 
 #include "support/skip.h"
 #include "support/world.h"
@@ -22,7 +23,8 @@ namespace {
 // What the command prints; empty where it fails or is not there.
 std::string output_of(const std::string& command) {
   std::string text;
-  FILE* const pipe = ::popen((command + " 2>/dev/null").c_str(), "re");
+  // Its words are this file's own.
+  FILE* const pipe = ::popen((command + " 2>/dev/null").c_str(), "re");  // NOLINT(cert-env33-c)
   if (pipe == nullptr) return text;
   std::array<char, 4096> chunk{};
   for (std::size_t count = 1; count > 0;) {
@@ -32,9 +34,25 @@ std::string output_of(const std::string& command) {
   return ::pclose(pipe) == 0 ? text : "";
 }
 
+// What `read` says while the command says the same before and after, since others may change the
+// network meanwhile; its output goes with it.
+template <class Read>
+auto read_with(const std::string& command, Read read) {
+  constexpr int most_tries = 5;
+  std::string before = output_of(command);
+  auto found = read();
+  for (int i = 0; i < most_tries; ++i) {
+    const std::string after = output_of(command);
+    if (after == before) break;
+    before = after;
+    found = read();
+  }
+  return std::pair(std::move(before), std::move(found));
+}
+
 // The values of "key":"..." or "key":number, in order and sorted.
 std::vector<std::string> values(const std::string& json, const std::string& key) {
-  const std::regex wanted("\"" + key + "\":\"?([^\",}\\]]*)");
+  const std::regex wanted(R"(")" + key + R"re(":"?([^",}\]]*))re");
   std::vector<std::string> found;
   for (std::sregex_iterator it(json.begin(), json.end(), wanted), end; it != end; ++it) {
     found.push_back((*it)[1]);
@@ -51,10 +69,9 @@ std::vector<std::string> sorted(std::vector<std::string> texts) {
 }  // namespace
 
 TEST_CASE("the interfaces are those that ip shows") {
-  const std::string json = output_of("ip -j link show");
-  if (json.empty()) SKIP_CASE("ip is missing or without -j (package iproute2)");
   sys::LinuxKernel kernel;
-  const auto links = sys::links(kernel);
+  const auto [json, links] = read_with("ip -j link show", [&] { return sys::links(kernel); });
+  if (json.empty()) SKIP_CASE("ip is missing or without -j (package iproute2)");
   REQUIRE(links);
   std::vector<std::string> names;
   std::vector<std::string> mtus;
@@ -70,10 +87,10 @@ TEST_CASE("the interfaces are those that ip shows") {
 }
 
 TEST_CASE("the addresses are those that ip shows") {
-  const std::string json = output_of("ip -j addr show");
-  if (json.empty()) SKIP_CASE("ip is missing or without -j (package iproute2)");
   sys::LinuxKernel kernel;
-  const auto addresses = sys::interface_addresses(kernel);
+  const auto [json, addresses] =
+      read_with("ip -j addr show", [&] { return sys::interface_addresses(kernel); });
+  if (json.empty()) SKIP_CASE("ip is missing or without -j (package iproute2)");
   REQUIRE(addresses);
   std::vector<std::string> hosts;
   for (const auto& entry : *addresses) hosts.push_back(entry.address.with_zone(0, "").host());
@@ -84,9 +101,9 @@ TEST_CASE("the routes of the main table are those that ip shows") {
   sys::LinuxKernel kernel;
   for (const int family : {AF_INET, AF_INET6}) {
     const std::string version = family == AF_INET ? "-4" : "-6";
-    const std::string json = output_of("ip -j " + version + " route show table main");
+    const auto [json, routes] = read_with("ip -j " + version + " route show table main",
+                                          [&] { return sys::routes(kernel, family); });
     if (json.empty()) SKIP_CASE("ip is missing or without -j (package iproute2)");
-    const auto routes = sys::routes(kernel, family);
     REQUIRE(routes);
     std::vector<std::string> destinations;
     for (const sys::Route& route : *routes) {

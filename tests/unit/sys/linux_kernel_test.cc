@@ -6,6 +6,8 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -82,4 +84,33 @@ TEST_CASE("the clock goes forward") {
   sys::LinuxKernel kernel;
   const auto before = kernel.now();
   CHECK(kernel.now() >= before);
+}
+
+TEST_CASE("links, directories and limits are read") {
+  sys::LinuxKernel kernel;
+  const test::TemporaryFolder folder;
+  const std::string link = folder.file("link");
+  REQUIRE(::symlink("socket:[7]", link.c_str()) == 0);
+  std::array<std::byte, 16> buffer{};
+  CHECK(kernel.readlink(link, buffer).value == 10);
+  CHECK(buffer[9] == std::byte{']'});
+  CHECK(kernel.readlink(link, std::span(buffer).first(3)).value == 3);
+  CHECK(kernel.readlink(folder.file("missing"), buffer).error == ENOENT);
+
+  const test::Plug directory = test::open_file(folder.file("."), O_RDONLY | O_DIRECTORY);
+  std::vector<std::string> names;
+  CHECK(kernel.getdents64(directory.fd(), names).value > 0);
+  CHECK(names == std::vector<std::string>{"link"});
+  CHECK(kernel.getdents64(directory.fd(), names).value == 0);
+  CHECK(names.empty());
+  const test::Plug file = test::open_file("/dev/null", O_RDONLY);
+  CHECK(kernel.getdents64(file.fd(), names).error == ENOTDIR);
+
+  std::uint64_t soft = 0;
+  std::uint64_t hard = 0;
+  CHECK(kernel.prlimit64(RLIMIT_NOFILE, soft, hard).ok());
+  CHECK(soft > 0);
+  CHECK(soft <= hard);
+  CHECK(kernel.prlimit64(-1, soft, hard).error == EINVAL);
+  CHECK(kernel.getuid().value == ::getuid());
 }
