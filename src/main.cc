@@ -19,8 +19,9 @@ namespace {
 using cmd::ExitStatus;
 
 // Help and version go to stdout when they were asked for; usage errors go to stderr.
-ExitStatus stop(sys::Kernel& kernel, const cli::Stop& stop) {
+ExitStatus stop(sys::Kernel& kernel, const cli::Stop& stop, bool stdout_closed) {
   if (stop.is_page) {
+    if (stdout_closed && stop.status == ExitStatus::ok) return ExitStatus::local_io;
     constexpr int stdout_fd = 1;
     constexpr int stderr_fd = 2;
     auto rest = std::as_bytes(std::span(stop.text));
@@ -57,6 +58,11 @@ ExitStatus run(sys::Kernel& bare, sys::Kernel& kernel, cmd::Console& console,
   cmd::Context context{kernel, waiter, console, closed};
   const cmd::Exit exit = cmd::run(context, command);
   if (exit.signal != 0) sys::die_of_signal(bare, exit.signal);
+  // A line that nobody read gave way to a signal or to --timeout: that is how the run ended.
+  if (console.gave_way()) {
+    if (const auto signum = signals->take()) sys::die_of_signal(bare, *signum);
+    return ExitStatus::timeout;
+  }
   return exit.status;
 }
 
@@ -65,8 +71,9 @@ ExitStatus tcptool_main(std::span<const char* const> arguments) {
   const sys::TimePoint start = bare.now();
   const auto started = bare.wall_clock();
   const auto closed = sys::fill_closed_standard_streams(bare);
+  sys::ignore_write_signals(bare);
   const auto command = cli::parse(arguments);
-  if (!command) return stop(bare, command.error());
+  if (!command) return stop(bare, command.error(), closed[1]);
 
   const cmd::OutputOptions& output = cmd::common_options(*command).output;
   const bool color = !output.json && cmd::use_color(bare, output.color);

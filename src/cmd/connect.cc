@@ -245,6 +245,25 @@ void report_options(Context& context, const Try& result) {
   }
 }
 
+// The ports as numbers: a service that does not exist is told before anything is opened.
+Result<std::vector<tcp::Port>, Exit> numbered(Context& context, const ConnectOptions& options) {
+  std::vector<tcp::Port> ports = options.ports;
+  for (tcp::Port& port : ports) {
+    if (port.service.empty()) continue;
+    const auto found = tcp::resolve(context.waiter, {tcp::Host{}, port}, AF_INET, std::nullopt);
+    if (!found) {
+      const tcp::ResolveFailure& failed = found.error();
+      if (failed.wake.interrupted()) {
+        return failure(interrupted(context, options.common, "look up", port.service, failed.wake));
+      }
+      context.console.failure(status_of(failed), resolve_failure_message(failed));
+      return failure(Exit{status_of(failed)});
+    }
+    port = {found->front().port(), ""};
+  }
+  return ports;
+}
+
 // -z: a line for each port, and nothing but the handshake. Open ports in several addresses count
 // once; the status is 0 only if all are open.
 Exit check_ports(Context& context, const ConnectOptions& options) {
@@ -256,7 +275,9 @@ Exit check_ports(Context& context, const ConnectOptions& options) {
   const auto rank = [&](ExitStatus status) {
     return std::find(furthest_first.begin(), furthest_first.end(), status) - furthest_first.begin();
   };
-  for (const tcp::Port& port : options.ports) {
+  const auto ports = numbered(context, options);
+  if (!ports) return ports.error();
+  for (const tcp::Port& port : *ports) {
     Try result = connector.connect({options.host, port});
     // A name that fails once fails for every port.
     const bool nameless = result.exit.status == ExitStatus::resolve;

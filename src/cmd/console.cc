@@ -21,6 +21,8 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
  public:
   explicit KernelSink(sys::Kernel& kernel) : kernel_(kernel) {}
 
+  [[nodiscard]] bool gave_way() const { return gave_way_; }
+
   void give_way_to(int signal_fd, sys::Deadline run_deadline) {
     signal_fd_ = signal_fd;
     run_deadline_ = run_deadline;
@@ -53,7 +55,9 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
       const sys::Outcome polled = kernel_.poll(fds, signal_came_ ? 0 : timeout);
       if (!polled.ok() && polled.error == EINTR) continue;
       if (fds[1].revents != 0) signal_came_ = true;
-      return !polled.ok() || fds[0].revents != 0;
+      const bool room = !polled.ok() || fds[0].revents != 0;
+      if (!room) gave_way_ = true;
+      return room;
     }
   }
 
@@ -61,6 +65,7 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
   int signal_fd_ = -1;
   sys::Deadline run_deadline_;
   bool signal_came_ = false;
+  bool gave_way_ = false;
 };
 
 }  // namespace
@@ -83,6 +88,10 @@ Console::~Console() = default;
 
 void Console::give_way_to(int signal_fd, sys::Deadline run_deadline) {
   log_->sink->give_way_to(signal_fd, run_deadline);
+}
+
+bool Console::gave_way() const {
+  return log_->sink->gave_way();
 }
 
 void Console::write_line(std::string_view line) {

@@ -39,6 +39,9 @@ class Console final : public LineWriter {
   // readable or `run_deadline` has come, so that both can end the run.
   void give_way_to(int signal_fd, sys::Deadline run_deadline);
 
+  // A line was dropped for one of the two.
+  [[nodiscard]] bool gave_way() const;
+
   // A line as it is: for the trace.
   void write_line(std::string_view line) override;
 

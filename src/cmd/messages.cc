@@ -54,8 +54,9 @@ Message listening_message(const tcp::Listener& listener, std::optional<int> aske
         fmt::format("backlog {}, clamped to {} by net.core.somaxconn", *asked_backlog, in_force);
   }
   Message message{"listening", {}, {}};
-  message.text = fmt::format("listening on {}, {}{}", listener.local.text(), backlog,
-                             listener.ipv4_only ? ", IPv4 only (IPv6 is disabled)" : "");
+  message.text = fmt::format("listening on {}, {}", listener.local.text(), backlog);
+  if (listener.ipv4_only) message.text += ", IPv4 only (IPv6 is disabled)";
+  if (listener.unreachable) message.text += ", but IPv6 is disabled: no client can come";
   message.fields.add("local", listener.local.text())
       .add("port", listener.local.port())
       .add("backlog", in_force)

@@ -5,7 +5,11 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <climits>
+#include <optional>
 #include <utility>
+
+#include "base/parse.h"
 
 namespace tcptool::cmd {
 namespace {
@@ -14,9 +18,18 @@ sys::SysError failed(sys::Syscall call, int error, const std::string& path) {
   return {call, error, path};
 }
 
-bool names_a_descriptor(const std::string& path) {
-  return path.starts_with("/dev/fd/") || path.starts_with("/proc/self/fd/") ||
-         path == "/dev/stdout" || path == "/dev/stderr";
+// The descriptor that `path` names: /dev/fd/3 is 3. To open it would give a description with a
+// position of its own, and what others write to the same file would cover the number.
+std::optional<int> named_descriptor(std::string_view path) {
+  if (path == "/dev/stdout") return 1;
+  if (path == "/dev/stderr") return 2;
+  for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
+    if (!path.starts_with(folder)) continue;
+    if (const auto number = parse_unsigned(path.substr(folder.size()), INT_MAX)) {
+      return static_cast<int>(*number);
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -25,16 +38,21 @@ Result<PortFile, sys::SysError> PortFile::prepare(sys::Kernel& kernel, const std
   using sys::Syscall;
   constexpr int flags = O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
   PortFile file(kernel, path);
-  // Through /dev/fd a file is opened anew, with a position of its own: only the end is safe.
-  const int append = names_a_descriptor(path) ? O_APPEND : 0;
-  sys::Outcome opened = kernel.open(path, O_WRONLY | append | flags, 0);
+  if (const auto named = named_descriptor(path)) {
+    constexpr int above_standard_streams = 3;
+    const sys::Outcome copy = kernel.fcntl(*named, F_DUPFD_CLOEXEC, above_standard_streams);
+    if (!copy.ok()) return failure(failed(Syscall::fcntl, copy.error, path));
+    file.fd_ = sys::Fd(kernel, copy.as_int());
+    return file;
+  }
+  sys::Outcome opened = kernel.open(path, O_WRONLY | flags, 0);
   // A FIFO that nobody reads yet: opened both ways it keeps the number until somebody does.
   if (opened.error == ENXIO) opened = kernel.open(path, O_RDWR | flags, 0);
   if (opened.ok()) {
     sys::Fd existing(kernel, opened.as_int());
     struct stat status {};
     const bool regular = kernel.fstat(existing.get(), status).ok() && S_ISREG(status.st_mode);
-    if (!regular || names_a_descriptor(path)) {
+    if (!regular) {
       file.fd_ = std::move(existing);
       return file;
     }

@@ -203,6 +203,7 @@ Message closed_message(const RelayEnd& end, const SetupTimes& times) {
       .add("received_bytes", end.received)
       .add("undelivered_bytes", end.undelivered)
       .add("unwritten_bytes", end.unwritten);
+  if (end.signal != 0) message.fields.add("signal", sys::signal_name(end.signal));
   if (times.lookup) message.fields.add("lookup_ns", times.lookup->count());
   if (times.connect) message.fields.add("connect_ns", times.connect->count());
   if (end.first_byte) message.fields.add("first_byte_ns", end.first_byte->count());

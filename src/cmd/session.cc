@@ -66,6 +66,9 @@ std::optional<Exit> refuse_bad_stdin(Context& context, const CommonOptions& opti
   std::string_view wrong;
   if (input.kind() == relay::LocalStream::Kind::directory) {
     wrong = "is a directory (EISDIR)";
+  } else if (input.keeps_messages()) {
+    wrong =
+        "is a socket that keeps messages apart (not SOCK_STREAM), of which a read may lose a part";
   } else {
     const sys::Outcome flags = context.kernel.fcntl(stdin_fd, F_GETFL, 0);
     if (flags.ok() && (flags.as_int() & O_ACCMODE) == O_WRONLY) {

@@ -16,6 +16,7 @@ constexpr std::array table{
     CauseInfo{Cause::source_port_in_time_wait, "source-port-in-time-wait", Layer::this_host},
     CauseInfo{Cause::privileged_port, "privileged-port", Layer::this_host},
     CauseInfo{Cause::address_not_local, "address-not-local", Layer::this_host},
+    CauseInfo{Cause::source_cannot_reach, "source-cannot-reach", Layer::this_host},
     CauseInfo{Cause::no_free_port, "no-free-port", Layer::this_host},
     CauseInfo{Cause::descriptor_limit, "descriptor-limit", Layer::this_host},
     CauseInfo{Cause::family_not_supported, "family-not-supported", Layer::this_host},

@@ -26,6 +26,7 @@ enum class Cause {
   source_port_in_time_wait,
   privileged_port,
   address_not_local,
+  source_cannot_reach,
   no_free_port,
   descriptor_limit,
   family_not_supported,

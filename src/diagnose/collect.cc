@@ -165,6 +165,7 @@ Evidence collect_connect(sys::Kernel& kernel, const tcp::Attempt& attempt) {
     return collect_prepare(kernel, attempt.error, attempt.local);
   }
   evidence.peer = attempt.peer;
+  evidence.source = attempt.local;
   evidence.error = attempt.error;
   evidence.timed_out = attempt.end == tcp::Attempt::End::timed_out;
   evidence.after = attempt.duration;

@@ -93,6 +93,7 @@ struct ProbeFacts {
 struct Evidence {
   Step step = Step::connect;
   sys::Address peer;    // or the address to be bound
+  sys::Address source;  // that was asked for; AF_UNSPEC: none
   sys::SysError error;  // error 0 where our own time ran out
   bool timed_out = false;
   std::chrono::nanoseconds after{0};

@@ -80,6 +80,22 @@ std::optional<Finding> interface_down(const Evidence& evidence) {
       fmt::format("ip link set {} up", interface)};
 }
 
+// A source address that the peer could not answer to: that of lo, or of another scope.
+std::optional<Finding> source_cannot_reach(const Evidence& evidence) {
+  const bool blackhole = evidence.path.route && evidence.path.route->type == RouteType::blackhole;
+  if (!failed_here(evidence, {EINVAL}) || !evidence.source.known() || blackhole) {
+    return std::nullopt;
+  }
+  const std::string source = evidence.source.host();
+  return Finding{Cause::source_cannot_reach,
+                 fmt::format("{} cannot be the source of a connection there (EINVAL)", source),
+                 errno_words(evidence),
+                 fmt::format("from the source address {} the host {} cannot be reached: it belongs "
+                             "to another interface or scope",
+                             source, evidence.peer.host()),
+                 "another source address (-s), or none"};
+}
+
 std::string route_words(const Evidence& evidence, std::string_view type) {
   return fmt::format("the route {} {} of this host", type, evidence.path.route->text());
 }
@@ -156,8 +172,9 @@ std::optional<Finding> no_memory(const Evidence& evidence) {
                  "what uses it: /proc/net/sockstat, net.ipv4.tcp_mem"};
 }
 
-constexpr std::array<Rule, 7> rules{ipv6_disabled, no_free_port,  interface_down, route_refuses,
-                                    no_route,      output_filter, no_memory};
+constexpr std::array<Rule, 8> rules{ipv6_disabled,       no_free_port,  interface_down,
+                                    source_cannot_reach, route_refuses, no_route,
+                                    output_filter,       no_memory};
 
 }  // namespace
 

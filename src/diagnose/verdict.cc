@@ -61,8 +61,10 @@ Verdict told_by_icmp(const Attempt& attempt) {
 
 std::optional<FailureClass> class_of_connect_error(const Attempt& attempt) {
   switch (attempt.error.error) {
-    case EINVAL:  // a blackhole route of this host, or a link-local address without its zone
-      if (attempt.peer.is_link_local()) return FailureClass::local;
+    // A blackhole route of this host, a link-local address without its zone, or a source address
+    // that cannot reach the peer.
+    case EINVAL:
+      if (attempt.peer.is_link_local() || attempt.local.known()) return FailureClass::local;
       return FailureClass::unreachable;
     case ENETUNREACH:
     case EHOSTUNREACH:

@@ -38,6 +38,14 @@ LocalStream LocalStream::inspect(sys::Kernel& kernel, int fd, bool was_closed) {
   return stream;
 }
 
+bool LocalStream::keeps_messages() const {
+  if (kind_ != Kind::socket) return false;
+  int type = SOCK_STREAM;
+  const sys::Outcome got =
+      kernel_->getsockopt(fd_, SOL_SOCKET, SO_TYPE, std::as_writable_bytes(std::span(&type, 1)));
+  return got.ok() && type != SOCK_STREAM;
+}
+
 void LocalStream::reopen(int access) {
   if (kind_ != Kind::pipe && kind_ != Kind::terminal) return;
   // Fails where /proc is not mounted, or the pipe is another user's: then the inherited one serves.

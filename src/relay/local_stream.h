@@ -29,6 +29,9 @@ class LocalStream {
   // The descriptor to poll, read and write.
   [[nodiscard]] int fd() const { return own_.open() ? own_.get() : fd_; }
 
+  // A datagram or sequenced-packet socket: what a read leaves of a message is lost.
+  [[nodiscard]] bool keeps_messages() const;
+
   // Whether a write may wait unless poll has just called the descriptor writable.
   [[nodiscard]] bool may_block() const {
     return !own_.open() && (kind_ == Kind::pipe || kind_ == Kind::terminal);

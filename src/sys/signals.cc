@@ -17,14 +17,15 @@ constexpr std::array write_signals{SIGPIPE, SIGXFSZ};
 
 }  // namespace
 
-Result<Signals, SysError> Signals::open(Kernel& kernel) {
+void ignore_write_signals(Kernel& kernel) {
   struct sigaction ignore {};
   ignore.sa_handler = SIG_IGN;
   for (const int signum : write_signals) {
-    if (const Outcome set = kernel.sigaction(signum, &ignore, nullptr); !set.ok()) {
-      return failure(SysError{Syscall::sigaction, set.error, signal_name(signum)});
-    }
+    static_cast<void>(kernel.sigaction(signum, &ignore, nullptr));
   }
+}
+
+Result<Signals, SysError> Signals::open(Kernel& kernel) {
   sigset_t mask;
   sigemptyset(&mask);
   bool any = false;

@@ -13,9 +13,12 @@
 
 namespace tcptool::sys {
 
+// SIGPIPE and SIGXFSZ, from now on: write(2) fails instead. Before the first line is written.
+void ignore_write_signals(Kernel& kernel);
+
 class Signals {
  public:
-  // Ignores SIGPIPE and SIGXFSZ, blocks the signals that were not ignored, and opens the
+  // Blocks the signals that were not ignored, and opens the
   // descriptor. Call before the first thread is made, so that every thread inherits the mask.
   static Result<Signals, SysError> open(Kernel& kernel);
 

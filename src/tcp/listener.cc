@@ -1,33 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "tcp/listener.h"
 
-#include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <climits>
 #include <string_view>
 
-#include "base/parse.h"
+#include "sys/process.h"
 
 namespace tcptool::tcp {
 namespace {
-
-// A number from /proc/sys; nothing where it cannot be read.
-std::optional<int> read_sysctl(sys::Kernel& kernel, const std::string& path) {
-  const sys::Outcome opened = kernel.open(path, O_RDONLY | O_CLOEXEC, 0);
-  if (!opened.ok()) return std::nullopt;
-  const sys::Fd fd(kernel, opened.as_int());
-  std::array<char, 16> text{};
-  const sys::Outcome got = kernel.read(fd.get(), std::as_writable_bytes(std::span(text)));
-  const std::string_view line(text.data(), got.as_size());
-  const auto value = parse_unsigned(line.substr(0, line.find('\n')), INT_MAX);
-  if (!value) return std::nullopt;
-  return static_cast<int>(*value);
-}
 
 bool set_flag(sys::Kernel& kernel, int fd, int level, int option, int value) {
   return kernel.setsockopt(fd, level, option, std::as_bytes(std::span(&value, 1))).ok();
@@ -70,7 +54,8 @@ Result<Listener, sys::SysError> listen_on(sys::Kernel& kernel, const ListenPolic
   set_flag(kernel, fd, IPPROTO_TCP, TCP_SAVE_SYN, 1);
   const std::string somaxconn = "/proc/sys/net/core/somaxconn";
   listener.backlog =
-      policy.backlog ? *policy.backlog : read_sysctl(kernel, somaxconn).value_or(SOMAXCONN);
+      policy.backlog ? *policy.backlog
+                     : static_cast<int>(sys::read_sysctl(kernel, somaxconn).value_or(SOMAXCONN));
   if (const sys::Outcome listening = kernel.listen(fd, listener.backlog); !listening.ok()) {
     return failure(sys::SysError{sys::Syscall::listen, listening.error, address.text()});
   }
@@ -86,12 +71,13 @@ Result<Listener, sys::SysError> listen(sys::Kernel& kernel, const ListenPolicy& 
     auto listener = listen_on(kernel, policy, address);
     const bool last = &address == &policy.addresses.back();
     if (!listener && !last && family_missing(listener.error())) continue;
-    if (listener && policy.dual_stack) {
-      // With disable_ipv6 a bind to :: succeeds all the same, and IPv4 clients get in.
-      listener->ipv4_only =
-          address.family() == AF_INET ||
-          read_sysctl(kernel, "/proc/sys/net/ipv6/conf/all/disable_ipv6").value_or(0) == 1;
-    }
+    if (!listener || !policy.addresses.front().is_any()) return listener;
+    // With disable_ipv6 a bind to :: succeeds all the same, and IPv4 clients get in.
+    const bool disabled =
+        policy.addresses.front().family() == AF_INET6 &&
+        sys::read_sysctl(kernel, "/proc/sys/net/ipv6/conf/all/disable_ipv6").value_or(0) == 1;
+    listener->ipv4_only = policy.dual_stack && (address.family() == AF_INET || disabled);
+    listener->unreachable = disabled && !policy.dual_stack && address.family() == AF_INET6;
     return listener;
   }
   return failure(sys::SysError{sys::Syscall::socket, EAFNOSUPPORT, ""});

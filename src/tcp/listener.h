@@ -26,6 +26,7 @@ struct Listener {
   int backlog = 0;                      // as passed to listen(2)
   std::optional<unsigned> queue_limit;  // the backlog in force, after the clamp by somaxconn
   bool ipv4_only = false;               // asked for both families, but this host has no IPv6
+  bool unreachable = false;             // IPv6 alone was asked for, and is disabled on this host
   std::vector<OptionReport> options;
 };
 

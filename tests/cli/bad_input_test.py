@@ -220,11 +220,12 @@ class BadInput(tool.TestCase):
         for line in ("connect host 65536", "listen -p 080", "connect 127.0.0.1 80 -w 1e400",
                      "listen 0 -b -5", "connect 127.0.0.1 80 -s ::1", "connect -n host 80",
                      "listen 0 --port-file /nonexistent/port", "connect -q 1 host 80",
-                     "connect 127.0.0.1 80 -o NOSUCH", "conect host 80"):
+                     "connect 127.0.0.1 80 -o NOSUCH", "conect host 80",
+                     "connect -z 127.0.0.1 1,nosuch"):
             with self.subTest(line):
                 self.assert_usage("^tcptool: ", tool.run(*line.split(), under=under))
                 with open(trace, encoding="ascii", errors="replace") as calls:
-                    self.assert_none(call for call in calls if "socket(" in call)
+                    self.assert_none(call for call in calls if "socket(AF_INET" in call)
 
     def test_a_usage_error_leaves_a_port_file_alone(self):
         path = os.path.join(self.tmp, "port")

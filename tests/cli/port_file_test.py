@@ -125,6 +125,15 @@ class PortFile(tool.TestCase):
                 self.finish(process)
         self.assertTrue(os.path.exists(self.path))
 
+    def test_a_shared_file_behind_a_descriptor_is_written_at_its_position(self):
+        with open(self.path, "wb", buffering=0) as file:
+            file.write(b"before\n")
+            with self.listening(f"/dev/fd/{file.fileno()}", pass_fds=[file.fileno()]) as process:
+                ends.wait_until(lambda: os.stat(self.path).st_size > 7, "the number")
+                file.write(b"after\n")
+                self.assertEqual(f"before\n{process.port}\nafter\n", self.number())
+                self.finish(process)
+
     def test_what_cannot_be_written_is_a_usage_error_before_there_is_a_socket(self):
         folder = os.path.join(self.tmp, "folder")
         os.mkdir(folder)

@@ -56,6 +56,7 @@ class Ending(tool.TestCase):
             sender.join()
         self.assert_signal(signal.SIGINT, result)
         end = closed(result)
+        self.assertEqual("SIGINT", end["signal"])
         self.assertEqual(end["received_bytes"], result.size + end["unwritten_bytes"], result)
 
     def test_the_summary_says_how_much_did_not_reach_a_peer_that_hangs(self):
@@ -278,13 +279,28 @@ class StopAndPipe(tool.TestCase):
             self.assert_ok(process.finish())
 
     def test_a_stderr_without_a_reader_changes_nothing(self):
+        for options in ((), ("-v",)):
+            with self.subTest(options):
+                self.run_without_a_reader_of_stderr(options)
+
+    def test_a_usage_error_that_nobody_reads_is_one(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        with open(writer, "wb") as stderr:
+            result = subprocess.run([*tool.WRAPPER, tool.TCPTOOL, "connect", "127.0.0.1", "99999"],
+                                    stderr=stderr, check=False)
+        self.assertEqual(2, result.returncode)
+
+    def run_without_a_reader_of_stderr(self, options):
         with socket.create_server(("127.0.0.1", 0)) as listener:
+            reader, writer = os.pipe()
+            os.close(reader)
             process = subprocess.Popen(
-                [*tool.WRAPPER, tool.TCPTOOL, "connect", "127.0.0.1",
+                [*tool.WRAPPER, tool.TCPTOOL, "connect", *options, "127.0.0.1",
                  str(listener.getsockname()[1])],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=writer,
                 env=tool.environment())
-            process.stderr.close()
+            os.close(writer)
             with process.stdout, listener.accept()[0] as peer:
                 peer.sendall(b"data")
                 peer.shutdown(socket.SHUT_WR)

@@ -111,6 +111,12 @@ class Input(tool.TestCase):
         with open(f"{self.tmp}/out", "wb") as file:
             self.assert_refused("writing only", stdin=file)
 
+    def test_a_socket_that_keeps_messages_apart_is_refused_before_anything_is_opened(self):
+        for kind in (socket.SOCK_SEQPACKET, socket.SOCK_DGRAM):
+            ours, its = socket.socketpair(socket.AF_UNIX, kind)
+            with self.subTest(kind), ours, its:
+                self.assert_refused("messages", stdin=its)
+
     def assert_refused(self, word, **keywords):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]

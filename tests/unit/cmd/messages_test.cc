@@ -56,6 +56,10 @@ TEST_CASE("the listening line tells the address and the backlog in force") {
   listener.queue_limit.reset();
   CHECK(cmd::listening_message(listener, {}).text ==
         "listening on [::]:9000, backlog 100000, IPv4 only (IPv6 is disabled)");
+  listener.ipv4_only = false;
+  listener.unreachable = true;
+  CHECK(cmd::listening_message(listener, {}).text ==
+        "listening on [::]:9000, backlog 100000, but IPv6 is disabled: no client can come");
 }
 
 TEST_CASE("the accepted line shows what is known, and nothing that is not") {
