@@ -66,6 +66,7 @@ Message path_message(std::span<const tcp::SynProbe> hops) {
     if (told) continue;
     std::string who = "no answer";
     if (hop.answer == Answer::icmp) who = hop.icmp->offender.host();
+    const bool last = hop.answer == Answer::icmp && &hop == &hops.back();
     if (hop.answer == Answer::rst) who = "RST";
     if (hop.answer == Answer::syn_ack) who = "SYN-ACK";
     const bool again = hop.answer == Answer::icmp &&
@@ -73,6 +74,7 @@ Message path_message(std::span<const tcp::SynProbe> hops) {
                        hop.icmp->offender.host() != seen.back();
     text += fmt::format("{} {} {}", seen.empty() ? "" : ",", hop.ttl, who);
     if (hop.answer != Answer::none) text += fmt::format(" ({})", format_duration(hop.after));
+    if (last && !again) text += fmt::format(": {}", diagnose::icmp_meaning(*hop.icmp));
     if (again) text += fmt::format(" again: a loop, {} hops long so far", hops.size());
     told = again;
     seen.push_back(who);

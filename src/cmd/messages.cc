@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "diagnose/icmp_names.h"
 #include "sys/names.h"
 
 namespace tcptool::cmd {
@@ -150,6 +151,24 @@ Message attempt_message(const tcp::Attempt& attempt) {
       .add("end", end_name(attempt.end))
       .add("result", result)
       .add("duration_ns", attempt.duration.count());
+  message.fields.append(attempt_fields(attempt));
+  return message;
+}
+
+Message syn_again_message(const tcp::Attempt& attempt, unsigned times,
+                          std::chrono::nanoseconds after) {
+  Message message{"syn-again", {}, {}};
+  message.text = fmt::format("connect {}: no answer yet; SYN sent again after {} ({} in all)",
+                             attempt.peer.text(), format_duration(after), times);
+  message.fields.add("peer", attempt.peer.text()).add("syns", times).add("after_ns", after.count());
+  return message;
+}
+
+Message soft_icmp_message(const tcp::Attempt& attempt) {
+  Message message = note_message(
+      fmt::format("connect {}: {} ({} after {}); not final, the kernel sends the SYN again",
+                  attempt.peer.text(), diagnose::icmp_meaning(*attempt.icmp),
+                  diagnose::icmp_evidence(*attempt.icmp), format_duration(attempt.icmp_after)));
   message.fields.append(attempt_fields(attempt));
   return message;
 }

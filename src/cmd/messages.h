@@ -27,6 +27,11 @@ Message open_message(const tcp::Connection& connection);
 // The evidence of a failed attempt, for programs: errno, and the ICMP error where there was one.
 JsonObject attempt_fields(const tcp::Attempt& attempt);
 Message attempt_message(const tcp::Attempt& attempt);
+// While an attempt is under way: the SYN was sent again; the network said something that the kernel
+// does not take as final.
+Message syn_again_message(const tcp::Attempt& attempt, unsigned times,
+                          std::chrono::nanoseconds after);
+Message soft_icmp_message(const tcp::Attempt& attempt);
 Message option_message(const tcp::OptionReport& report);
 Message note_message(std::string text);
 

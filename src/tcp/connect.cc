@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <linux/sock_diag.h>
-#include <linux/tcp.h>
 #include <netinet/in.h>
 
 #include <algorithm>
@@ -8,6 +6,7 @@
 #include <cerrno>
 
 #include "tcp/connection.h"
+#include "tcp/resolve.h"
 
 namespace tcptool::tcp {
 namespace {
@@ -17,20 +16,11 @@ using namespace std::chrono_literals;
 // RFC 8305 section 8, "Connection Attempt Delay".
 constexpr auto attempt_delay = 250ms;
 
-// RFC 8305 section 4: the families take turns, beginning with the first address's.
-std::vector<sys::Address> interleave(const std::vector<sys::Address>& addresses) {
-  std::vector<sys::Address> first;
-  std::vector<sys::Address> other;
-  for (const sys::Address& address : addresses) {
-    (address.family() == addresses.front().family() ? first : other).push_back(address);
-  }
-  std::vector<sys::Address> out;
-  for (std::size_t i = 0; i < std::max(first.size(), other.size()); ++i) {
-    if (i < first.size()) out.push_back(first[i]);
-    if (i < other.size()) out.push_back(other[i]);
-  }
-  return out;
-}
+// RFC 6298 section 2.1: the first retransmission comes after a second.
+constexpr auto first_look = 1050ms;
+// Where it is not there yet it is looked for again, less and less often.
+constexpr sys::Clock::duration first_doubt = 50ms;
+constexpr sys::Clock::duration longest_look = 1s;
 
 // An attempt under way: its socket, and its place in the result.
 struct Pending {
@@ -38,6 +28,9 @@ struct Pending {
   std::size_t attempt;
   sys::TimePoint started;
   std::vector<OptionReport> options;
+  unsigned told_again = 0;   // retransmissions of the SYN that the observer knows of
+  sys::TimePoint next_look;  // when another may have been sent
+  sys::Clock::duration look_again{first_doubt};
 };
 
 int take_socket_error(sys::Kernel& kernel, int fd) {
@@ -45,16 +38,6 @@ int take_socket_error(sys::Kernel& kernel, int fd) {
   static_cast<void>(
       kernel.getsockopt(fd, SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span(&error, 1))));
   return error;
-}
-
-// Memory of segments that were given to the internet layer and have not left this host: a SYN that
-// waits for the neighbour's link-layer address. See SO_MEMINFO in linux/sock_diag.h.
-bool holds_unsent_segment(sys::Kernel& kernel, int fd) {
-  std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
-  const sys::Outcome got =
-      kernel.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, std::as_writable_bytes(std::span(memory)));
-  const bool known = got.ok() && got.as_size() > SK_MEMINFO_WMEM_ALLOC * sizeof memory.front();
-  return known && memory[SK_MEMINFO_WMEM_ALLOC] > 0;
 }
 
 // The handshake was completed, and a RST came before we could look.
@@ -68,7 +51,7 @@ class Race {
       : waiter_(waiter),
         kernel_(waiter.kernel()),
         policy_(policy),
-        addresses_(interleave(addresses)),
+        addresses_(interleave_families(addresses)),
         next_start_(kernel_.now()) {}
 
   ConnectResult run() {
@@ -103,7 +86,7 @@ class Race {
     share_ends_ = share_of_time(now);
     result_.attempts.emplace_back().peer = with_zone_name(kernel_, peer);
     if (policy_.setup.source) result_.attempts.back().local = *policy_.setup.source;
-    Pending pending{sys::Fd(), result_.attempts.size() - 1, now, {}};
+    Pending pending{sys::Fd(), result_.attempts.size() - 1, now, {}, 0, now + first_look};
     auto socket = open_socket(kernel_, peer.family(), policy_.setup, pending.options);
     if (!socket) {
       attempt_of(pending).error = socket.error();
@@ -149,7 +132,7 @@ class Race {
     for (const Pending& pending : pending_) fds.push_back({pending.fd.get(), POLLOUT, 0});
     const bool more = next_ < addresses_.size() && !policy_.sequential;
     const sys::Deadline until = more ? sys::earlier(next_start_, policy_.deadline) : share_ends_;
-    const auto wake = waiter_.wait(fds, until);
+    const auto wake = waiter_.wait(fds, sys::earlier(until, next_look()));
     if (!wake) {
       fail_all(wake.error());
       return false;
@@ -163,9 +146,36 @@ class Race {
       take_news(fds);
       return true;
     }
+    const sys::TimePoint now = kernel_.now();
+    look_for_retransmissions(now);
+    if (!until || now < *until) return true;
     const bool time_is_up = policy_.deadline && kernel_.now() >= *policy_.deadline;
     if (time_is_up || policy_.sequential) end_all(Attempt::End::timed_out);
     return !time_is_up;
+  }
+
+  sys::Deadline next_look() const {
+    sys::Deadline next;
+    if (policy_.observer == nullptr) return next;
+    for (const Pending& pending : pending_) next = sys::earlier(next, pending.next_look);
+    return next;
+  }
+
+  void look_for_retransmissions(sys::TimePoint now) {
+    for (Pending& pending : pending_) {
+      if (policy_.observer == nullptr || now < pending.next_look) continue;
+      const auto info = read_tcp_info(kernel_, pending.fd.get());
+      const unsigned again = info ? info->total_retrans.value_or(0) : 0;
+      if (again <= pending.told_again) {
+        pending.next_look = now + pending.look_again;
+        pending.look_again = std::min(pending.look_again * 2, longest_look);
+        continue;
+      }
+      pending.told_again = again;
+      pending.look_again = first_doubt;
+      pending.next_look = now + info->rto.value_or(1s);
+      policy_.observer->syn_sent_again(attempt_of(pending), again + 1, now - pending.started);
+    }
   }
 
   void take_news(const std::vector<pollfd>& fds) {
@@ -196,6 +206,7 @@ class Race {
     take_icmp(pending);
     if (state == State::syn_sent) {
       attempt.error = {sys::Syscall::connect, error, ""};
+      if (attempt.icmp && policy_.observer != nullptr) policy_.observer->soft_error(attempt);
       return false;
     }
     if (reset_after_handshake(error)) {

@@ -47,10 +47,25 @@ struct Attempt {
   std::chrono::nanoseconds duration{0};
 };
 
+// Told while attempts are under way.
+class ConnectObserver {
+ public:
+  ConnectObserver() = default;
+  ConnectObserver(const ConnectObserver&) = delete;
+  ConnectObserver& operator=(const ConnectObserver&) = delete;
+  virtual ~ConnectObserver() = default;
+  // The SYN has been sent for the `times`-th time, `after` the first.
+  virtual void syn_sent_again(const Attempt& attempt, unsigned times,
+                              std::chrono::nanoseconds after) = 0;
+  // attempt.icmp came, and the kernel goes on trying.
+  virtual void soft_error(const Attempt& attempt) = 0;
+};
+
 struct ConnectPolicy {
   SocketSetup setup;
   bool sequential = false;  // one address after the other, each with its share of the time left
   sys::Deadline deadline;
+  ConnectObserver* observer = nullptr;
 };
 
 struct ConnectResult {

@@ -137,4 +137,18 @@ Result<std::vector<sys::Address>, ResolveFailure> resolve(sys::Waiter& waiter,
   return addresses;
 }
 
+std::vector<sys::Address> interleave_families(const std::vector<sys::Address>& addresses) {
+  std::vector<sys::Address> first;
+  std::vector<sys::Address> other;
+  for (const sys::Address& address : addresses) {
+    (address.family() == addresses.front().family() ? first : other).push_back(address);
+  }
+  std::vector<sys::Address> out;
+  for (std::size_t i = 0; i < std::max(first.size(), other.size()); ++i) {
+    if (i < first.size()) out.push_back(first[i]);
+    if (i < other.size()) out.push_back(other[i]);
+  }
+  return out;
+}
+
 }  // namespace tcptool::tcp

@@ -37,4 +37,7 @@ Result<std::vector<sys::Address>, ResolveFailure> resolve(sys::Waiter& waiter,
                                                           const Endpoint& endpoint, int family,
                                                           sys::Deadline deadline);
 
+// RFC 8305 section 4: the families take turns, beginning with the first address's.
+std::vector<sys::Address> interleave_families(const std::vector<sys::Address>& addresses);
+
 }  // namespace tcptool::tcp

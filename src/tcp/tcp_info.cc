@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tcp/tcp_info.h"
 
+#include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 
@@ -69,6 +70,14 @@ std::optional<TcpInfo> read_tcp_info(sys::Kernel& kernel, int fd) {
   const sys::Outcome got = kernel.getsockopt(fd, IPPROTO_TCP, TCP_INFO, bytes);
   if (!got.ok()) return std::nullopt;
   return TcpInfo::parse(std::span(bytes).first(got.as_size()));
+}
+
+bool holds_unsent_segment(sys::Kernel& kernel, int fd) {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+  const sys::Outcome got =
+      kernel.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, std::as_writable_bytes(std::span(memory)));
+  const bool known = got.ok() && got.as_size() > SK_MEMINFO_WMEM_ALLOC * sizeof memory.front();
+  return known && memory[SK_MEMINFO_WMEM_ALLOC] > 0;
 }
 
 }  // namespace tcptool::tcp

@@ -58,4 +58,8 @@ struct TcpInfo {
 // Nothing where the kernel does not say (it always does for a TCP socket).
 std::optional<TcpInfo> read_tcp_info(sys::Kernel& kernel, int fd);
 
+// Whether segments that were given to the internet layer have not left this host: a SYN that waits
+// for the neighbour's link-layer address. See SO_MEMINFO in linux/sock_diag.h.
+bool holds_unsent_segment(sys::Kernel& kernel, int fd);
+
 }  // namespace tcptool::tcp

@@ -151,6 +151,27 @@ TEST_CASE("a full accept queue answers nothing until the deadline") {
   CHECK(scene.descriptors_left() == 0);
 }
 
+TEST_CASE("a SYN that is sent again is told while the attempt goes on") {
+  struct Notes final : tcp::ConnectObserver {
+    void syn_sent_again(const Attempt& attempt, unsigned times, std::chrono::nanoseconds) override {
+      peers.push_back(attempt.peer);
+      counts.push_back(times);
+    }
+    void soft_error(const Attempt&) override {}
+    std::vector<Address> peers;
+    std::vector<unsigned> counts;
+  } notes;
+  Scene scene;
+  const SilentListener silent;
+  scene.policy.observer = &notes;
+  scene.policy.deadline = scene.kernel.now() + 1500ms;
+  const auto result = scene.connect({silent.address()});
+  CHECK_FALSE(result.connection);
+  CHECK(result.attempts.front().end == End::timed_out);
+  CHECK((notes.counts == std::vector<unsigned>{2}));
+  CHECK((notes.peers == std::vector{silent.address()}));
+}
+
 TEST_CASE("in sequence a silent address leaves time for the next") {
   Scene scene;
   scene.kernel.use_fake_clock();

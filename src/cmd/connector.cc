@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/connector.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "cmd/explain.h"
+#include "cmd/session.h"
+
+namespace tcptool::cmd {
+namespace {
+
+constexpr auto default_connect_timeout = std::chrono::seconds(10);
+
+}  // namespace
+
+Try Connector::connect(const tcp::Endpoint& endpoint) {
+  for (std::uint64_t round = 1;; ++round) {
+    Try result = try_once(endpoint);
+    if (result.connection || result.wake.interrupted()) return result;
+    if (!may_retry(result.exit.status, round)) {
+      explain(result, endpoint);
+      report_attempts(result);
+      context_.console.failure(result.exit.status, result.failure);
+      return result;
+    }
+    say_retry(result, round);
+    known_.clear();
+    const auto slept = context_.waiter.sleep_until(context_.kernel.now() + options_.retry_interval);
+    if (slept && slept->interrupted()) {
+      result.wake = *slept;
+      result.exit = cmd::interrupted(context_, options_.common, "connect", endpoint.text(), *slept,
+                                     last_reason_);
+      return result;
+    }
+  }
+}
+
+void Connector::report_attempts(const Try& result) {
+  if (result.addresses < 2) return;
+  for (std::size_t i = 0; i < result.attempts.size(); ++i) {
+    const tcp::Attempt& attempt = result.attempts[i];
+    if (attempt.end == tcp::Attempt::End::connected) continue;
+    Message message = attempt_message(attempt);
+    if (i < result.diagnoses.size() && result.diagnoses[i]) {
+      add_diagnosis(message, *result.diagnoses[i]);
+    }
+    context_.console.status(message);
+  }
+}
+
+bool Connector::may_retry(ExitStatus status, std::uint64_t round) const {
+  const bool temporary = status == ExitStatus::resolve || status == ExitStatus::unreachable ||
+                         status == ExitStatus::refused || status == ExitStatus::no_answer;
+  return options_.retry && temporary && (!options_.retries || round <= *options_.retries);
+}
+
+void Connector::explain(Try& result, const tcp::Endpoint& endpoint) {
+  constexpr std::size_t most = 8;         // addresses of one name
+  if (options_.ports.size() > 1) return;  // -z has a line for each port
+  if (result.unresolved) {
+    result.failure = explained_look_up_failure(context_, options_.common, *result.unresolved,
+                                               wanted_family(), result.deadline);
+    return;
+  }
+  for (const tcp::Attempt& attempt : result.attempts) {
+    const bool failed =
+        attempt.end == tcp::Attempt::End::failed || attempt.end == tcp::Attempt::End::timed_out;
+    const bool wanted = failed && result.diagnoses.size() < most;
+    result.diagnoses.push_back(wanted ? explain_attempt(context_, options_.common, attempt)
+                                      : std::nullopt);
+  }
+  if (result.addresses != 1 || result.diagnoses.empty() || !result.diagnoses.front()) return;
+  const diagnose::Diagnosis& diagnosis = *result.diagnoses.front();
+  Message message = failure_message("connect", object_of(result, endpoint), diagnosis.headline);
+  message.fields.append(attempt_fields(result.attempts.front()));
+  add_diagnosis(message, diagnosis);
+  result.failure = std::move(message);
+}
+
+std::string Connector::object_of(const Try& result, const tcp::Endpoint& endpoint) {
+  if (result.addresses != 1) return endpoint.text();
+  const std::string peer = result.attempts.empty() ? "" : result.attempts.front().peer.text();
+  return endpoint.host.numeric ? peer : fmt::format("{} ({})", endpoint.text(), peer);
+}
+
+void Connector::say_retry(const Try& result, std::uint64_t round) {
+  Message message{"retry", {}, {}};
+  message.text = fmt::format("try {}: {}; again in {}", round, result.failure.text,
+                             format_duration(options_.retry_interval));
+  message.fields.add("round", round)
+      .add("reason", result.failure.text)
+      .add("status", static_cast<int>(result.exit.status));
+  context_.console.status(message);
+}
+
+Try Connector::try_once(const tcp::Endpoint& endpoint) {
+  Try result;
+  const sys::TimePoint start = context_.kernel.now();
+  const auto budget = options_.common.connect_timeout.value_or(default_connect_timeout);
+  sys::Deadline deadline;
+  if (budget.count() > 0) deadline = start + budget;
+
+  result.deadline = deadline;
+  const int family = wanted_family();
+  const auto addresses = addresses_of(endpoint, family, deadline);
+  result.times.lookup = context_.kernel.now() - start;
+  if (!addresses) {
+    fail_to_resolve(result, endpoint, addresses.error());
+    return result;
+  }
+  if (endpoint.host.numeric) result.times.lookup.reset();  // nothing was looked up
+  const auto settled = policy(deadline);
+  if (!settled) {
+    fail_to_resolve(result, endpoint, settled.error());
+    return result;
+  }
+  result.addresses = addresses->size();
+  const sys::TimePoint resolved = context_.kernel.now();
+  tcp::ConnectResult raced = tcp::connect(context_.waiter, *addresses, *settled);
+  result.times.connect = context_.kernel.now() - resolved;
+  result.connection = std::move(raced.connection);
+  result.attempts = std::move(raced.attempts);
+  result.options = std::move(raced.options);
+  if (!result.connection) fail_to_connect(result, endpoint, raced.wake);
+  return result;
+}
+
+Result<std::vector<sys::Address>, tcp::ResolveFailure> Connector::addresses_of(
+    const tcp::Endpoint& endpoint, int family, sys::Deadline deadline) {
+  if (known_.empty() || !endpoint.port.service.empty()) {
+    auto found = tcp::resolve(context_.waiter, endpoint, family, deadline);
+    if (found) known_ = *found;
+    return found;
+  }
+  std::vector<sys::Address> addresses = known_;
+  for (sys::Address& address : addresses) address = address.with_port(endpoint.port.number);
+  return addresses;
+}
+
+int Connector::wanted_family() const {
+  const CommonOptions& common = options_.common;
+  if (common.family == 0 && common.source && common.source->numeric) {
+    return common.source->numeric->family();
+  }
+  return common.family;
+}
+
+Result<tcp::ConnectPolicy, tcp::ResolveFailure> Connector::policy(sys::Deadline deadline) {
+  const CommonOptions& common = options_.common;
+  tcp::ConnectPolicy policy;
+  policy.setup.options = common.socket_options;
+  policy.sequential = options_.sequential;
+  policy.deadline = deadline;
+  const bool a_line_each = options_.check && options_.ports.size() > 1;
+  if (common.diagnose != DiagnoseMode::off && !a_line_each) policy.observer = &notes_;
+  const std::uint16_t port = common.source_port ? common.source_port->number : std::uint16_t{0};
+  if (common.source) {
+    const tcp::Endpoint source{*common.source, tcp::Port{port, ""}};
+    const auto found = tcp::resolve(context_.waiter, source, AF_UNSPEC, deadline);
+    if (!found) return failure(found.error());
+    policy.setup.source = found->front();
+  } else if (port != 0) {
+    policy.setup.source = sys::Address().with_port(port);
+  }
+  return policy;
+}
+
+void Connector::fail_to_resolve(Try& result, const tcp::Endpoint& endpoint,
+                                const tcp::ResolveFailure& failed) {
+  if (failed.wake.interrupted()) {
+    result.wake = failed.wake;
+    result.exit = cmd::interrupted(context_, options_.common, "look up", escape(endpoint.host.text),
+                                   failed.wake, last_reason_);
+    return;
+  }
+  result.unresolved = failed;
+  result.exit.status = status_of(failed);
+  result.failure = resolve_failure_message(failed);
+  if (failed.kind == tcp::ResolveFailure::Kind::timed_out) {
+    result.failure.text += fmt::format(" ({})", format_duration(*result.times.lookup));
+  }
+  last_reason_ = result.failure.text;
+}
+
+void Connector::fail_to_connect(Try& result, const tcp::Endpoint& endpoint, const sys::Wake& wake) {
+  const bool one = result.addresses == 1;
+  const std::string object = object_of(result, endpoint);
+  if (wake.interrupted()) {
+    report_attempts(result);
+    result.wake = wake;
+    result.exit =
+        cmd::interrupted(context_, options_.common, "connect", object, wake, last_reason_);
+    return;
+  }
+  const diagnose::Verdict verdict = diagnose::judge_all(result.attempts);
+  const bool mistake =
+      std::any_of(result.attempts.begin(), result.attempts.end(),
+                  [](const auto& attempt) { return sys::own_mistake(attempt.error.error); });
+  result.exit.status = mistake ? ExitStatus::failure : status_of(verdict.kind);
+  const std::string reason =
+      one ? verdict.reason
+          : fmt::format("none of {} addresses: {}", result.addresses, verdict.reason);
+  result.failure = failure_message("connect", object, reason);
+  if (one) result.failure.fields.append(attempt_fields(result.attempts.front()));
+  last_reason_ = verdict.reason;
+}
+
+}  // namespace tcptool::cmd

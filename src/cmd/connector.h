@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// From a host and port to a connection: look-up, race, --retry, and the failure explained.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cmd/connect.h"
+#include "cmd/console.h"
+#include "cmd/messages.h"
+#include "diagnose/diagnosis.h"
+#include "tcp/connection.h"
+#include "tcp/resolve.h"
+
+namespace tcptool::cmd {
+
+// One round of look-up and race, with its own -w budget.
+struct Try {
+  std::optional<tcp::Connection> connection;
+  Exit exit;  // why there is no connection
+  Message failure;
+  sys::Wake wake;  // interrupted() where the run is to end
+  std::optional<tcp::ResolveFailure> unresolved;
+  sys::Deadline deadline;
+  std::vector<tcp::Attempt> attempts;
+  std::vector<std::optional<diagnose::Diagnosis>> diagnoses;  // of the attempts, in their order
+  std::vector<tcp::OptionReport> options;
+  std::size_t addresses = 0;
+  SetupTimes times;
+};
+
+// What is worth a line while attempts are under way.
+class RaceNotes final : public tcp::ConnectObserver {
+ public:
+  explicit RaceNotes(Console& console) : console_(console) {}
+
+  void syn_sent_again(const tcp::Attempt& attempt, unsigned times,
+                      std::chrono::nanoseconds after) override {
+    console_.status(syn_again_message(attempt, times, after));
+  }
+  void soft_error(const tcp::Attempt& attempt) override {
+    console_.status(soft_icmp_message(attempt));
+  }
+
+ private:
+  Console& console_;
+};
+
+class Connector {
+ public:
+  Connector(Context& context, const ConnectOptions& options)
+      : context_(context), options_(options), notes_(context.console) {}
+
+  // Tries `endpoint`, and again as --retry says. Says what happened; a connection only if it
+  // succeeded.
+  Try connect(const tcp::Endpoint& endpoint);
+
+  void report_attempts(const Try& result);
+
+ private:
+  bool may_retry(ExitStatus status, std::uint64_t round) const;
+
+  // The final failure in full: a diagnosis of each attempt, or of the look-up.
+  void explain(Try& result, const tcp::Endpoint& endpoint);
+
+  static std::string object_of(const Try& result, const tcp::Endpoint& endpoint);
+
+  void say_retry(const Try& result, std::uint64_t round);
+
+  Try try_once(const tcp::Endpoint& endpoint);
+
+  // A name is looked up once for all ports of -z, and again for each round of --retry.
+  Result<std::vector<sys::Address>, tcp::ResolveFailure> addresses_of(const tcp::Endpoint& endpoint,
+                                                                      int family,
+                                                                      sys::Deadline deadline);
+
+  // A source address decides the family where none was asked for.
+  int wanted_family() const;
+
+  // Errors: the zone of the source address, which no interface has.
+  Result<tcp::ConnectPolicy, tcp::ResolveFailure> policy(sys::Deadline deadline);
+
+  void fail_to_resolve(Try& result, const tcp::Endpoint& endpoint,
+                       const tcp::ResolveFailure& failed);
+
+  void fail_to_connect(Try& result, const tcp::Endpoint& endpoint, const sys::Wake& wake);
+
+  Context& context_;
+  const ConnectOptions& options_;
+  RaceNotes notes_;
+  std::string last_reason_;
+  std::vector<sys::Address> known_;  // of the host, from an earlier port or nothing
+};
+
+}  // namespace tcptool::cmd
