@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""stderr: what happens when nobody reads it, or its reader has gone."""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+
+import tool
+
+
+class Stderr(tool.TestCase):
+    def test_a_stderr_that_nobody_reads_does_not_keep_a_signal_or_timeout_from_ending_the_run(self):
+        self.stick_stderr([], signal.SIGTERM, -signal.SIGTERM)
+        self.stick_stderr(["--timeout", "2s"], None, 9)
+
+    def stick_stderr(self, options, number, status):
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = str(listener.getsockname()[1])
+            with subprocess.Popen([tool.TCPTOOL, "connect", "-v", *options, "127.0.0.1", port],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                  stderr=writer) as process:
+                try:
+                    peer = listener.accept()[0]
+                    for _ in range(100_000):
+                        if not select.select([], [writer], [], 0.05)[1]:
+                            break
+                        peer.sendall(b"x" * 100)  # each is a few lines of the trace
+                    if number:
+                        process.send_signal(number)
+                    self.assertEqual(status, process.wait(10 * tool.PATIENCE))
+                finally:
+                    process.kill()
+                    peer.close()
+
+    def test_a_stderr_without_a_reader_changes_nothing(self):
+        for options in ((), ("-v",)):
+            with self.subTest(options):
+                self.run_without_a_reader_of_stderr(options)
+
+    def test_a_usage_error_that_nobody_reads_is_one(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        with open(writer, "wb") as stderr:
+            result = subprocess.run([*tool.WRAPPER, tool.TCPTOOL, "connect", "127.0.0.1", "99999"],
+                                    stderr=stderr, check=False)
+        self.assertEqual(2, result.returncode)
+
+    def run_without_a_reader_of_stderr(self, options):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            reader, writer = os.pipe()
+            os.close(reader)
+            process = subprocess.Popen(
+                [*tool.WRAPPER, tool.TCPTOOL, "connect", *options, "127.0.0.1",
+                 str(listener.getsockname()[1])],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=writer,
+                env=tool.environment())
+            os.close(writer)
+            with process.stdout, listener.accept()[0] as peer:
+                peer.sendall(b"data")
+                peer.shutdown(socket.SHUT_WR)
+                self.assertEqual(b"data", process.stdout.read())
+            self.assertEqual(0, process.wait(30 * tool.PATIENCE))
+
+
+if __name__ == "__main__":
+    tool.main()
