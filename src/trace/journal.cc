@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#include "trace/journal.h"
+
+#include <algorithm>
+
+namespace tcptool::trace {
+
+Event& Journal::begin(sys::Syscall call) {
+  if (made_ - told_ == kept && traced()) flush();
+  Event& event = events_[made_ % kept];
+  event.begin(call);
+  return event;
+}
+
+void Journal::commit() {
+  ++made_;
+  // Without sinks nothing is pending, once it is known that there will be none.
+  if (!undecided_ && sinks_.empty()) told_ = made_;
+}
+
+void Journal::flush() {
+  if (telling_ || sinks_.empty()) return;
+  telling_ = true;
+  told_ = std::max(told_, made_ - std::min(made_, kept));
+  for (; told_ != made_; ++told_) {
+    for (const auto& sink : sinks_) sink->take(events_[told_ % kept]);
+  }
+  for (const auto& sink : sinks_) sink->flush();
+  telling_ = false;
+}
+
+void Journal::close() {
+  flush();
+  for (const auto& sink : sinks_) sink->close();
+  sinks_.clear();
+}
+
+std::vector<const Event*> Journal::last(std::size_t most) const {
+  std::vector<const Event*> out;
+  const std::size_t count = std::min({most, kept, made_});
+  for (std::size_t i = made_ - count; i < made_; ++i) out.push_back(&events_[i % kept]);
+  return out;
+}
+
+}  // namespace tcptool::trace
