@@ -162,10 +162,13 @@ void append_value(std::string& out, const Event& event, const Arg& arg) {
 }  // namespace
 
 std::string json_line(const Event& event, sys::TimePoint start) {
-  const std::chrono::nanoseconds since = event.start - start;
   std::string out;
-  constexpr std::size_t usual_length = 512;
-  out.reserve(usual_length);
+  append_json_line(out, event, start);
+  return out;
+}
+
+void append_json_line(std::string& out, const Event& event, sys::TimePoint start) {
+  const std::chrono::nanoseconds since = event.start - start;
   out += R"({"type":"call")";
   add(out, "time_ns", since.count());
   append_name(out, "call");
@@ -193,7 +196,6 @@ std::string json_line(const Event& event, sys::TimePoint start) {
     add(out, "duration_ns", event.duration.count());
   }
   out += '}';
-  return out;
 }
 
 }  // namespace tcptool::trace

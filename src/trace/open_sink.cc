@@ -16,21 +16,23 @@ class LineSink final : public Sink {
 
   void take(const Event& event) override {
     if (!passes(event, options_.filter)) return;
-    const std::string line = rendered(event);
-    if (!line.empty()) writer_.write_line(line);
+    line_.clear();
+    render(event);
+    if (!line_.empty()) writer_.write_line(line_);
   }
   void flush() override { writer_.flush(); }
   void close() override { writer_.close(); }
 
  private:
-  [[nodiscard]] std::string rendered(const Event& event) const {
-    if (options_.format == Format::json) return json_line(event, options_.start);
-    if (options_.format == Format::strace) return strace_line(event);
-    return text_line(event, options_.start, options_.color);
+  void render(const Event& event) {
+    if (options_.format == Format::json) return append_json_line(line_, event, options_.start);
+    line_ = options_.format == Format::strace ? strace_line(event)
+                                              : text_line(event, options_.start, options_.color);
   }
 
   SinkOptions options_;
   LineWriter& writer_;
+  std::string line_;  // kept for its room
 };
 
 class SummarySink final : public Sink {

@@ -30,6 +30,7 @@ std::string strace_line(const Event& event);
 
 // The same as one JSON object of type "call": times in ns, numbers as numbers.
 std::string json_line(const Event& event, sys::TimePoint start);
+void append_json_line(std::string& out, const Event& event, sys::TimePoint start);
 
 // What stands in a trace where `count` lines were lost.
 std::string lost_comment(std::uint64_t count);

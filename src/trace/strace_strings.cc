@@ -41,10 +41,12 @@ void append_byte(std::string& out, unsigned char byte, bool digit_follows) {
   }
   if (byte >= 0x20 && byte <= 0x7e) {
     out += static_cast<char>(byte);
-  } else if (digit_follows) {
-    fmt::format_to(into(out), "\\{:03o}", byte);
   } else {
-    fmt::format_to(into(out), "\\{:o}", byte);
+    // In octal, without leading zeros unless the next digit would be taken for one of these.
+    out += '\\';
+    if (digit_follows || byte >= 0100) out += static_cast<char>('0' + (byte >> 6));
+    if (digit_follows || byte >= 010) out += static_cast<char>('0' + (byte >> 3 & 7));
+    out += static_cast<char>('0' + (byte & 7));
   }
 }
 
