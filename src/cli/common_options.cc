@@ -41,7 +41,7 @@ void declare_output(CLI::App& app, cmd::OutputOptions& output) {
   app.add_flag_function(
       "-v,--verbose",
       [&output](std::int64_t times) { output.trace.verbosity = static_cast<int>(times); },
-      "every system call with arguments, result and duration, on stderr");
+      "every system call with arguments, result and duration, on stderr; -vv: the bytes as well");
   add_value(app, {"--trace", "FILE", "the trace into a file, or with - on stderr, as JSON lines"},
             [&output](const std::string& text) -> std::string {
               output.trace.file = text;
@@ -53,6 +53,8 @@ void declare_output(CLI::App& app, cmd::OutputOptions& output) {
             keep(output.trace.format, read_format));
   add_value(app, {"--trace-filter", "WHICH", "all (default), network or errors"},
             keep(output.trace.filter, read_filter));
+  add_flag(app, {"--explain", "", "a sentence on each traced call, for learners"},
+           [&output] { output.trace.explain = true; });
   add_value(app, {"--trace-limit", "SIZE", "stop tracing when the file has reached SIZE"},
             keep(output.trace.limit, read_limit));
   add_flag(app, {"-q,--quiet", "", "no status lines; a failure keeps its first line"},
@@ -172,6 +174,10 @@ std::string settle_trace_options(const cmd::OutputOptions& output) {
   if (!traced && trace.format) return "--trace-format needs a trace: -v or --trace FILE";
   if (!traced && trace.filter != trace::Filter::all) {
     return "--trace-filter needs a trace: -v or --trace FILE";
+  }
+  if (!traced && trace.explain) return "--explain needs a trace: -v or --trace FILE";
+  if (trace.explain && trace.format == trace::Format::summary) {
+    return "--explain says something of each call, and --trace-format summary has none";
   }
   if (trace.to_stderr() && trace.verbosity > 0) {
     return "-v and --trace - are both the trace on stderr; give one of them";

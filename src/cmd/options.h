@@ -20,6 +20,7 @@ struct TraceOptions {
   int verbosity = 0;                    // of -v
   std::string file;                     // of --trace; "-" is stderr
   std::optional<trace::Format> format;  // of the file if there is one, else of -v
+  bool explain = false;
   trace::Filter filter = trace::Filter::all;
   std::uint64_t limit = 0;  // bytes of the file; 0: none
 

@@ -54,9 +54,14 @@ void TraceOutput::begin(trace::Journal& journal, const trace::Header& header,
 void TraceOutput::add(trace::Journal& journal, trace::Format format, const trace::Header& header,
                       sys::TimePoint start, LineWriter& writer) {
   writer.write_line(trace::header_line(header, format));
-  const bool color = console_.color() && &writer == &console_;
-  journal.add(trace::open_sink(
-      {.format = format, .filter = options_.trace.filter, .color = color, .start = start}, writer));
+  const bool to_stderr = &writer == &console_;
+  journal.add(trace::open_sink({.format = format,
+                                .filter = options_.trace.filter,
+                                .color = console_.color() && to_stderr,
+                                .explain = options_.trace.explain,
+                                .payload = options_.trace.verbosity > 1 && to_stderr,
+                                .start = start},
+                               writer));
 }
 
 void TraceOutput::write_failed(const sys::SysError& error) {

@@ -14,6 +14,7 @@
 
 #include "sys/kernel.h"
 #include "sys/syscall.h"
+#include "trace/payload.h"
 
 namespace tcptool::trace {
 
@@ -161,6 +162,9 @@ class Sink {
   Sink& operator=(const Sink&) = delete;
   virtual ~Sink() = default;
   virtual void take(const Event& event) = 0;
+  // Whether it wants the bytes that go over a connection, right behind the call that moved them.
+  [[nodiscard]] virtual bool wants_payload() const { return false; }
+  virtual void take_payload(const Payload& /*payload*/) {}
   // What was taken is to be where its reader can see it.
   virtual void flush() {}
   // Nothing more will come.

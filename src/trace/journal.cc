@@ -5,6 +5,18 @@
 
 namespace tcptool::trace {
 
+void Journal::add(std::unique_ptr<Sink> sink) {
+  wants_payload_ = wants_payload_ || sink->wants_payload();
+  sinks_.push_back(std::move(sink));
+}
+
+void Journal::tell_payload(const Payload& payload) {
+  flush();
+  for (const auto& sink : sinks_) {
+    if (sink->wants_payload()) sink->take_payload(payload);
+  }
+}
+
 Event& Journal::begin(sys::Syscall call) {
   if (made_ - told_ == kept && traced()) flush();
   Event& event = events_[made_ % kept];
@@ -33,6 +45,7 @@ void Journal::close() {
   flush();
   for (const auto& sink : sinks_) sink->close();
   sinks_.clear();
+  wants_payload_ = false;
 }
 
 std::vector<const Event*> Journal::last(std::size_t most) const {

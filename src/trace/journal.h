@@ -16,7 +16,7 @@ class Journal {
  public:
   static constexpr std::size_t kept = 64;  // events
 
-  void add(std::unique_ptr<Sink> sink) { sinks_.push_back(std::move(sink)); }
+  void add(std::unique_ptr<Sink> sink);
   // Whether the clock is to be read around each call: until stop_waiting_for_sinks() says that
   // there will be none.
   [[nodiscard]] bool timed() const { return undecided_ || !sinks_.empty(); }
@@ -28,6 +28,10 @@ class Journal {
   // on. What that overwrites has been told before.
   Event& begin(sys::Syscall call);
   void commit();
+
+  // Whether somebody wants the bytes of connections; they are told at once.
+  [[nodiscard]] bool wants_payload() const { return wants_payload_; }
+  void tell_payload(const Payload& payload);
 
   // Tells every sink what it has not been told yet. To be called before anything that can block and
   // before anything is said, so that what led to it can be seen.
@@ -44,6 +48,7 @@ class Journal {
   std::size_t told_ = 0;  // of those, to the sinks
   std::vector<std::unique_ptr<Sink>> sinks_;
   bool undecided_ = true;
+  bool wants_payload_ = false;
   bool telling_ = false;  // a sink that has something to say must not begin again
 };
 

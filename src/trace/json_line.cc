@@ -167,7 +167,8 @@ std::string json_line(const Event& event, sys::TimePoint start) {
   return out;
 }
 
-void append_json_line(std::string& out, const Event& event, sys::TimePoint start) {
+void append_json_line(std::string& out, const Event& event, sys::TimePoint start,
+                      std::string_view explanation) {
   const std::chrono::nanoseconds since = event.start - start;
   out += R"({"type":"call")";
   add(out, "time_ns", since.count());
@@ -195,6 +196,7 @@ void append_json_line(std::string& out, const Event& event, sys::TimePoint start
   if (event.duration >= std::chrono::nanoseconds(0)) {
     add(out, "duration_ns", event.duration.count());
   }
+  if (!explanation.empty()) add(out, "explain", explanation);
   out += '}';
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "trace/explain.h"
 #include "trace/summary.h"
 
 namespace tcptool::trace {
@@ -17,17 +18,36 @@ class LineSink final : public Sink {
   void take(const Event& event) override {
     if (!passes(event, options_.filter)) return;
     line_.clear();
-    render(event);
-    if (!line_.empty()) writer_.write_line(line_);
+    const std::string explanation = options_.explain ? explain(event) : "";
+    if (options_.format == Format::json) {
+      append_json_line(line_, event, options_.start, explanation);
+    } else if (options_.format == Format::strace) {
+      line_ = strace_line(event);
+    } else {
+      line_ = text_line(event, options_.start, options_.color);
+    }
+    if (line_.empty()) return;
+    writer_.write_line(line_);
+    if (explanation.empty() || options_.format == Format::json) return;
+    // Under the call's name.
+    writer_.write_line((options_.format == Format::text ? "           # " : "# ") + explanation);
   }
+
+  [[nodiscard]] bool wants_payload() const override {
+    return options_.payload && options_.filter != Filter::errors;
+  }
+  void take_payload(const Payload& payload) override {
+    for (const std::string& line : lines_of(payload)) writer_.write_line(line);
+  }
+
   void flush() override { writer_.flush(); }
   void close() override { writer_.close(); }
 
  private:
-  void render(const Event& event) {
-    if (options_.format == Format::json) return append_json_line(line_, event, options_.start);
-    line_ = options_.format == Format::strace ? strace_line(event)
-                                              : text_line(event, options_.start, options_.color);
+  [[nodiscard]] std::vector<std::string> lines_of(const Payload& payload) const {
+    if (options_.format == Format::json) return payload_json(payload, options_.start);
+    if (options_.format == Format::strace) return payload_strace(payload);
+    return payload_text(payload, options_.start, options_.color);
   }
 
   SinkOptions options_;

@@ -16,6 +16,8 @@ struct SinkOptions {
   Format format = Format::text;
   Filter filter = Filter::all;
   bool color = false;
+  bool explain = false;    // a sentence on each call
+  bool payload = false;    // the bytes of connections
   sys::TimePoint start{};  // times are shown since then
 };
 
@@ -30,7 +32,9 @@ std::string strace_line(const Event& event);
 
 // The same as one JSON object of type "call": times in ns, numbers as numbers.
 std::string json_line(const Event& event, sys::TimePoint start);
-void append_json_line(std::string& out, const Event& event, sys::TimePoint start);
+// The same, with a field "explain" where there is an explanation.
+void append_json_line(std::string& out, const Event& event, sys::TimePoint start,
+                      std::string_view explanation = {});
 
 // What stands in a trace where `count` lines were lost.
 std::string lost_comment(std::uint64_t count);

@@ -47,6 +47,18 @@ void TracedKernel::flush_if_blocking(int fd, int flags) {
   if ((flags & MSG_DONTWAIT) == 0 && may_block(fd)) journal_.flush();
 }
 
+void TracedKernel::tell_payload(Payload::Direction direction, int sockfd,
+                                std::span<const std::byte> buf, const Event& event) {
+  if (!journal_.wants_payload() || event.outcome.value <= 0) return;
+  const auto connection = moved_.find(sockfd);
+  if (connection == moved_.end()) return;
+  const bool sent = direction == Payload::Direction::sent;
+  std::uint64_t& moved = sent ? connection->second.sent : connection->second.received;
+  const auto bytes = buf.first(std::min(buf.size(), event.outcome.as_size()));
+  journal_.tell_payload({direction, sockfd, moved, bytes, event.start});
+  moved += bytes.size();
+}
+
 // Blocks where SO_LINGER is set, even on a socket that does not block.
 
 Outcome TracedKernel::close(int fd) {
@@ -55,6 +67,7 @@ Outcome TracedKernel::close(int fd) {
   event.add("fd", ArgKind::fd, fd);
   make(event, [&] { return inner_.close(fd); });
   mark_nonblocking(fd, false);
+  moved_.erase(fd);
   return told(event);
 }
 

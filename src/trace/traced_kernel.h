@@ -4,6 +4,7 @@
 #pragma once
 
 #include <bitset>
+#include <map>
 #include <utility>
 
 #include "sys/kernel.h"
@@ -79,6 +80,10 @@ class TracedKernel final : public sys::Kernel {
   [[nodiscard]] bool may_block(int fd) const;
   void flush_if_blocking(int fd, int flags = 0);
 
+  // Tells the bytes that the last call has moved over a connection, where somebody wants them.
+  void tell_payload(Payload::Direction direction, int sockfd, std::span<const std::byte> buf,
+                    const Event& event);
+
   struct PendingLookup {
     sys::LookupRequest request;
     sys::TimePoint start;
@@ -89,6 +94,11 @@ class TracedKernel final : public sys::Kernel {
   sys::TimePoint last_now_{};
   PendingLookup lookup_;  // the latest: no two are under way at once
   std::bitset<1024> nonblocking_;
+  struct Moved {
+    std::uint64_t sent = 0;
+    std::uint64_t received = 0;
+  };
+  std::map<int, Moved> moved_;  // bytes, by connection; only where somebody wants them
 };
 
 }  // namespace tcptool::trace

@@ -70,6 +70,7 @@ Outcome TracedKernel::accept4(int sockfd, sys::Address& peer, int flags) {
   add_filled(event, peer);
   event.add("flags", ArgKind::socket_flags, flags);
   mark_nonblocking(event.outcome.as_int(), (flags & SOCK_NONBLOCK) != 0);
+  if (event.outcome.ok()) moved_[event.outcome.as_int()] = {};
   return told(event);
 }
 
@@ -89,6 +90,7 @@ Outcome TracedKernel::connect(int sockfd, const sys::Address& addr) {
   event.add_address("addr", addr);
   event.add_length("addrlen", addr.size());
   make(event, [&] { return inner_.connect(sockfd, addr); });
+  moved_[sockfd] = {};
   return told(event);
 }
 
@@ -153,7 +155,9 @@ Outcome TracedKernel::recv(int sockfd, std::span<std::byte> buf, int flags) {
   }
   event.add("size", ArgKind::integer, static_cast<std::int64_t>(buf.size()));
   event.add("flags", ArgKind::message_flags, flags);
-  return told(event);
+  const Outcome outcome = told(event);
+  if ((flags & MSG_PEEK) == 0) tell_payload(Payload::Direction::received, sockfd, buf, event);
+  return outcome;
 }
 
 Outcome TracedKernel::recvmsg(int sockfd, msghdr& msg, int flags) {
@@ -175,7 +179,9 @@ Outcome TracedKernel::send(int sockfd, std::span<const std::byte> buf, int flags
   event.add("size", ArgKind::integer, static_cast<std::int64_t>(buf.size()));
   event.add("flags", ArgKind::message_flags, flags);
   make(event, [&] { return inner_.send(sockfd, buf, flags); });
-  return told(event);
+  const Outcome outcome = told(event);
+  tell_payload(Payload::Direction::sent, sockfd, buf, event);
+  return outcome;
 }
 
 Outcome TracedKernel::setsockopt(int sockfd, int level, int optname,

@@ -4,6 +4,7 @@
 import fcntl
 import json
 import os
+import re
 import resource
 import signal
 import threading
@@ -194,6 +195,56 @@ class Trace(tool.TestCase):
             result = process.finish()
         self.assert_status(10, result)
         self.assertIn("EPIPE", ends.of_type(result, "error")["message"])
+
+
+class Shown(tool.TestCase):
+    def both(self, *args, **keywords):
+        """A client with these options that sends 40 hostile bytes and gets 5000: its Result."""
+        with tool.listen(stdin=b"\x1b]0;x\x07" * 1000) as listener:
+            client = tool.run("connect", *args, "127.0.0.1", listener.port,
+                              stdin=b"\x1b[31m\xff\x00ab" * 5, **keywords)
+            listener.finish()
+        self.assert_ok(client)
+        return client
+
+    def test_vv_shows_every_byte_with_direction_and_offset_and_no_control_byte(self):
+        result = self.both("-vv")
+        self.assertFalse(re.search(r"[^\n -~]", result.stderr), result)
+        shown = {"->": b"", "<-": b""}
+        for line in result.stderr.splitlines():
+            if found := re.match(r"^ +\d+\.\d{6} (->|<-) ([0-9a-f]{8})  ((?:[0-9a-f]{2} +)+)\|",
+                                 line):
+                self.assertEqual(len(shown[found[1]]), int(found[2], 16))
+                shown[found[1]] += bytes.fromhex(found[3])
+        self.assertEqual(b"\x1b[31m\xff\x00ab" * 5, shown["->"])
+        self.assertEqual(b"\x1b]0;x\x07" * 1000, shown["<-"])
+
+    def test_vv_in_json_and_as_strace_has_them(self):
+        objects = ends.of_all(self.both("-vv", "--json"), "data")
+        for name, data in (("sent", "\x1b[31m\xff\x00ab" * 5), ("received", "\x1b]0;x\x07" * 1000)):
+            self.assertEqual(data, "".join(entry["data"] for entry in objects
+                                           if entry["direction"] == name))
+        result = self.both("-vv", "--trace-format", "strace")
+        self.assert_stderr(r"^ \| 00000  1b 5b 33 31 6d ff 00 61  62 1b .. .. .. .. .. ..  "
+                           r"\.\[31m\.\.ab\.\[31m\.\. \|$", result)
+
+    def test_v_alone_shows_none(self):
+        self.assert_no_stderr(r" (->|<-) [0-9a-f]{8}  ", self.both("-v"))
+
+    def test_explain_adds_a_sentence_to_every_call(self):
+        for args, call in ((["-v"], r"^ +\d+\.\d{6} \w+\(.*>$"),
+                           (["-v", "--trace-format", "strace"], r"^\w+\(.*>$")):
+            lines = self.both("--explain", *args).stderr.splitlines()
+            calls = [number for number, line in enumerate(lines) if re.match(call, line)]
+            self.assertGreater(len(calls), 20)
+            self.assert_none(lines[number] for number in calls if not re.match(
+                r" *# (application|transport|internet|link): \w", lines[number + 1]))
+        objects = ends.of_all(self.both("--explain", "-v", "--json"), "call")
+        self.assertTrue(all("explain" in entry for entry in objects))
+
+    def test_explain_needs_calls(self):
+        for args in (["--explain"], ["--explain", "-v", "--trace-format", "summary"]):
+            self.assert_usage("--explain", tool.run("connect", *args, "127.0.0.1", 9))
 
 
 @unittest.skipIf(oracle.missing(), oracle.missing())

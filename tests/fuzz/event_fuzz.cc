@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "fuzz/fuzz.h"
 #include "trace/decode.h"
+#include "trace/explain.h"
 #include "trace/open_sink.h"
 #include "trace/summary.h"
 
@@ -71,6 +72,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string strace = trace::strace_line(event);
   demand_printable(strace);
   if (event.call < sys::Syscall::getaddrinfo) demand(!strace.empty(), "every call has a line");
+  demand_message(trace::explain(event));
+  for (const auto direction :
+       {trace::Payload::Direction::sent, trace::Payload::Direction::received}) {
+    const trace::Payload payload{direction, 4, size, std::as_bytes(std::span(data, size)), {}};
+    for (const std::string& line : trace::payload_text(payload, {}, false)) demand_printable(line);
+    for (const std::string& line : trace::payload_strace(payload)) demand_printable(line);
+    for (const std::string& line : trace::payload_json(payload, {})) demand_printable(line);
+  }
   trace::Summary summary;
   summary.add(event);
   for (const std::string& line : summary.lines()) demand_printable(line);

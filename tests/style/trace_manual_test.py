@@ -42,8 +42,9 @@ class TraceManual(tool.TestCase):
     def test_the_objects_of_the_page_are_as_the_schema_says(self):
         blocks = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", self.texts[PAGE],
                             re.MULTILINE | re.DOTALL)
-        objects = [block.replace("\n", "") for block in blocks if block.startswith("{")]
-        self.assertEqual({"start", "call"}, {json.loads(text)["type"] for text in objects})
+        objects = [block.replace("\n", "").replace("\\e", "\\") for block in blocks
+                   if block.startswith("{")]
+        self.assertEqual({"start", "call", "data"}, {json.loads(text)["type"] for text in objects})
         self.assert_none(json_schema.violations("\n".join(objects)))
 
     def test_what_is_no_trace_is_found(self):
