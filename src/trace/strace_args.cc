@@ -32,6 +32,17 @@ std::string level_name(std::int64_t level) {
   }
 }
 
+// Protocols are numbered by family.
+std::string protocol_name(const Event& event, int protocol) {
+  const Arg* const family = event.find(ArgKind::family);
+  if (family != nullptr && family->value == AF_NETLINK) {
+    constexpr int sock_diag = 4;  // see netlink(7)
+    if (protocol == 0) return "NETLINK_ROUTE";
+    return protocol == sock_diag ? "NETLINK_SOCK_DIAG" : fmt::format("{:#x}", protocol);
+  }
+  return protocol == IPPROTO_IP ? "IPPROTO_IP" : sys::protocol_name(protocol);
+}
+
 void append_poll_fds(std::string& out, std::span<const std::byte> kept, std::int64_t whole) {
   const std::size_t count = kept.size() / sizeof(pollfd);
   out += '[';
@@ -201,6 +212,9 @@ void append_strace(std::string& out, const Event& event, const Arg& arg) {
       } else {
         out += decode(event, arg);
       }
+      return;
+    case ArgKind::protocol:
+      out += protocol_name(event, static_cast<int>(arg.value));
       return;
     case ArgKind::resource:
       // Of this process, and no new limits.

@@ -38,6 +38,8 @@ KernelCall kernel_call(const Event& event) {
       return {"signalfd4", "", ""};
     case Syscall::fstat:
       return {"newfstatat", "", ", AT_EMPTY_PATH"};
+    case Syscall::getdents64:
+      return {"getdents64", "", " entries */"};
     default:
       return {name(event.call), "", ""};
   }
@@ -50,6 +52,7 @@ void append_arguments(std::string& out, const Event& event) {
     first = false;
     // libc's fstat hands over an empty path, its signalfd the size of the kernel's set.
     if (event.call == Syscall::fstat && &arg != &event.args.front()) out += "\"\", ";
+    if (event.call == Syscall::getdents64 && arg.kind == ArgKind::integer) out += "/* ";
     append_strace(out, event, arg);
     if (event.call == Syscall::signalfd && arg.kind == ArgKind::signal_set) out += ", 8";
   }

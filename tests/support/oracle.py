@@ -65,8 +65,27 @@ def _normal(text):
     text = re.sub(r"\)\s+= ", ") = ", text, count=1)
     text = re.sub(r", sa_restorer=0x[0-9a-f]+", "", text)
     text = text.replace("sa_flags=SA_RESTORER", "sa_flags=0")
+    # strace asks for the interface's name by itself.
+    text = re.sub(r"sin6_scope_id=if_nametoindex\(.*?\)", "sin6_scope_id=0", text)
+    text = re.sub(r"sin6_scope_id=\d+", "sin6_scope_id=0", text)
     # strace 6.1 knows neither this control message nor its contents.
     return text.replace("cmsg_type=0x19}", "cmsg_type=IPV6_RECVERR}")
+
+
+def _abbreviated(calls):
+    """Without what netlink sockets carry, which strace takes apart and we do not, and without
+    where a directory's entries were put."""
+    netlink = set()
+    for call in calls:
+        if found := re.match(r"socket\(AF_NETLINK, .* = (\d+)$", call):
+            netlink.add(found[1])
+        elif found := re.match(r"close\((\d+)\)", call):
+            netlink.discard(found[1])
+        elif (found := re.match(r"(\w+)\((\d+), .*( = [^=]+)$", call)) and (
+                found[1] == "getdents64" or
+                found[1] in ("sendto", "recvfrom", "recvmsg") and found[2] in netlink):
+            call = f"{found[1]}({found[2]}, ...){found[3]}"
+        yield call
 
 
 def strace_calls(folder):
@@ -76,7 +95,7 @@ def strace_calls(folder):
     main = next(pid for pid, text in lines if text.startswith(START))
     texts = [text for pid, text in lines if pid == main]
     texts = texts[next(i for i, text in enumerate(texts) if text.startswith(START)):]
-    out, trace_fd = [], None
+    out, trace_fd, index_fd = [], None, None
     for text in map(_normal, texts):
         name = re.match(r"\w*", text)[0]
         if not name or name in MEMORY | THREADS | LOGGER | END or _is_of_thread_start(text):
@@ -86,6 +105,12 @@ def strace_calls(folder):
         elif trace_fd and text.startswith((f"write({trace_fd}, ", f"poll([{{fd={trace_fd}, ",
                                            f"close({trace_fd})")):
             continue
+        elif text.startswith("socket(AF_UNIX, SOCK_DGRAM|SOCK_CLOEXEC, 0)"):  # if_nametoindex's
+            index_fd = text.rsplit(" ", 1)[1]
+        elif index_fd and text.startswith(f"ioctl({index_fd}, SIOCGIF"):
+            continue
+        elif index_fd and text.startswith(f"close({index_fd})"):
+            index_fd = None
         elif text.startswith(("write(2, ", "poll([{fd=2, events=POLLOUT}", 'newfstatat(2, ""',
                               "ioctl(2, ")):  # the tool's own messages
             continue
@@ -112,7 +137,8 @@ def our_calls(folder):
 
 def differences(folder):
     """Lines of both that do not agree, as a list of texts; empty if all do."""
-    seen, told = strace_calls(folder), our_calls(folder)
+    seen, told = (list(_abbreviated(calls))
+                  for calls in (strace_calls(folder), our_calls(folder)))
     # The call in which the process ended by a signal never returned to it.
     if told and told[-1].endswith(" = ?") and seen:
         seen[-1] = seen[-1].rpartition(" = ")[0] + " = ?"
