@@ -17,6 +17,13 @@ namespace {
 
 using cmd::ExitStatus;
 
+// For a signal handler, which knows nothing else. Null while nothing is traced.
+trace::Journal* crash_journal = nullptr;
+
+void tell_what_led_to_the_crash() {
+  if (crash_journal != nullptr) crash_journal->flush();
+}
+
 // Help and version go to stdout when they were asked for; usage errors go to stderr.
 ExitStatus stop(sys::Kernel& kernel, const cli::Stop& stop) {
   if (stop.is_page) {
@@ -82,9 +89,14 @@ ExitStatus tcptool_main(std::span<const char* const> arguments) {
                     .pid = kernel.getpid().as_int(),
                     .started = started},
                    start);
+  if (journal.traced()) {
+    crash_journal = &journal;
+    sys::LinuxKernel::before_crash(tell_what_led_to_the_crash);
+  }
   const ExitStatus status = run(kernel, console, *command, {closed[0], closed[1]}, start);
   if (status == ExitStatus::failure) console.last_calls();
   journal.close();
+  crash_journal = nullptr;
   return status == ExitStatus::ok && (*traced)->failed() ? ExitStatus::local_io : status;
 }
 

@@ -10,6 +10,10 @@ namespace tcptool::sys {
 
 class LinuxKernel final : public Kernel {
  public:
+  // Before a signal that means a crash ends the process, `last_words` is called and has a second
+  // for it. Signals that somebody handles or ignores are left alone.
+  static void before_crash(void (*last_words)());
+
   Outcome accept4(int sockfd, Address& peer, int flags) override;
   Outcome bind(int sockfd, const Address& addr) override;
   Outcome close(int fd) override;

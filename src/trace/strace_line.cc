@@ -39,7 +39,7 @@ KernelCall kernel_call(const Event& event) {
     case Syscall::fstat:
       return {"newfstatat", "", ", AT_EMPTY_PATH"};
     case Syscall::getdents64:
-      return {"getdents64", "", " entries */"};
+      return {"getdents64", "", event.outcome.ok() ? " entries */" : ""};
     default:
       return {name(event.call), "", ""};
   }

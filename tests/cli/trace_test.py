@@ -7,6 +7,7 @@ import os
 import re
 import resource
 import signal
+import signal
 import threading
 import unittest
 
@@ -245,6 +246,19 @@ class Shown(tool.TestCase):
     def test_explain_needs_calls(self):
         for args in (["--explain"], ["--explain", "-v", "--trace-format", "summary"]):
             self.assert_usage("--explain", tool.run("connect", *args, "127.0.0.1", 9))
+
+
+@unittest.skipIf(oracle.missing(), oracle.missing())
+class Crash(tool.TestCase):
+    def test_what_was_pending_is_told_before_a_crash_ends_the_process(self):
+        path = f"{self.tmp}/trace"
+        for name in ("SEGV", "QUIT"):
+            result = tool.run("listen", "--trace", path, "--trace-format", "strace", "127.0.0.1", 0,
+                              under=["strace", "-o", "/dev/null", "-e",
+                                     f"inject=bind:signal={name}"])
+            self.assert_signal(getattr(signal, f"SIG{name}"), result)
+            with open(path, encoding="ascii") as lines:
+                self.assertRegex(lines.read(), r"socket\(AF_INET, [\s\S]*SO_REUSEADDR, \[1\], 4\)")
 
 
 @unittest.skipIf(oracle.missing(), oracle.missing())

@@ -54,6 +54,10 @@ def _joined(path):
             yield pid, text
 
 
+# Those at which the trace says what is pending, before the process dies of them.
+CRASH = re.compile(r"rt_sigaction\(SIG(QUIT|ILL|ABRT|BUS|FPE|SEGV|SYS|XCPU),")
+
+
 def _is_of_thread_start(text):
     """What pthread_create does in the calling thread."""
     return text.startswith(("rt_sigaction(SIGRT_1", "rt_sigprocmask(SIG_UNBLOCK, [RT",
@@ -98,7 +102,8 @@ def strace_calls(folder):
     out, trace_fd, index_fd = [], None, None
     for text in map(_normal, texts):
         name = re.match(r"\w*", text)[0]
-        if not name or name in MEMORY | THREADS | LOGGER | END or _is_of_thread_start(text):
+        if not name or name in MEMORY | THREADS | LOGGER | END or (
+                _is_of_thread_start(text) or CRASH.match(text)):
             continue
         if text.startswith(f'openat(AT_FDCWD, "{own}"'):  # the trace's own file
             trace_fd = text.rsplit(" ", 1)[1]
