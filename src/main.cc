@@ -7,16 +7,22 @@
 #include "cmd/color.h"
 #include "cmd/messages.h"
 #include "cmd/run.h"
+#include "cmd/trace_output.h"
 #include "sys/linux_kernel.h"
 #include "sys/standard_streams.h"
-#include "trace/header.h"
-#include "trace/open_sink.h"
 #include "trace/traced_kernel.h"
 
 namespace tcptool {
 namespace {
 
 using cmd::ExitStatus;
+
+// For a signal handler, which knows nothing else. Null while nothing is traced.
+trace::Journal* crash_journal = nullptr;
+
+void tell_what_led_to_the_crash() {
+  if (crash_journal != nullptr) crash_journal->flush();
+}
 
 // Help and version go to stdout when they were asked for; usage errors go to stderr.
 ExitStatus stop(sys::Kernel& kernel, const cli::Stop& stop, bool stdout_closed) {
@@ -38,13 +44,8 @@ ExitStatus stop(sys::Kernel& kernel, const cli::Stop& stop, bool stdout_closed) 
   return stop.status;
 }
 
-trace::Format trace_format(const cmd::OutputOptions& output) {
-  if (!output.trace) return trace::Format::none;
-  return output.json ? trace::Format::json : trace::Format::text;
-}
-
-ExitStatus run(sys::Kernel& bare, sys::Kernel& kernel, cmd::Console& console,
-               const cmd::Command& command, cmd::ClosedAtStart closed, sys::TimePoint start) {
+ExitStatus run(sys::Kernel& kernel, cmd::Console& console, const cmd::Command& command,
+               cmd::ClosedAtStart closed, sys::TimePoint start) {
   const auto signals = sys::Signals::open(kernel);
   if (!signals) {
     console.failure(ExitStatus::local, cmd::error_message(signals.error()));
@@ -57,10 +58,10 @@ ExitStatus run(sys::Kernel& bare, sys::Kernel& kernel, cmd::Console& console,
   sys::Waiter waiter(kernel, *signals, deadline);
   cmd::Context context{kernel, waiter, console, closed};
   const cmd::Exit exit = cmd::run(context, command);
-  if (exit.signal != 0) sys::die_of_signal(bare, exit.signal);
+  if (exit.signal != 0) sys::die_of_signal(kernel, exit.signal);
   // A line that nobody read gave way to a signal or to --timeout: that is how the run ended.
   if (console.gave_way()) {
-    if (const auto signum = signals->take()) sys::die_of_signal(bare, *signum);
+    if (const auto signum = signals->take()) sys::die_of_signal(kernel, *signum);
     return ExitStatus::timeout;
   }
   return exit.status;
@@ -68,27 +69,42 @@ ExitStatus run(sys::Kernel& bare, sys::Kernel& kernel, cmd::Console& console,
 
 ExitStatus tcptool_main(std::span<const char* const> arguments) {
   sys::LinuxKernel bare;
-  const sys::TimePoint start = bare.now();
-  const auto started = bare.wall_clock();
-  const auto closed = sys::fill_closed_standard_streams(bare);
-  sys::ignore_write_signals(bare);
+  trace::Journal journal;
+  trace::TracedKernel kernel(bare, journal);
+  const sys::TimePoint start = kernel.now();
+  const auto started = kernel.wall_clock();
+  const auto closed = sys::fill_closed_standard_streams(kernel);
+  sys::ignore_write_signals(kernel);
   const auto command = cli::parse(arguments);
   if (!command) return stop(bare, command.error(), closed[1]);
 
   const cmd::OutputOptions& output = cmd::common_options(*command).output;
   const bool color = !output.json && cmd::use_color(bare, output.color);
-  cmd::Console console(bare, {.quiet = output.quiet, .json = output.json, .color = color});
-  const trace::Format format = trace_format(output);
-  const auto sink = trace::open_sink({.format = format, .color = color, .start = start}, console);
-  if (!sink) return run(bare, bare, console, *command, {closed[0], closed[1]}, start);
-
-  console.write_line(trace::header_line({.version = cli::version(),
-                                         .command = cmd::command_name(*command),
-                                         .pid = bare.getpid().as_int(),
-                                         .started = started},
-                                        format));
-  trace::TracedKernel traced(bare, *sink);
-  return run(bare, traced, console, *command, {closed[0], closed[1]}, start);
+  cmd::Console console(bare, {.quiet = output.quiet,
+                              .json = output.json,
+                              .color = color,
+                              .journal = &journal,
+                              .start = start});
+  const auto traced = cmd::TraceOutput::open(bare, console, output);
+  if (!traced) {
+    console.failure(ExitStatus::usage, cmd::error_message(traced.error()));
+    return ExitStatus::usage;
+  }
+  (*traced)->begin(journal,
+                   {.version = cli::version(),
+                    .command = cmd::command_name(*command),
+                    .pid = kernel.getpid().as_int(),
+                    .started = started},
+                   start);
+  if (journal.traced()) {
+    crash_journal = &journal;
+    sys::LinuxKernel::before_crash(tell_what_led_to_the_crash);
+  }
+  const ExitStatus status = run(kernel, console, *command, {closed[0], closed[1]}, start);
+  if (status == ExitStatus::failure) console.last_calls();
+  journal.close();
+  crash_journal = nullptr;
+  return status == ExitStatus::ok && (*traced)->failed() ? ExitStatus::local_io : status;
 }
 
 }  // namespace

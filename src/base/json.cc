@@ -6,9 +6,8 @@
 #include <iterator>
 
 namespace tcptool {
-namespace {
 
-void append_string(std::string& out, std::string_view bytes) {
+void append_json_string(std::string& out, std::string_view bytes) {
   out += '"';
   for (const char c : bytes) {
     const auto byte = static_cast<unsigned char>(c);
@@ -18,7 +17,10 @@ void append_string(std::string& out, std::string_view bytes) {
     } else if (c == '\n') {
       out += "\\n";
     } else if (byte < 0x20 || byte > 0x7e) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
+      constexpr std::string_view digits = "0123456789abcdef";
+      out += "\\u00";
+      out += digits[byte >> 4];
+      out += digits[byte & 0xf];
     } else {
       out += c;
     }
@@ -26,17 +28,15 @@ void append_string(std::string& out, std::string_view bytes) {
   out += '"';
 }
 
-}  // namespace
-
 void JsonObject::begin_field(std::string_view name) {
   if (!fields_.empty()) fields_ += ',';
-  append_string(fields_, name);
+  append_json_string(fields_, name);
   fields_ += ':';
 }
 
 JsonObject& JsonObject::add(std::string_view name, std::string_view value) {
   begin_field(name);
-  append_string(fields_, value);
+  append_json_string(fields_, value);
   return *this;
 }
 
@@ -58,6 +58,17 @@ JsonObject& JsonObject::add(std::string_view name, const std::vector<JsonObject>
   for (const JsonObject& value : values) {
     if (&value != &values.front()) fields_ += ',';
     fields_ += value.text();
+  }
+  fields_ += ']';
+  return *this;
+}
+
+JsonObject& JsonObject::add_objects(std::string_view name, const std::vector<std::string>& texts) {
+  begin_field(name);
+  fields_ += '[';
+  for (const std::string& text : texts) {
+    if (&text != &texts.front()) fields_ += ',';
+    fields_ += text;
   }
   fields_ += ']';
   return *this;

@@ -12,6 +12,9 @@
 
 namespace tcptool {
 
+// The bytes as a JSON string, quotes included.
+void append_json_string(std::string& out, std::string_view bytes);
+
 class JsonObject {
  public:
   JsonObject& add(std::string_view name, std::string_view value);
@@ -21,6 +24,8 @@ class JsonObject {
   JsonObject& add(std::string_view name, bool value);
   JsonObject& add(std::string_view name, const JsonObject& value);
   JsonObject& add(std::string_view name, const std::vector<JsonObject>& values);
+  // A list of objects whose text is there already.
+  JsonObject& add_objects(std::string_view name, const std::vector<std::string>& texts);
   template <std::integral T>
   requires(!std::same_as<T, bool>) JsonObject& add(std::string_view name, T value) {
     if constexpr (std::unsigned_integral<T>) {

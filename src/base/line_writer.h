@@ -14,9 +14,12 @@ class LineWriter {
   LineWriter& operator=(const LineWriter&) = delete;
   virtual ~LineWriter() = default;
 
-  // Writes the line and a line end in one write(2). The line has neither line end nor control
-  // bytes.
+  // Writes the line and a line end. The line has neither line end nor control bytes.
   virtual void write_line(std::string_view line) = 0;
+  // Lines that were kept back, if any, are to go out now.
+  virtual void flush() {}
+  // No line will follow.
+  virtual void close() {}
 };
 
 }  // namespace tcptool

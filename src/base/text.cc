@@ -41,7 +41,10 @@ std::string escape(std::string_view bytes) {
     } else if (c == '\t') {
       out += "\\t";
     } else if (byte < 0x20 || byte > 0x7e) {
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
+      constexpr std::string_view digits = "0123456789abcdef";
+      out += "\\x";
+      out += digits[byte >> 4];
+      out += digits[byte & 0xf];
     } else {
       out += c;
     }

@@ -24,11 +24,46 @@ Result<cmd::DiagnoseMode, std::string> read_diagnose(const std::string& text) {
   return failure(fmt::format("{} is none of passive, active, off", in_quotes(text)));
 }
 
+Result<trace::Format, std::string> read_format(const std::string& text) {
+  if (text == "text") return trace::Format::text;
+  if (text == "strace") return trace::Format::strace;
+  if (text == "json") return trace::Format::json;
+  if (text == "summary") return trace::Format::summary;
+  return failure(fmt::format("{} is none of text, strace, json, summary", in_quotes(text)));
+}
+
+Result<trace::Filter, std::string> read_filter(const std::string& text) {
+  if (text == "all") return trace::Filter::all;
+  if (text == "network") return trace::Filter::network;
+  if (text == "errors") return trace::Filter::errors;
+  return failure(fmt::format("{} is none of all, network, errors", in_quotes(text)));
+}
+
+Result<std::uint64_t, std::string> read_limit(const std::string& text) {
+  constexpr std::uint64_t most = std::uint64_t{1} << 50;  // 1 PiB
+  return parse_size(text, most);
+}
+
 void declare_output(CLI::App& app, cmd::OutputOptions& output) {
-  app.add_flag_callback(
-         "-v,--verbose", [&output] { output.trace = true; },
-         "every system call with arguments, result and duration, on stderr")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app.add_flag_function(
+      "-v,--verbose",
+      [&output](std::int64_t times) { output.trace.verbosity = static_cast<int>(times); },
+      "every system call with arguments, result and duration, on stderr; -vv: the bytes as well");
+  add_value(app, {"--trace", "FILE", "the trace into a file, or with - on stderr, as JSON lines"},
+            [&output](const std::string& text) -> std::string {
+              output.trace.file = text;
+              return text.empty() ? "'' is no file" : "";
+            });
+  add_value(app,
+            {"--trace-format", "FORMAT",
+             "text, strace, json or summary; of --trace if it is given, else of -v"},
+            keep(output.trace.format, read_format));
+  add_value(app, {"--trace-filter", "WHICH", "all (default), network or errors"},
+            keep(output.trace.filter, read_filter));
+  add_flag(app, {"--explain", "", "a sentence on each traced call, for learners"},
+           [&output] { output.trace.explain = true; });
+  add_value(app, {"--trace-limit", "SIZE", "stop tracing when the file has reached SIZE"},
+            keep(output.trace.limit, read_limit));
   add_flag(app, {"-q,--quiet", "", "no status lines; a failure keeps its first line"},
            [&output] { output.quiet = true; });
   add_flag(app, {"--json", "", "every line on stderr is one JSON object"},
@@ -142,6 +177,37 @@ void declare_common_options(CLI::App& app, Draft& draft, cmd::CommonOptions& com
   });
 }
 
+namespace {
+
+std::string settle_trace_options(const cmd::OutputOptions& output) {
+  const cmd::TraceOptions& trace = output.trace;
+  if (trace.file.empty() && trace.limit != 0) {
+    return "--trace-limit bounds a file; give --trace FILE as well";
+  }
+  const bool traced = trace.verbosity > 0 || !trace.file.empty();
+  if (!traced && trace.format) return "--trace-format needs a trace: -v or --trace FILE";
+  if (!traced && trace.filter != trace::Filter::all) {
+    return "--trace-filter needs a trace: -v or --trace FILE";
+  }
+  if (!traced && trace.explain) return "--explain needs a trace: -v or --trace FILE";
+  if (trace.explain && trace.format == trace::Format::summary) {
+    return "--explain says something of each call, and --trace-format summary has none";
+  }
+  if (trace.to_stderr() && trace.verbosity > 0) {
+    return "-v and --trace - are both the trace on stderr; give one of them";
+  }
+  if (trace.to_stderr() && trace.limit != 0) {
+    return "--trace-limit bounds a file, and --trace - is stderr";
+  }
+  const bool stderr_format = trace.format && !trace.to_file();
+  if (output.json && stderr_format && *trace.format != trace::Format::json) {
+    return "--json makes every line on stderr an object; the other formats need --trace FILE";
+  }
+  return "";
+}
+
+}  // namespace
+
 std::string settle_common_options(const Draft& draft, cmd::CommonOptions& common) {
   if (draft.ipv4 && draft.ipv6) return "-4 and -6 exclude each other; without either both are used";
   if (draft.ipv4) common.family = AF_INET;
@@ -153,7 +219,7 @@ std::string settle_common_options(const Draft& draft, cmd::CommonOptions& common
     return "--half-close and --no-half-close exclude each other";
   }
   common.relay.half_close = !draft.no_half_close;
-  return "";
+  return settle_trace_options(common.output);
 }
 
 }  // namespace tcptool::cli

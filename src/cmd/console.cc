@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cmd/console.h"
 
+#include <fmt/format.h>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
@@ -9,6 +10,9 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+
+#include "base/text.h"
+#include "trace/open_sink.h"
 
 namespace tcptool::cmd {
 namespace {
@@ -105,6 +109,7 @@ void Console::write_text(std::string_view first, const Message& message) {
 }
 
 void Console::status(const Message& message) {
+  if (options_.journal != nullptr) options_.journal->flush();
   if (options_.quiet) return;
   if (!options_.json) return write_text(message.text, message);
   JsonObject object;
@@ -114,6 +119,7 @@ void Console::status(const Message& message) {
 }
 
 void Console::failure(ExitStatus status, const Message& message) {
+  if (options_.journal != nullptr) options_.journal->flush();
   if (!options_.json) {
     const std::string_view name = options_.color ? "\x1b[1;31mtcptool:\x1b[0m " : "tcptool: ";
     return write_text(std::string(name) + message.text, message);
@@ -123,7 +129,26 @@ void Console::failure(ExitStatus status, const Message& message) {
       .add("message", message.text)
       .add("status", static_cast<int>(status));
   object.append(message.fields);
+  std::vector<std::string> calls;
+  for (const trace::Event* const event : recorded()) {
+    calls.push_back(trace::json_line(*event, options_.start));
+  }
+  if (!calls.empty()) object.add_objects("last_calls", calls);
   write_line(object.text());
+}
+
+std::vector<const trace::Event*> Console::recorded() const {
+  if (options_.journal == nullptr || options_.journal->traced()) return {};
+  return options_.journal->last(most_calls_shown);
+}
+
+void Console::last_calls() {
+  const auto events = recorded();
+  if (options_.quiet || options_.json || events.empty()) return;
+  write_line(fmt::format("the last {}:", count_of(events.size(), "system call")));
+  for (const trace::Event* const event : events) {
+    write_line(trace::text_line(*event, options_.start, options_.color));
+  }
 }
 
 }  // namespace tcptool::cmd

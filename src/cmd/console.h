@@ -12,6 +12,7 @@
 #include "base/line_writer.h"
 #include "cmd/exit_status.h"
 #include "sys/waiter.h"
+#include "trace/journal.h"
 
 namespace tcptool::cmd {
 
@@ -27,6 +28,8 @@ struct ConsoleOptions {
   bool quiet = false;  // no status lines
   bool json = false;
   bool color = false;
+  trace::Journal* journal = nullptr;  // is told to tell before anything is said
+  sys::TimePoint start{};             // of the run: the times of its events are shown since then
 };
 
 class Console final : public LineWriter {
@@ -42,6 +45,8 @@ class Console final : public LineWriter {
   // A line was dropped for one of the two.
   [[nodiscard]] bool gave_way() const;
 
+  [[nodiscard]] bool color() const { return options_.color; }
+
   // A line as it is: for the trace.
   void write_line(std::string_view line) override;
 
@@ -49,10 +54,17 @@ class Console final : public LineWriter {
   void status(const Message& message);
 
   // What went wrong, in one line that begins with "tcptool: ". Never silenced.
+  // Where nothing else is traced, its JSON object has the last calls.
   void failure(ExitStatus status, const Message& message);
+
+  // The last calls, where nothing else is traced: what led to a failure that has no name.
+  void last_calls();
 
  private:
   void write_text(std::string_view first, const Message& message);
+  static constexpr std::size_t most_calls_shown = 20;
+  // Those of the flight recorder; none where a trace tells them all.
+  [[nodiscard]] std::vector<const trace::Event*> recorded() const;
 
   struct Log;  // spdlog's, which stays in console.cc
   std::unique_ptr<Log> log_;

@@ -10,6 +10,7 @@
 #include "relay/relay.h"
 #include "tcp/endpoint.h"
 #include "tcp/socket_options.h"
+#include "trace/open_sink.h"
 
 namespace tcptool::cmd {
 
@@ -18,8 +19,20 @@ enum class DiagnoseMode { passive, active, off };
 
 enum class ColorMode { automatic, always, never };
 
+struct TraceOptions {
+  int verbosity = 0;                    // of -v
+  std::string file;                     // of --trace; "-" is stderr
+  std::optional<trace::Format> format;  // of the file if there is one, else of -v
+  bool explain = false;
+  trace::Filter filter = trace::Filter::all;
+  std::uint64_t limit = 0;  // bytes of the file; 0: none
+
+  [[nodiscard]] bool to_stderr() const { return file == "-"; }
+  [[nodiscard]] bool to_file() const { return !file.empty() && !to_stderr(); }
+};
+
 struct OutputOptions {
-  bool trace = false;  // -v
+  TraceOptions trace;
   bool quiet = false;
   bool json = false;
   ColorMode color = ColorMode::automatic;

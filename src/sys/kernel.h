@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -53,6 +54,10 @@ struct LookupResult {
   std::vector<Address> addresses;
 };
 
+// What the resolver's thread hands over: whoever reads it owns the answer behind it.
+struct Lookup;
+using LookupHandle = Lookup*;
+
 class Kernel {
  public:
   Kernel() = default;
@@ -77,10 +82,10 @@ class Kernel {
   virtual Outcome getuid() = 0;
   // For requests that give or take one int (SIOCINQ, SIOCOUTQ, FIONREAD).
   virtual Outcome ioctl(int fd, unsigned long request, int& argument) = 0;
-  // To this process alone: pid is getpid().
-  virtual Outcome kill(int sig) = 0;
+  virtual Outcome kill(pid_t pid, int sig) = 0;
   virtual Outcome listen(int sockfd, int backlog) = 0;
   virtual Outcome open(const std::string& pathname, int flags, unsigned mode) = 0;
+  virtual Outcome pipe2(std::array<int, 2>& pipefd, int flags) = 0;
   // timeout in milliseconds, -1 for none, as in poll(2).
   virtual Outcome poll(std::span<pollfd> fds, int timeout) = 0;
   // Of this process, reading only, as getrlimit(3) makes it. RLIM_INFINITY for none.
@@ -103,13 +108,12 @@ class Kernel {
   virtual Outcome unlink(const std::string& pathname) = 0;
   virtual Outcome write(int fd, std::span<const std::byte> buf) = 0;
 
-  // getaddrinfo(3) blocks for as long as the name servers please, so it runs in a thread of its
-  // own. start_lookup returns a descriptor that polls readable once the answer is there;
-  // finish_lookup then takes the answer and must be called at most once. Closing the descriptor
-  // instead abandons the look-up.
-  // Errors: pipe2(2)'s, or EAGAIN when no thread could be made.
-  virtual Outcome start_lookup(const LookupRequest& request) = 0;
-  virtual Outcome finish_lookup(int fd, LookupResult& result) = 0;
+  // getaddrinfo(3) in a thread of its own, which writes a LookupHandle into `answer_fd` and closes
+  // it: the descriptor is the thread's once this has succeeded. See sys/lookup.h.
+  // Errors: EAGAIN when no thread could be made.
+  virtual Outcome start_lookup(const LookupRequest& request, int answer_fd) = 0;
+  // Takes the answer behind the handle that was read, which must be done once.
+  virtual Outcome finish_lookup(LookupHandle handle, LookupResult& result) = 0;
 
   // See if_nametoindex(3), if_indextoname(3). The name is at most IFNAMSIZ - 1 characters.
   virtual Outcome if_indextoname(unsigned ifindex, std::string& ifname) = 0;

@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -21,6 +22,14 @@
 #include "sys/syscall.h"
 
 namespace tcptool::sys {
+
+// When the reading end is gone, nobody wants the answer and the thread frees it itself.
+struct Lookup {
+  LookupRequest request;
+  LookupResult result;
+  int answer_fd = -1;
+};
+
 namespace {
 
 // Descriptors 0, 1 and 2 are the user's: what is wrong with them is no mistake of ours.
@@ -46,14 +55,6 @@ Outcome outcome(Syscall call, int fd, std::int64_t value) {
   return {-1, error};
 }
 
-// What the resolver's thread hands over: its address is written into a pipe, and whoever reads it
-// owns it. When the reading end is gone, nobody wants the answer and the thread frees it itself.
-struct Lookup {
-  LookupRequest request;
-  LookupResult result;
-  int answer_fd = -1;
-};
-
 void* run_lookup(void* argument) {
   std::unique_ptr<Lookup> lookup(static_cast<Lookup*>(argument));
   addrinfo hints{};
@@ -74,22 +75,39 @@ void* run_lookup(void* argument) {
   if (list != nullptr) ::freeaddrinfo(list);
 
   const int fd = lookup->answer_fd;
-  Lookup* const handed_over = lookup.release();
-  if (::write(fd, &handed_over, sizeof handed_over) != sizeof handed_over)
-    lookup.reset(handed_over);
+  const LookupHandle handle = lookup.release();
+  if (::write(fd, &handle, sizeof handle) != sizeof handle) lookup.reset(handle);
   ::close(fd);
   return nullptr;
 }
 
+// What a signal handler is to call, which can be told in no other way.
+void (*crash_words)() = nullptr;
+
+// The words may need what the crash has broken: then a second later SIGALRM ends the process.
+void say_crash_words(int signum) {
+  ::alarm(1);
+  crash_words();
+  static_cast<void>(::raise(signum));  // by default now, once this handler returns
+}
+
 }  // namespace
 
+void LinuxKernel::before_crash(void (*last_words)()) {
+  crash_words = last_words;
+  struct sigaction action {};
+  action.sa_handler = say_crash_words;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  for (const int signum : {SIGQUIT, SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS, SIGXCPU}) {
+    struct sigaction at_start {};
+    if (::sigaction(signum, nullptr, &at_start) != 0 || at_start.sa_handler != SIG_DFL) continue;
+    static_cast<void>(::sigaction(signum, &action, nullptr));
+  }
+}
+
 Outcome LinuxKernel::accept4(int sockfd, Address& peer, int flags) {
-  Address from;
   socklen_t length = Address::capacity();
-  const int fd = ::accept4(sockfd, from.buffer(), &length, flags);
-  const Outcome result = outcome(Syscall::accept4, sockfd, fd);
-  if (result.ok()) peer = from;
-  return result;
+  return outcome(Syscall::accept4, sockfd, ::accept4(sockfd, peer.buffer(), &length, flags));
 }
 
 Outcome LinuxKernel::bind(int sockfd, const Address& addr) {
@@ -148,8 +166,8 @@ Outcome LinuxKernel::ioctl(int fd, unsigned long request, int& argument) {
   return outcome(Syscall::ioctl, fd, ::ioctl(fd, request, &argument));
 }
 
-Outcome LinuxKernel::kill(int sig) {
-  return outcome(Syscall::kill, 0, ::kill(::getpid(), sig));
+Outcome LinuxKernel::kill(pid_t pid, int sig) {
+  return outcome(Syscall::kill, 0, ::kill(pid, sig));
 }
 
 Outcome LinuxKernel::listen(int sockfd, int backlog) {
@@ -158,6 +176,10 @@ Outcome LinuxKernel::listen(int sockfd, int backlog) {
 
 Outcome LinuxKernel::open(const std::string& pathname, int flags, unsigned mode) {
   return outcome(Syscall::open, 0, ::open(pathname.c_str(), flags, mode));
+}
+
+Outcome LinuxKernel::pipe2(std::array<int, 2>& pipefd, int flags) {
+  return outcome(Syscall::pipe2, 0, ::pipe2(pipefd.data(), flags));
 }
 
 Outcome LinuxKernel::poll(std::span<pollfd> fds, int timeout) {
@@ -234,34 +256,23 @@ Outcome LinuxKernel::write(int fd, std::span<const std::byte> buf) {
   return outcome(Syscall::write, fd, ::write(fd, buf.data(), buf.size()));
 }
 
-Outcome LinuxKernel::start_lookup(const LookupRequest& request) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return {-1, errno};
+Outcome LinuxKernel::start_lookup(const LookupRequest& request, int answer_fd) {
   auto lookup = std::make_unique<Lookup>();
   lookup->request = request;
-  lookup->answer_fd = ends[1];
+  lookup->answer_fd = answer_fd;
   pthread_attr_t detached{};
   ::pthread_attr_init(&detached);
   ::pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
   pthread_t thread{};
   const int error = ::pthread_create(&thread, &detached, run_lookup, lookup.get());
   ::pthread_attr_destroy(&detached);
-  if (error != 0) {
-    ::close(ends[0]);
-    ::close(ends[1]);
-    return {-1, error};
-  }
+  if (error != 0) return {-1, error};
   static_cast<void>(lookup.release());  // the thread's now
-  return {ends[0], 0};
+  return {0, 0};
 }
 
-Outcome LinuxKernel::finish_lookup(int fd, LookupResult& result) {
-  Lookup* answer = nullptr;
-  const ssize_t count = ::read(fd, &answer, sizeof answer);
-  if (count < 0) return {-1, errno};
-  if (count != sizeof answer) return {-1, EIO};
-  const std::unique_ptr<Lookup> lookup(answer);
-  result = std::move(lookup->result);
+Outcome LinuxKernel::finish_lookup(LookupHandle handle, LookupResult& result) {
+  result = std::move(std::unique_ptr<Lookup>(handle)->result);
   return {0, 0};
 }
 

@@ -10,6 +10,10 @@ namespace tcptool::sys {
 
 class LinuxKernel final : public Kernel {
  public:
+  // Before a signal that means a crash ends the process, `last_words` is called and has a second
+  // for it. Signals that somebody handles or ignores are left alone.
+  static void before_crash(void (*last_words)());
+
   Outcome accept4(int sockfd, Address& peer, int flags) override;
   Outcome bind(int sockfd, const Address& addr) override;
   Outcome close(int fd) override;
@@ -23,9 +27,10 @@ class LinuxKernel final : public Kernel {
   Outcome getsockopt(int sockfd, int level, int optname, std::span<std::byte> optval) override;
   Outcome getuid() override;
   Outcome ioctl(int fd, unsigned long request, int& argument) override;
-  Outcome kill(int sig) override;
+  Outcome kill(pid_t pid, int sig) override;
   Outcome listen(int sockfd, int backlog) override;
   Outcome open(const std::string& pathname, int flags, unsigned mode) override;
+  Outcome pipe2(std::array<int, 2>& pipefd, int flags) override;
   Outcome poll(std::span<pollfd> fds, int timeout) override;
   Outcome prlimit64(int resource, std::uint64_t& soft, std::uint64_t& hard) override;
   Outcome read(int fd, std::span<std::byte> buf) override;
@@ -43,8 +48,8 @@ class LinuxKernel final : public Kernel {
   Outcome socket(int domain, int type, int protocol) override;
   Outcome unlink(const std::string& pathname) override;
   Outcome write(int fd, std::span<const std::byte> buf) override;
-  Outcome start_lookup(const LookupRequest& request) override;
-  Outcome finish_lookup(int fd, LookupResult& result) override;
+  Outcome start_lookup(const LookupRequest& request, int answer_fd) override;
+  Outcome finish_lookup(LookupHandle handle, LookupResult& result) override;
   Outcome if_indextoname(unsigned ifindex, std::string& ifname) override;
   Outcome if_nametoindex(const std::string& ifname) override;
   [[nodiscard]] TimePoint now() override;

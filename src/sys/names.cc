@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -53,7 +54,7 @@ std::string uncapitalized(std::string text) {
 }
 
 constexpr std::array<Named, 2> socket_flags{
-    {{SOCK_NONBLOCK, "SOCK_NONBLOCK"}, {SOCK_CLOEXEC, "SOCK_CLOEXEC"}}};
+    {{SOCK_CLOEXEC, "SOCK_CLOEXEC"}, {SOCK_NONBLOCK, "SOCK_NONBLOCK"}}};
 
 }  // namespace
 
@@ -144,11 +145,12 @@ std::string shutdown_name(int how) {
 }
 
 std::string message_flags_name(int flags) {
-  static constexpr std::array<Named, 6> table{{{MSG_NOSIGNAL, "MSG_NOSIGNAL"},
-                                               {MSG_DONTWAIT, "MSG_DONTWAIT"},
-                                               {MSG_PEEK, "MSG_PEEK"},
+  static constexpr std::array<Named, 7> table{{{MSG_PEEK, "MSG_PEEK"},
+                                               {MSG_CTRUNC, "MSG_CTRUNC"},
                                                {MSG_TRUNC, "MSG_TRUNC"},
+                                               {MSG_DONTWAIT, "MSG_DONTWAIT"},
                                                {MSG_ERRQUEUE, "MSG_ERRQUEUE"},
+                                               {MSG_NOSIGNAL, "MSG_NOSIGNAL"},
                                                {MSG_MORE, "MSG_MORE"}}};
   return flags_by_name(table, flags);
 }
@@ -167,15 +169,18 @@ std::string poll_events_name(short events) {
 std::string open_flags_name(int flags) {
   static constexpr std::array<Named, 3> access{
       {{O_RDONLY, "O_RDONLY"}, {O_WRONLY, "O_WRONLY"}, {O_RDWR, "O_RDWR"}}};
-  static constexpr std::array<Named, 9> table{{{O_CREAT, "O_CREAT"},
-                                               {O_EXCL, "O_EXCL"},
-                                               {O_NOCTTY, "O_NOCTTY"},
-                                               {O_TRUNC, "O_TRUNC"},
-                                               {O_APPEND, "O_APPEND"},
-                                               {O_NONBLOCK, "O_NONBLOCK"},
-                                               {O_NOFOLLOW, "O_NOFOLLOW"},
-                                               {O_CLOEXEC, "O_CLOEXEC"},
-                                               {O_DIRECTORY, "O_DIRECTORY"}}};
+  // O_LARGEFILE is 0 to a 64-bit libc, and a bit to the kernel all the same.
+  constexpr int large_file = 0100000;
+  static constexpr std::array<Named, 10> table{{{O_CREAT, "O_CREAT"},
+                                                {O_EXCL, "O_EXCL"},
+                                                {O_NOCTTY, "O_NOCTTY"},
+                                                {O_TRUNC, "O_TRUNC"},
+                                                {O_APPEND, "O_APPEND"},
+                                                {O_NONBLOCK, "O_NONBLOCK"},
+                                                {large_file, "O_LARGEFILE"},
+                                                {O_NOFOLLOW, "O_NOFOLLOW"},
+                                                {O_CLOEXEC, "O_CLOEXEC"},
+                                                {O_DIRECTORY, "O_DIRECTORY"}}};
   std::string base = name_or_number(access, flags & O_ACCMODE);
   if ((flags & ~O_ACCMODE) == 0) return base;
   return flags_by_name(table, flags & ~O_ACCMODE, std::move(base));
@@ -184,6 +189,18 @@ std::string open_flags_name(int flags) {
 std::string resource_name(int resource) {
   static constexpr std::array<Named, 1> table{{{RLIMIT_NOFILE, "RLIMIT_NOFILE"}}};
   return name_or_number(table, resource);
+}
+
+std::string descriptor_flags_name(int flags) {
+  static constexpr std::array<Named, 2> table{
+      {{O_NONBLOCK, "O_NONBLOCK"}, {O_CLOEXEC, "O_CLOEXEC"}}};
+  return flags_by_name(table, flags);
+}
+
+std::string signalfd_flags_name(int flags) {
+  static constexpr std::array<Named, 2> table{
+      {{SFD_CLOEXEC, "SFD_CLOEXEC"}, {SFD_NONBLOCK, "SFD_NONBLOCK"}}};
+  return flags_by_name(table, flags);
 }
 
 std::string fcntl_op_name(int op) {

@@ -44,15 +44,17 @@ const SocketOptionInfo* find_socket_option(std::string_view name);
 const SocketOptionInfo* find_socket_option(int level, int number);
 
 std::string family_name(int family);                    // "AF_INET6"
-std::string socket_type_name(int type);                 // "SOCK_STREAM|SOCK_NONBLOCK|SOCK_CLOEXEC"
+std::string socket_type_name(int type);                 // "SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK"
 std::string protocol_name(int protocol);                // "IPPROTO_TCP"
 std::string level_name(int level);                      // "SOL_SOCKET"
 std::string shutdown_name(int how);                     // "SHUT_WR"
-std::string message_flags_name(int flags);              // "MSG_NOSIGNAL|MSG_DONTWAIT", "0"
+std::string message_flags_name(int flags);              // "MSG_DONTWAIT|MSG_NOSIGNAL", "0"
 std::string poll_events_name(short events);             // "POLLIN|POLLOUT", "0"
 std::string open_flags_name(int flags);                 // "O_RDONLY|O_CLOEXEC"
-std::string socket_flags_name(int flags);               // of accept4: "SOCK_NONBLOCK|SOCK_CLOEXEC"
 std::string resource_name(int resource);                // "RLIMIT_NOFILE"
+std::string socket_flags_name(int flags);               // of accept4: "SOCK_CLOEXEC|SOCK_NONBLOCK"
+std::string descriptor_flags_name(int flags);           // of pipe2: "O_CLOEXEC", "0"
+std::string signalfd_flags_name(int flags);             // "SFD_CLOEXEC|SFD_NONBLOCK"
 std::string fcntl_op_name(int op);                      // "F_GETFL"
 std::string ioctl_request_name(unsigned long request);  // "SIOCOUTQ"
 

@@ -59,7 +59,7 @@ void die_of_signal(Kernel& kernel, int signum) {
   struct sigaction by_default {};
   by_default.sa_handler = SIG_DFL;
   static_cast<void>(kernel.sigaction(signum, &by_default, nullptr));
-  static_cast<void>(kernel.kill(signum));
+  static_cast<void>(kernel.kill(kernel.getpid().as_int(), signum));
   sigset_t mask;
   sigemptyset(&mask);
   sigaddset(&mask, signum);

@@ -26,6 +26,7 @@ enum class Syscall {
   kill,
   listen,
   open,
+  pipe2,
   poll,
   prlimit64,
   read,
@@ -47,13 +48,13 @@ enum class Syscall {
   if_nametoindex,
 };
 
-inline constexpr std::array<std::string_view, 35> syscall_names{
-    "accept4",    "bind",        "close",       "connect",        "fcntl",         "fstat",
-    "getdents64", "getpeername", "getpid",      "getsockname",    "getsockopt",    "getuid",
-    "ioctl",      "kill",        "listen",      "open",           "poll",          "prlimit64",
-    "read",       "readlink",    "recv",        "recvmsg",        "rename",        "send",
-    "setsockopt", "shutdown",    "sigaction",   "signalfd",       "sigprocmask",   "socket",
-    "unlink",     "write",       "getaddrinfo", "if_indextoname", "if_nametoindex"};
+inline constexpr std::array<std::string_view, 36> syscall_names{
+    "accept4",    "bind",        "close",    "connect",     "fcntl",          "fstat",
+    "getdents64", "getpeername", "getpid",   "getsockname", "getsockopt",     "getuid",
+    "ioctl",      "kill",        "listen",   "open",        "pipe2",          "poll",
+    "prlimit64",  "read",        "readlink", "recv",        "recvmsg",        "rename",
+    "send",       "setsockopt",  "shutdown", "sigaction",   "signalfd",       "sigprocmask",
+    "socket",     "unlink",      "write",    "getaddrinfo", "if_indextoname", "if_nametoindex"};
 static_assert(syscall_names.size() == static_cast<std::size_t>(Syscall::if_nametoindex) + 1);
 
 constexpr std::string_view name(Syscall call) {

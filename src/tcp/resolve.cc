@@ -8,7 +8,7 @@
 #include <array>
 
 #include "base/parse.h"
-#include "sys/fd.h"
+#include "sys/lookup.h"
 #include "sys/names.h"
 
 namespace tcptool::tcp {
@@ -29,13 +29,11 @@ Result<sys::LookupResult, ResolveFailure> look_up(sys::Waiter& waiter,
                                                   const sys::LookupRequest& request,
                                                   std::string_view subject,
                                                   sys::Deadline deadline) {
-  sys::Kernel& kernel = waiter.kernel();
-  const sys::Outcome started = kernel.start_lookup(request);
-  if (!started.ok()) {
-    return failure(system_failure(subject, sys::Syscall::getaddrinfo, started.error));
+  auto lookup = sys::PendingLookup::start(waiter.kernel(), request);
+  if (!lookup) {
+    return failure(system_failure(subject, lookup.error().call, lookup.error().error));
   }
-  const sys::Fd answer(kernel, started.as_int());
-  std::array<pollfd, 1> fds{{{answer.get(), POLLIN, 0}}};
+  std::array<pollfd, 1> fds{{{lookup->fd(), POLLIN, 0}}};
   const auto wake = waiter.wait(fds, deadline);
   if (!wake) return failure(system_failure(subject, wake.error().call, wake.error().error));
   ResolveFailure failed;
@@ -49,15 +47,14 @@ Result<sys::LookupResult, ResolveFailure> look_up(sys::Waiter& waiter,
     failed.kind = Kind::timed_out;
     return failure(failed);
   }
-  sys::LookupResult result;
-  const sys::Outcome taken = kernel.finish_lookup(answer.get(), result);
-  if (!taken.ok()) {
-    return failure(system_failure(subject, sys::Syscall::getaddrinfo, taken.error));
+  auto result = lookup->finish();
+  if (!result) {
+    return failure(system_failure(subject, result.error().call, result.error().error));
   }
-  if (result.status == 0) return result;
-  failed.kind = result.status == EAI_SERVICE ? Kind::unknown_service : Kind::name_failed;
-  failed.status = result.status;
-  failed.error = {sys::Syscall::getaddrinfo, result.error, std::string(subject)};
+  if (result->status == 0) return std::move(*result);
+  failed.kind = result->status == EAI_SERVICE ? Kind::unknown_service : Kind::name_failed;
+  failed.status = result->status;
+  failed.error = {sys::Syscall::getaddrinfo, result->error, std::string(subject)};
   return failure(failed);
 }
 

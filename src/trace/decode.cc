@@ -3,9 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
-#include <cstring>
-#include <optional>
 
 #include "base/text.h"
 #include "sys/names.h"
@@ -15,15 +14,6 @@ namespace {
 
 std::string_view chars(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-// A copy, since what is stored has no alignment.
-template <class T>
-std::optional<T> read_as(std::span<const std::byte> bytes, std::size_t offset = 0) {
-  if (bytes.size() < offset + sizeof(T)) return std::nullopt;
-  T value;
-  std::memcpy(&value, bytes.data() + offset, sizeof value);
-  return value;
 }
 
 // A C string: escaped, in double quotes, with ... where not all bytes were kept.
@@ -38,21 +28,14 @@ std::string c_string(std::span<const std::byte> kept, std::int64_t whole) {
   return out;
 }
 
-std::string address_text(std::span<const std::byte> blob) {
-  sockaddr_in6 storage{};
-  std::memcpy(&storage, blob.data(), std::min(blob.size(), sizeof storage));
-  const auto length = static_cast<socklen_t>(blob.size());
-  return sys::Address::from(reinterpret_cast<const sockaddr*>(&storage), length).text();
-}
-
 std::string poll_fds_text(std::span<const std::byte> kept, std::int64_t whole) {
   std::string out = "[";
   const std::size_t count = kept.size() / sizeof(pollfd);
   for (std::size_t i = 0; i < count; ++i) {
-    const auto fd = read_as<pollfd>(kept, i * sizeof(pollfd));
-    if (!fd || fd->fd < 0) continue;
-    out += fmt::format("{}{{fd={}, events={}, revents={}}}", out.size() > 1 ? ", " : "", fd->fd,
-                       sys::poll_events_name(fd->events), sys::poll_events_name(fd->revents));
+    const auto fd = unpack<pollfd>(kept, i * sizeof(pollfd));
+    if (fd.fd < 0) continue;
+    out += fmt::format("{}{{fd={}, events={}, revents={}}}", out.size() > 1 ? ", " : "", fd.fd,
+                       sys::poll_events_name(fd.events), sys::poll_events_name(fd.revents));
   }
   if (static_cast<std::int64_t>(count) < whole) out += ", ...";
   return out + "]";
@@ -67,13 +50,14 @@ std::string option_value_text(const sys::SocketOptionInfo* option, std::span<con
     }
     return c_string(kept, whole);
   }
-  if (option->type == sys::OptionType::linger) {
-    const auto value = read_as<struct linger>(kept);
-    if (value) return fmt::format("{{l_onoff={}, l_linger={}}}", value->l_onoff, value->l_linger);
+  if (option->type == sys::OptionType::linger && kept.size() >= sizeof(struct linger)) {
+    const auto value = unpack<struct linger>(kept);
+    return fmt::format("{{l_onoff={}, l_linger={}}}", value.l_onoff, value.l_linger);
   }
-  const auto value = read_as<int>(kept);
-  if (value && option->name == "SO_ERROR" && *value != 0) return sys::errno_name(*value);
-  return value ? fmt::format("{}", *value) : c_string(kept, whole);
+  if (kept.size() < sizeof(int)) return c_string(kept, whole);
+  const int value = unpack<int>(kept);
+  if (option->name == "SO_ERROR" && value != 0) return sys::errno_name(value);
+  return fmt::format("{}", value);
 }
 
 std::string signal_set_text(std::int64_t bits) {
@@ -91,34 +75,19 @@ std::string signal_how_text(std::int64_t how) {
   return how == SIG_SETMASK ? "SIG_SETMASK" : fmt::format("{}", how);
 }
 
-std::string mode_text(std::int64_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFREG:
-      return "S_IFREG";
-    case S_IFIFO:
-      return "S_IFIFO";
-    case S_IFCHR:
-      return "S_IFCHR";
-    case S_IFSOCK:
-      return "S_IFSOCK";
-    case S_IFDIR:
-      return "S_IFDIR";
-    case S_IFBLK:
-      return "S_IFBLK";
-    default:
-      return fmt::format("{:#o}", mode);
-  }
+std::string handler_text(std::int64_t handler) {
+  if (handler == 0) return "SIG_DFL";
+  return handler == 1 ? "SIG_IGN" : fmt::format("{:#x}", static_cast<std::uint64_t>(handler));
 }
 
-// The socket option that the level and option arguments of `event` name.
-const sys::SocketOptionInfo* option_of(const Event& event) {
-  std::int64_t level = -1;
-  std::int64_t number = -1;
-  for (const Arg& arg : event.arguments()) {
-    if (arg.kind == ArgKind::level) level = arg.value;
-    if (arg.kind == ArgKind::option) number = arg.value;
-  }
-  return sys::find_socket_option(static_cast<int>(level), static_cast<int>(number));
+std::string message_text(std::span<const std::byte> blob) {
+  const Message message = unpack_message(blob);
+  std::string out = "{";
+  if (!message.name.empty()) out += fmt::format("msg_name={}, ", address_text(message.name));
+  out += fmt::format("msg_iov={}, msg_controllen={}, msg_flags={}",
+                     c_string(message.data, message.header.data_length),
+                     message.header.control_length, sys::message_flags_name(message.header.flags));
+  return out + "}";
 }
 
 std::string option_text(const Event& event, std::int64_t number) {
@@ -134,12 +103,61 @@ std::string addresses_text(std::span<const std::byte> first, std::int64_t count)
 
 }  // namespace
 
+std::string address_text(std::span<const std::byte> blob) {
+  sockaddr_in6 storage{};
+  std::memcpy(&storage, blob.data(), std::min(blob.size(), sizeof storage));
+  const auto length = static_cast<socklen_t>(blob.size());
+  return sys::Address::from(reinterpret_cast<const sockaddr*>(&storage), length).text();
+}
+
+std::string file_type_name(std::uint32_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+      return "S_IFREG";
+    case S_IFIFO:
+      return "S_IFIFO";
+    case S_IFCHR:
+      return "S_IFCHR";
+    case S_IFSOCK:
+      return "S_IFSOCK";
+    case S_IFDIR:
+      return "S_IFDIR";
+    case S_IFBLK:
+      return "S_IFBLK";
+    default:
+      return fmt::format("{:#o}", mode & S_IFMT);
+  }
+}
+
+Message unpack_message(std::span<const std::byte> blob) {
+  Message message;
+  message.header = unpack<MessageHeader>(blob);
+  auto rest = blob.subspan(std::min(blob.size(), sizeof message.header));
+  const auto take = [&rest](std::size_t count) {
+    const auto part = rest.first(std::min(count, rest.size()));
+    rest = rest.subspan(part.size());
+    return part;
+  };
+  message.name = take(message.header.name_kept);
+  message.data = take(message.header.data_kept);
+  message.control = take(message.header.control_kept);
+  return message;
+}
+
+const sys::SocketOptionInfo* option_of(const Event& event) {
+  const Arg* const level = event.find(ArgKind::level);
+  const Arg* const number = event.find(ArgKind::option);
+  if (level == nullptr || number == nullptr) return nullptr;
+  return sys::find_socket_option(static_cast<int>(level->value), static_cast<int>(number->value));
+}
+
 std::string decode(const Event& event, const Arg& arg) {
   const auto blob = event.blob(arg);
   const auto number = static_cast<int>(arg.value);
   switch (arg.kind) {
     case ArgKind::integer:
     case ArgKind::fd:
+    case ArgKind::ioctl_value:
       return fmt::format("{}", arg.value);
     case ArgKind::family:
       return sys::family_name(number);
@@ -153,8 +171,14 @@ std::string decode(const Event& event, const Arg& arg) {
       return sys::message_flags_name(number);
     case ArgKind::open_flags:
       return sys::open_flags_name(number);
-    case ArgKind::mode:
-      return mode_text(arg.value);
+    case ArgKind::descriptor_flags:
+      return sys::descriptor_flags_name(number);
+    case ArgKind::signalfd_flags:
+      return sys::signalfd_flags_name(number);
+    case ArgKind::permissions:
+      return fmt::format("{:#03o}", static_cast<std::uint64_t>(arg.value));
+    case ArgKind::file_status:
+      return file_type_name(unpack<FileStatus>(blob).mode);
     case ArgKind::how:
       return sys::shutdown_name(number);
     case ArgKind::level:
@@ -176,8 +200,8 @@ std::string decode(const Event& event, const Arg& arg) {
       return signal_set_text(arg.value);
     case ArgKind::signal_how:
       return signal_how_text(arg.value);
-    case ArgKind::signal_handler:
-      return arg.value == 1 ? "SIG_IGN" : "SIG_DFL";
+    case ArgKind::signal_action:
+      return handler_text(unpack<SignalAction>(blob).handler);
     case ArgKind::fcntl_op:
       return sys::fcntl_op_name(number);
     case ArgKind::ioctl_request:
@@ -188,12 +212,23 @@ std::string decode(const Event& event, const Arg& arg) {
       return arg.value == -1 ? "RLIM_INFINITY" : fmt::format("{}", arg.value);
     case ArgKind::addresses:
       return addresses_text(blob, arg.value);
+    case ArgKind::message:
+      return message_text(blob);
+    case ArgKind::pipe_ends: {
+      const auto ends = unpack<std::array<int, 2>>(blob);
+      return fmt::format("[{}, {}]", ends[0], ends[1]);
+    }
+    case ArgKind::length:
+      return fmt::format("{}", blob.empty() ? arg.value : unpack<int>(blob));
+    case ArgKind::pointer:
+      return fmt::format("{:#x}", static_cast<std::uint64_t>(arg.value));
   }
   return {};
 }
 
 std::string decode_outcome(const Event& event) {
   const sys::Outcome& outcome = event.outcome;
+  if (!event.returned) return "?";
   if (!outcome.ok()) {
     return fmt::format("-1 {} ({})", sys::errno_name(outcome.error),
                        sys::errno_text(outcome.error));

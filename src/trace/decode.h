@@ -5,9 +5,27 @@
 
 #include <string>
 
+#include "sys/names.h"
 #include "trace/event.h"
 
 namespace tcptool::trace {
+
+// A msghdr, as ArgKind::message keeps it.
+struct Message {
+  MessageHeader header;
+  std::span<const std::byte> name;
+  std::span<const std::byte> data;
+  std::span<const std::byte> control;
+};
+Message unpack_message(std::span<const std::byte> blob);
+
+// "127.0.0.1:9000" for the bytes of a sockaddr.
+std::string address_text(std::span<const std::byte> sockaddr);
+
+std::string file_type_name(std::uint32_t mode);  // "S_IFREG"
+
+// The socket option that the arguments `level` and `optname` name; null where there is none.
+const sys::SocketOptionInfo* option_of(const Event& event);
 
 // "AF_INET", "127.0.0.1:9000", "\"hello\\n\"", "[{fd=3, events=POLLIN, revents=0}]".
 std::string decode(const Event& event, const Arg& arg);

@@ -5,6 +5,13 @@
 
 namespace tcptool::trace {
 
+void Event::begin(sys::Syscall made) {
+  call = made;
+  arg_count = 0;
+  storage_used = 0;
+  returned = true;
+}
+
 void Event::add(std::string_view name, ArgKind kind, std::int64_t value) {
   if (arg_count == most_args) return;
   args[arg_count++] = Arg{name, kind, value, 0, 0};
@@ -20,8 +27,29 @@ void Event::add(std::string_view name, ArgKind kind, std::int64_t value,
   storage_used = static_cast<std::uint16_t>(storage_used + length);
 }
 
+void Event::add_length(std::string_view name, std::size_t given) {
+  add(name, ArgKind::length, static_cast<std::int64_t>(given));
+}
+
+void Event::add_length(std::string_view name, std::size_t given, std::size_t returned_length) {
+  const int length = static_cast<int>(returned_length);
+  add(name, ArgKind::length, static_cast<std::int64_t>(given),
+      std::as_bytes(std::span(&length, 1)));
+}
+
+void Event::add_pointer(std::string_view name, const void* where) {
+  add(name, ArgKind::pointer, static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(where)));
+}
+
+const Arg* Event::find(ArgKind kind) const {
+  const auto all = arguments();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [kind](const Arg& arg) { return arg.kind == kind; });
+  return found == all.end() ? nullptr : &*found;
+}
+
 void Event::add_text(std::string_view name, std::string_view text) {
-  constexpr std::size_t most_text = 96;
+  constexpr std::size_t most_text = 120;
   add(name, ArgKind::text, static_cast<std::int64_t>(text.size()), std::as_bytes(std::span(text)),
       most_text);
 }

@@ -17,8 +17,8 @@ struct Header {
   std::chrono::system_clock::time_point started;
 };
 
-// "# tcptool 0.1.0 listen, pid 123, started 2026-11-22T12:34:56.123456Z", or an object of type
-// "start" with the same fields.
+// "# tcptool 0.1.0 listen, pid 123, started 2026-11-22T12:34:56.123456Z", or, as JSON, an object of
+// type "start" with the same fields.
 std::string header_line(const Header& header, Format format);
 
 }  // namespace tcptool::trace

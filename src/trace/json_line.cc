@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
+// Written straight into the line, since a trace may have millions of them: no object in between.
+#include <charconv>
+
 #include "base/json.h"
 #include "sys/names.h"
-#include "trace/decode.h"
+#include "trace/control.h"
 #include "trace/open_sink.h"
 
 namespace tcptool::trace {
@@ -11,36 +14,190 @@ std::string_view chars(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-JsonObject arguments_of(const Event& event) {
-  JsonObject args;
-  for (const Arg& arg : event.arguments()) {
-    if (arg.kind == ArgKind::integer || arg.kind == ArgKind::fd) {
-      args.add(arg.name, arg.value);
-    } else if (arg.kind == ArgKind::bytes || arg.kind == ArgKind::text) {
-      args.add(arg.name, chars(event.blob(arg)));
-    } else {
-      args.add(arg.name, decode(event, arg));
-    }
+void append_number(std::string& out, std::int64_t value) {
+  std::array<char, 24> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  out.append(digits.data(), end);
+}
+
+// `,"name":` or, as the first of its object, `"name":`.
+void append_name(std::string& out, std::string_view name) {
+  if (out.back() != '{') out += ',';
+  out += '"';
+  out += name;
+  out += "\":";
+}
+
+void add(std::string& out, std::string_view name, std::int64_t value) {
+  append_name(out, name);
+  append_number(out, value);
+}
+
+void add(std::string& out, std::string_view name, std::string_view value) {
+  append_name(out, name);
+  append_json_string(out, value);
+}
+
+void append_poll_fds(std::string& out, std::span<const std::byte> kept) {
+  out += '[';
+  for (std::size_t i = 0; i < kept.size() / sizeof(pollfd); ++i) {
+    const auto fd = unpack<pollfd>(kept, i * sizeof(pollfd));
+    out += i == 0 ? "{" : ",{";
+    add(out, "fd", fd.fd);
+    add(out, "events", sys::poll_events_name(fd.events));
+    add(out, "revents", sys::poll_events_name(fd.revents));
+    out += '}';
   }
-  return args;
+  out += ']';
+}
+
+void append_signals(std::string& out, std::int64_t bits) {
+  out += '[';
+  for (int signum = 1; signum < 32; ++signum) {
+    if ((bits >> signum & 1) == 0) continue;
+    if (out.back() != '[') out += ',';
+    append_json_string(out, sys::signal_name(signum));
+  }
+  out += ']';
+}
+
+void append_control_data(std::string& out, const ControlMessage& control) {
+  const auto extended = extended_error(control);
+  if (!extended) return append_json_string(out, chars(control.data));
+  out += '{';
+  add(out, "ee_errno", sys::errno_name(static_cast<int>(extended->error.ee_errno)));
+  add(out, "ee_origin", extended->error.ee_origin);
+  add(out, "ee_type", extended->error.ee_type);
+  add(out, "ee_code", extended->error.ee_code);
+  add(out, "offender", address_text(extended->offender));
+  out += '}';
+}
+
+void append_message(std::string& out, std::span<const std::byte> blob) {
+  const Message message = unpack_message(blob);
+  out += '{';
+  if (!message.name.empty()) add(out, "msg_name", address_text(message.name));
+  add(out, "msg_iov", chars(message.data));
+  append_name(out, "msg_control");
+  out += '[';
+  for (const ControlMessage& control : control_messages(message)) {
+    if (out.back() != '[') out += ',';
+    out += '{';
+    add(out, "cmsg_level", sys::level_name(control.level));
+    add(out, "cmsg_type", control_type_name(control));
+    append_name(out, "cmsg_data");
+    append_control_data(out, control);
+    out += '}';
+  }
+  out += ']';
+  add(out, "msg_flags", sys::message_flags_name(message.header.flags));
+  out += '}';
+}
+
+void append_option_value(std::string& out, const Event& event, const Arg& arg) {
+  const auto* const option = option_of(event);
+  const auto blob = event.blob(arg);
+  const bool is_text = option == nullptr || option->type == sys::OptionType::text;
+  const bool is_linger = !is_text && option->type == sys::OptionType::linger;
+  if (is_linger && blob.size() >= sizeof(struct linger)) {
+    const auto value = unpack<struct linger>(blob);
+    out += '{';
+    add(out, "l_onoff", value.l_onoff);
+    add(out, "l_linger", value.l_linger);
+    out += '}';
+  } else if (!is_text && blob.size() == sizeof(int) && option->name != "SO_ERROR") {
+    append_number(out, unpack<int>(blob));
+  } else {
+    append_json_string(out, decode(event, arg));
+  }
+}
+
+void append_file_status(std::string& out, const FileStatus& status) {
+  out += '{';
+  add(out, "st_mode", file_type_name(status.mode));
+  add(out, "st_size", status.size);
+  out += '}';
+}
+
+void append_value(std::string& out, const Event& event, const Arg& arg) {
+  const auto blob = event.blob(arg);
+  switch (arg.kind) {
+    case ArgKind::integer:
+    case ArgKind::fd:
+    case ArgKind::ioctl_value:
+      return append_number(out, arg.value);
+    case ArgKind::limit:
+      // No limit is as large as there are numbers.
+      if (arg.value == -1) return append_json_string(out, decode(event, arg));
+      return append_number(out, arg.value);
+    case ArgKind::length:
+      return append_number(out, blob.empty() ? arg.value : unpack<int>(blob));
+    case ArgKind::bytes:
+    case ArgKind::text:
+      return append_json_string(out, chars(blob));
+    case ArgKind::option_value:
+      return append_option_value(out, event, arg);
+    case ArgKind::file_status:
+      return append_file_status(out, unpack<FileStatus>(blob));
+    case ArgKind::poll_fds:
+      return append_poll_fds(out, blob);
+    case ArgKind::signal_set:
+      return append_signals(out, arg.value);
+    case ArgKind::message:
+      return append_message(out, blob);
+    case ArgKind::pipe_ends: {
+      const auto ends = unpack<std::array<int, 2>>(blob);
+      out += '[';
+      append_number(out, ends[0]);
+      out += ',';
+      append_number(out, ends[1]);
+      out += ']';
+      return;
+    }
+    default:
+      return append_json_string(out, decode(event, arg));
+  }
 }
 
 }  // namespace
 
 std::string json_line(const Event& event, sys::TimePoint start) {
+  std::string out;
+  append_json_line(out, event, start);
+  return out;
+}
+
+void append_json_line(std::string& out, const Event& event, sys::TimePoint start,
+                      std::string_view explanation) {
   const std::chrono::nanoseconds since = event.start - start;
-  JsonObject line;
-  line.add("type", "call")
-      .add("time_ns", since.count())
-      .add("call", name(event.call))
-      .add("args", arguments_of(event))
-      .add("result", event.outcome.value);
-  if (!event.outcome.ok()) line.add("errno", sys::errno_name(event.outcome.error));
-  if (event.call == sys::Syscall::getaddrinfo && event.outcome.ok() && event.outcome.value < 0) {
-    line.add("eai", sys::lookup_status_name(event.outcome.as_int()));
+  out += R"({"type":"call")";
+  add(out, "time_ns", since.count());
+  append_name(out, "call");
+  out += '"';
+  out += name(event.call);
+  out += R"(","args":{)";
+  for (const Arg& arg : event.arguments()) {
+    // What the kernel did not fill.
+    if (arg.kind == ArgKind::pointer) continue;
+    if (arg.kind == ArgKind::message && !event.outcome.ok()) continue;
+    append_name(out, arg.name);
+    append_value(out, event, arg);
   }
-  line.add("duration_ns", event.duration.count());
-  return line.text();
+  out += '}';
+  if (event.returned) {
+    add(out, "result", event.outcome.value);
+  } else {
+    out += R"(,"result":null)";
+  }
+  if (!event.outcome.ok()) add(out, "errno", sys::errno_name(event.outcome.error));
+  if (event.call == sys::Syscall::getaddrinfo && event.outcome.ok() && event.outcome.value < 0) {
+    add(out, "eai", sys::lookup_status_name(event.outcome.as_int()));
+  }
+  if (event.duration >= std::chrono::nanoseconds(0)) {
+    add(out, "duration_ns", event.duration.count());
+  }
+  if (!explanation.empty()) add(out, "explain", explanation);
+  out += '}';
 }
 
 }  // namespace tcptool::trace

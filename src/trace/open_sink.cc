@@ -1,43 +1,95 @@
 // SPDX-License-Identifier: MIT
 #include "trace/open_sink.h"
 
+#include <fmt/format.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "trace/explain.h"
+#include "trace/summary.h"
+
 namespace tcptool::trace {
 namespace {
 
-class TextSink final : public Sink {
+class LineSink final : public Sink {
  public:
-  TextSink(LineWriter& writer, sys::TimePoint start, bool color)
-      : writer_(writer), start_(start), color_(color) {}
-  void take(const Event& event) override { writer_.write_line(text_line(event, start_, color_)); }
+  LineSink(const SinkOptions& options, LineWriter& writer) : options_(options), writer_(writer) {}
+
+  void take(const Event& event) override {
+    if (!passes(event, options_.filter)) return;
+    line_.clear();
+    const std::string explanation = options_.explain ? explain(event) : "";
+    if (options_.format == Format::json) {
+      append_json_line(line_, event, options_.start, explanation);
+    } else if (options_.format == Format::strace) {
+      line_ = strace_line(event);
+    } else {
+      line_ = text_line(event, options_.start, options_.color);
+    }
+    if (line_.empty()) return;
+    writer_.write_line(line_);
+    if (explanation.empty() || options_.format == Format::json) return;
+    // Under the call's name.
+    writer_.write_line((options_.format == Format::text ? "           # " : "# ") + explanation);
+  }
+
+  [[nodiscard]] bool wants_payload() const override {
+    return options_.payload && options_.filter != Filter::errors;
+  }
+  void take_payload(const Payload& payload) override {
+    for (const std::string& line : lines_of(payload)) writer_.write_line(line);
+  }
+
+  void flush() override { writer_.flush(); }
+  void close() override { writer_.close(); }
 
  private:
+  [[nodiscard]] std::vector<std::string> lines_of(const Payload& payload) const {
+    if (options_.format == Format::json) return payload_json(payload, options_.start);
+    if (options_.format == Format::strace) return payload_strace(payload);
+    return payload_text(payload, options_.start, options_.color);
+  }
+
+  SinkOptions options_;
   LineWriter& writer_;
-  sys::TimePoint start_;
-  bool color_;
+  std::string line_;  // kept for its room
 };
 
-class JsonSink final : public Sink {
+class SummarySink final : public Sink {
  public:
-  JsonSink(LineWriter& writer, sys::TimePoint start) : writer_(writer), start_(start) {}
-  void take(const Event& event) override { writer_.write_line(json_line(event, start_)); }
+  SummarySink(Filter filter, LineWriter& writer) : filter_(filter), writer_(writer) {}
+
+  void take(const Event& event) override {
+    if (passes(event, filter_)) summary_.add(event);
+  }
+  void close() override {
+    for (const std::string& line : summary_.lines()) writer_.write_line(line);
+    writer_.close();
+  }
 
  private:
+  Filter filter_;
   LineWriter& writer_;
-  sys::TimePoint start_;
+  Summary summary_;
 };
 
 }  // namespace
 
 std::unique_ptr<Sink> open_sink(const SinkOptions& options, LineWriter& writer) {
-  switch (options.format) {
-    case Format::none:
-      return nullptr;
-    case Format::text:
-      return std::make_unique<TextSink>(writer, options.start, options.color);
-    case Format::json:
-      return std::make_unique<JsonSink>(writer, options.start);
+  if (options.format == Format::summary) {
+    return std::make_unique<SummarySink>(options.filter, writer);
   }
-  return nullptr;
+  return std::make_unique<LineSink>(options, writer);
+}
+
+std::string lost_comment(std::uint64_t count) {
+  return fmt::format("# {} lost here: the reader was too slow", count_of(count, "line"));
+}
+
+std::string lost_object(std::uint64_t count) {
+  JsonObject object;
+  object.add("type", "lost").add("lines", count);
+  return object.text();
 }
 
 }  // namespace tcptool::trace

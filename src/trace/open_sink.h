@@ -6,25 +6,38 @@
 #include <string>
 
 #include "base/line_writer.h"
-#include "trace/event.h"
+#include "trace/filter.h"
 
 namespace tcptool::trace {
 
-enum class Format { none, text, json };
+enum class Format { text, strace, json, summary };
 
 struct SinkOptions {
-  Format format = Format::none;
+  Format format = Format::text;
+  Filter filter = Filter::all;
   bool color = false;
+  bool explain = false;    // a sentence on each call
+  bool payload = false;    // the bytes of connections
   sys::TimePoint start{};  // times are shown since then
 };
 
-// A sink that writes a line an event to `writer`; null where no trace was asked for.
+// A sink that writes a line an event to `writer`, or, at the end, the summary.
 std::unique_ptr<Sink> open_sink(const SinkOptions& options, LineWriter& writer);
 
 // The line of text for one event: seconds since `start`, call and arguments, outcome, duration.
 std::string text_line(const Event& event, sys::TimePoint start, bool color);
 
+// What strace -T prints for it; empty for what is no call of the kernel's.
+std::string strace_line(const Event& event);
+
 // The same as one JSON object of type "call": times in ns, numbers as numbers.
 std::string json_line(const Event& event, sys::TimePoint start);
+// The same, with a field "explain" where there is an explanation.
+void append_json_line(std::string& out, const Event& event, sys::TimePoint start,
+                      std::string_view explanation = {});
+
+// What stands in a trace where `count` lines were lost.
+std::string lost_comment(std::uint64_t count);
+std::string lost_object(std::uint64_t count);
 
 }  // namespace tcptool::trace

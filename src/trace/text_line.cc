@@ -14,16 +14,23 @@ std::string text_line(const Event& event, sys::TimePoint start, bool color) {
   line += name(event.call);
   if (color) line += "\x1b[0m";
   line += '(';
+  bool first = true;
   for (const Arg& arg : event.arguments()) {
-    if (&arg != &event.args.front()) line += ", ";
+    // For people: what the kernel did not fill, and the lengths of addresses and options, say
+    // nothing.
+    if (arg.kind == ArgKind::pointer || arg.kind == ArgKind::length) continue;
+    if (arg.kind == ArgKind::message && !event.outcome.ok()) continue;
+    if (!first) line += ", ";
+    first = false;
     fmt::format_to(std::back_inserter(line), "{}={}", arg.name, decode(event, arg));
   }
   line += ") = ";
-  const bool failed = !event.outcome.ok() || event.outcome.value < 0;
-  if (color && failed) line += "\x1b[31m";
+  if (color && event.failed()) line += "\x1b[31m";
   line += decode_outcome(event);
-  if (color && failed) line += "\x1b[0m";
-  fmt::format_to(std::back_inserter(line), " <{}>", format_duration(event.duration));
+  if (color && event.failed()) line += "\x1b[0m";
+  if (event.duration >= std::chrono::nanoseconds(0)) {
+    fmt::format_to(std::back_inserter(line), " <{}>", format_duration(event.duration));
+  }
   return line;
 }
 

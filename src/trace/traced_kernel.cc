@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "trace/traced_kernel.h"
 
-#include <algorithm>
+#include <fcntl.h>
+
+#include <csignal>
 #include <utility>
 
 namespace tcptool::trace {
@@ -19,97 +21,81 @@ std::int64_t bits_of(const sigset_t& set) {
   return bits;
 }
 
+SignalAction packed(const struct sigaction& action) {
+  const auto handler = reinterpret_cast<std::uintptr_t>(action.sa_handler);
+  return {static_cast<std::int64_t>(handler), bits_of(action.sa_mask), action.sa_flags};
+}
+
 }  // namespace
 
 Outcome TracedKernel::told(const Event& event) {
-  sink_.take(event);
+  journal_.commit();
   return event.outcome;
 }
 
+void TracedKernel::mark_nonblocking(int fd, bool nonblocking) {
+  const auto number = static_cast<std::size_t>(fd);
+  if (fd >= 0 && number < nonblocking_.size()) nonblocking_[number] = nonblocking;
+}
+
+bool TracedKernel::may_block(int fd) const {
+  const auto number = static_cast<std::size_t>(fd);
+  return fd < 0 || number >= nonblocking_.size() || !nonblocking_[number];
+}
+
+void TracedKernel::flush_if_blocking(int fd, int flags) {
+  if ((flags & MSG_DONTWAIT) == 0 && may_block(fd)) journal_.flush();
+}
+
+void TracedKernel::tell_payload(Payload::Direction direction, int sockfd,
+                                std::span<const std::byte> buf, const Event& event) {
+  if (!journal_.wants_payload() || event.outcome.value <= 0) return;
+  const auto connection = moved_.find(sockfd);
+  if (connection == moved_.end()) return;
+  const bool sent = direction == Payload::Direction::sent;
+  std::uint64_t& moved = sent ? connection->second.sent : connection->second.received;
+  const auto bytes = buf.first(std::min(buf.size(), event.outcome.as_size()));
+  journal_.tell_payload({direction, sockfd, moved, bytes, event.start});
+  moved += bytes.size();
+}
+
+// Blocks where SO_LINGER is set, even on a socket that does not block.
+
 Outcome TracedKernel::close(int fd) {
-  Event event(Syscall::close);
+  journal_.flush();
+  Event& event = journal_.begin(Syscall::close);
   event.add("fd", ArgKind::fd, fd);
-  timed(event, [&] { return inner_.close(fd); });
-  lookups_.erase(fd);
-  return told(event);
-}
-
-Outcome TracedKernel::fcntl(int fd, int op, int arg) {
-  Event event(Syscall::fcntl);
-  event.add("fd", ArgKind::fd, fd);
-  event.add("op", ArgKind::fcntl_op, op);
-  timed(event, [&] { return inner_.fcntl(fd, op, arg); });
-  return told(event);
-}
-
-Outcome TracedKernel::fstat(int fd, struct stat& statbuf) {
-  Event event(Syscall::fstat);
-  event.add("fd", ArgKind::fd, fd);
-  timed(event, [&] { return inner_.fstat(fd, statbuf); });
-  if (event.outcome.ok()) event.add("st_mode", ArgKind::mode, statbuf.st_mode);
-  return told(event);
-}
-
-Outcome TracedKernel::getdents64(int fd, std::vector<std::string>& names) {
-  Event event(Syscall::getdents64);
-  event.add("fd", ArgKind::fd, fd);
-  timed(event, [&] { return inner_.getdents64(fd, names); });
-  if (event.outcome.ok()) {
-    event.add("entries", ArgKind::integer, static_cast<std::int64_t>(names.size()));
-  }
+  make(event, [&] { return inner_.close(fd); });
+  mark_nonblocking(fd, false);
+  moved_.erase(fd);
   return told(event);
 }
 
 Outcome TracedKernel::getpid() {
-  Event event(Syscall::getpid);
-  timed(event, [&] { return inner_.getpid(); });
+  Event& event = journal_.begin(Syscall::getpid);
+  make(event, [&] { return inner_.getpid(); });
   return told(event);
 }
 
 Outcome TracedKernel::getuid() {
-  Event event(Syscall::getuid);
-  timed(event, [&] { return inner_.getuid(); });
+  Event& event = journal_.begin(Syscall::getuid);
+  make(event, [&] { return inner_.getuid(); });
   return told(event);
 }
 
-Outcome TracedKernel::ioctl(int fd, unsigned long request, int& argument) {
-  Event event(Syscall::ioctl);
-  event.add("fd", ArgKind::fd, fd);
-  event.add("op", ArgKind::ioctl_request, static_cast<std::int64_t>(request));
-  timed(event, [&] { return inner_.ioctl(fd, request, argument); });
-  if (event.outcome.ok()) event.add("argp", ArgKind::integer, argument);
-  return told(event);
-}
-
-Outcome TracedKernel::kill(int sig) {
-  Event event(Syscall::kill);
+Outcome TracedKernel::kill(pid_t pid, int sig) {
+  journal_.flush();
+  Event& event = journal_.begin(Syscall::kill);
+  event.add("pid", ArgKind::integer, pid);
   event.add("sig", ArgKind::signal, sig);
-  timed(event, [&] { return inner_.kill(sig); });
-  return told(event);
-}
-
-Outcome TracedKernel::open(const std::string& pathname, int flags, unsigned mode) {
-  Event event(Syscall::open);
-  event.add_text("pathname", pathname);
-  event.add("flags", ArgKind::open_flags, flags);
-  timed(event, [&] { return inner_.open(pathname, flags, mode); });
-  return told(event);
-}
-
-Outcome TracedKernel::poll(std::span<pollfd> fds, int timeout) {
-  constexpr std::size_t most_fds = 8;
-  Event event(Syscall::poll);
-  timed(event, [&] { return inner_.poll(fds, timeout); });
-  event.add("fds", ArgKind::poll_fds, static_cast<std::int64_t>(fds.size()), std::as_bytes(fds),
-            most_fds * sizeof(pollfd));
-  event.add("timeout", ArgKind::integer, timeout);
+  make(event, [&] { return inner_.kill(pid, sig); });
   return told(event);
 }
 
 Outcome TracedKernel::prlimit64(int resource, std::uint64_t& soft, std::uint64_t& hard) {
-  Event event(Syscall::prlimit64);
+  Event& event = journal_.begin(Syscall::prlimit64);
   event.add("resource", ArgKind::resource, resource);
-  timed(event, [&] { return inner_.prlimit64(resource, soft, hard); });
+  make(event, [&] { return inner_.prlimit64(resource, soft, hard); });
   if (event.outcome.ok()) {
     event.add("rlim_cur", ArgKind::limit, static_cast<std::int64_t>(soft));
     event.add("rlim_max", ArgKind::limit, static_cast<std::int64_t>(hard));
@@ -117,120 +103,89 @@ Outcome TracedKernel::prlimit64(int resource, std::uint64_t& soft, std::uint64_t
   return told(event);
 }
 
-Outcome TracedKernel::read(int fd, std::span<std::byte> buf) {
-  Event event(Syscall::read);
-  event.add("fd", ArgKind::fd, fd);
-  timed(event, [&] { return inner_.read(fd, buf); });
-  event.add_buffer("buf", buf.first(event.outcome.as_size()));
-  event.add("count", ArgKind::integer, static_cast<std::int64_t>(buf.size()));
-  return told(event);
-}
-
-Outcome TracedKernel::readlink(const std::string& pathname, std::span<std::byte> buf) {
-  Event event(Syscall::readlink);
-  event.add_text("pathname", pathname);
-  timed(event, [&] { return inner_.readlink(pathname, buf); });
-  event.add_buffer("buf", buf.first(std::min(buf.size(), event.outcome.as_size())));
-  event.add("bufsiz", ArgKind::integer, static_cast<std::int64_t>(buf.size()));
-  return told(event);
-}
-
-Outcome TracedKernel::rename(const std::string& oldpath, const std::string& newpath) {
-  Event event(Syscall::rename);
-  event.add_text("oldpath", oldpath);
-  event.add_text("newpath", newpath);
-  timed(event, [&] { return inner_.rename(oldpath, newpath); });
-  return told(event);
-}
-
 Outcome TracedKernel::sigaction(int signum, const struct sigaction* act, struct sigaction* oldact) {
-  Event event(Syscall::sigaction);
+  Event& event = journal_.begin(Syscall::sigaction);
   event.add("signum", ArgKind::signal, signum);
-  if (act != nullptr) {
-    event.add("act", ArgKind::signal_handler, act->sa_handler == SIG_IGN ? 1 : 0);
-  }
-  timed(event, [&] { return inner_.sigaction(signum, act, oldact); });
+  if (act != nullptr) event.add_packed("act", ArgKind::signal_action, packed(*act));
+  make(event, [&] { return inner_.sigaction(signum, act, oldact); });
   if (oldact != nullptr && event.outcome.ok()) {
-    event.add("oldact", ArgKind::signal_handler, oldact->sa_handler == SIG_IGN ? 1 : 0);
+    event.add_packed("oldact", ArgKind::signal_action, packed(*oldact));
+  } else if (oldact != nullptr) {
+    event.add_pointer("oldact", oldact);
   }
   return told(event);
 }
 
 Outcome TracedKernel::signalfd(int fd, const sigset_t& mask, int flags) {
-  Event event(Syscall::signalfd);
+  Event& event = journal_.begin(Syscall::signalfd);
   event.add("fd", ArgKind::fd, fd);
   event.add("mask", ArgKind::signal_set, bits_of(mask));
-  timed(event, [&] { return inner_.signalfd(fd, mask, flags); });
+  event.add("flags", ArgKind::signalfd_flags, flags);
+  make(event, [&] { return inner_.signalfd(fd, mask, flags); });
+  // SFD_NONBLOCK is the same bit.
+  mark_nonblocking(event.outcome.as_int(), (flags & O_NONBLOCK) != 0);
   return told(event);
 }
 
 Outcome TracedKernel::sigprocmask(int how, const sigset_t& set) {
-  Event event(Syscall::sigprocmask);
+  Event& event = journal_.begin(Syscall::sigprocmask);
   event.add("how", ArgKind::signal_how, how);
   event.add("set", ArgKind::signal_set, bits_of(set));
-  timed(event, [&] { return inner_.sigprocmask(how, set); });
-  return told(event);
+  if (how == SIG_BLOCK) {
+    make(event, [&] { return inner_.sigprocmask(how, set); });
+    return told(event);
+  }
+  event.start = inner_.now();
+  event.duration = Event::unknown_duration;
+  event.outcome = {};
+  event.returned = false;
+  journal_.commit();
+  journal_.close();
+  return inner_.sigprocmask(how, set);
 }
 
-Outcome TracedKernel::unlink(const std::string& pathname) {
-  Event event(Syscall::unlink);
-  event.add_text("pathname", pathname);
-  timed(event, [&] { return inner_.unlink(pathname); });
-  return told(event);
-}
-
-Outcome TracedKernel::write(int fd, std::span<const std::byte> buf) {
-  Event event(Syscall::write);
-  event.add("fd", ArgKind::fd, fd);
-  event.add_buffer("buf", buf);
-  event.add("count", ArgKind::integer, static_cast<std::int64_t>(buf.size()));
-  timed(event, [&] { return inner_.write(fd, buf); });
-  return told(event);
-}
-
-Outcome TracedKernel::start_lookup(const sys::LookupRequest& request) {
-  Event event(Syscall::getaddrinfo);
+Outcome TracedKernel::start_lookup(const sys::LookupRequest& request, int answer_fd) {
+  Event& event = journal_.begin(Syscall::getaddrinfo);
   event.add_text("node", request.host);
   event.add_text("service", request.service);
   event.add("ai_family", ArgKind::family, request.family);
-  timed(event, [&] { return inner_.start_lookup(request); });
-  if (event.outcome.ok()) lookups_[event.outcome.as_int()] = {request, event.start};
-  event.add("answer", ArgKind::fd, event.outcome.value);
+  make(event, [&] { return inner_.start_lookup(request, answer_fd); });
+  lookup_ = {request, event.start};
+  event.add("answer", ArgKind::fd, answer_fd);
   return told(event);
 }
 
-Outcome TracedKernel::finish_lookup(int fd, sys::LookupResult& result) {
-  Event event(Syscall::getaddrinfo);
-  timed(event, [&] { return inner_.finish_lookup(fd, result); });
-  const auto pending = lookups_.find(fd);
-  if (pending != lookups_.end()) {
-    event.add_text("node", pending->second.request.host);
-    event.add_text("service", pending->second.request.service);
+Outcome TracedKernel::finish_lookup(sys::LookupHandle handle, sys::LookupResult& result) {
+  Event& event = journal_.begin(Syscall::getaddrinfo);
+  make(event, [&] { return inner_.finish_lookup(handle, result); });
+  event.add_text("node", lookup_.request.host);
+  event.add_text("service", lookup_.request.service);
+  if (event.duration >= std::chrono::nanoseconds(0)) {
     const sys::TimePoint end = event.start + event.duration;
-    event.start = pending->second.start;
+    event.start = lookup_.start;
     event.duration = end - event.start;
-    lookups_.erase(pending);
   }
   if (event.outcome.ok()) event.outcome.value = result.status;
   event.add(
       "res", ArgKind::addresses, static_cast<std::int64_t>(result.addresses.size()),
       result.addresses.empty() ? std::span<const std::byte>() : result.addresses.front().bytes());
-  sink_.take(event);
-  return {0, event.outcome.error};
+  const int error = event.outcome.error;
+  journal_.commit();
+  return {error == 0 ? 0 : -1, error};
 }
 
 Outcome TracedKernel::if_indextoname(unsigned ifindex, std::string& ifname) {
-  Event event(Syscall::if_indextoname);
+  Event& event = journal_.begin(Syscall::if_indextoname);
   event.add("ifindex", ArgKind::integer, ifindex);
-  timed(event, [&] { return inner_.if_indextoname(ifindex, ifname); });
+  make(event, [&] { return inner_.if_indextoname(ifindex, ifname); });
   event.add_text("ifname", ifname);
   return told(event);
 }
 
 Outcome TracedKernel::if_nametoindex(const std::string& ifname) {
-  Event event(Syscall::if_nametoindex);
+  Event& event = journal_.begin(Syscall::if_nametoindex);
   event.add_text("ifname", ifname);
-  timed(event, [&] { return inner_.if_nametoindex(ifname); });
+  make(event, [&] { return inner_.if_nametoindex(ifname); });
   return told(event);
 }
 

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
-// Decorates a kernel: every call is made by the kernel inside, timed, and told to the sink as one
-// event. Reading the clock is no event.
+// Decorates a kernel: every call is made by the kernel inside and told to the journal as one event.
+// Reading the clock is no event. Before a call that can block, the journal tells what is pending.
 #pragma once
 
+#include <bitset>
 #include <map>
 #include <utility>
 
 #include "sys/kernel.h"
-#include "trace/event.h"
+#include "trace/journal.h"
 
 namespace tcptool::trace {
 
 class TracedKernel final : public sys::Kernel {
  public:
-  TracedKernel(sys::Kernel& inner, Sink& sink) : inner_(inner), sink_(sink) {}
+  TracedKernel(sys::Kernel& inner, Journal& journal) : inner_(inner), journal_(journal) {}
 
   sys::Outcome accept4(int sockfd, sys::Address& peer, int flags) override;
   sys::Outcome bind(int sockfd, const sys::Address& addr) override;
@@ -28,9 +29,10 @@ class TracedKernel final : public sys::Kernel {
   sys::Outcome getsockopt(int sockfd, int level, int optname, std::span<std::byte> optval) override;
   sys::Outcome getuid() override;
   sys::Outcome ioctl(int fd, unsigned long request, int& argument) override;
-  sys::Outcome kill(int sig) override;
+  sys::Outcome kill(pid_t pid, int sig) override;
   sys::Outcome listen(int sockfd, int backlog) override;
   sys::Outcome open(const std::string& pathname, int flags, unsigned mode) override;
+  sys::Outcome pipe2(std::array<int, 2>& pipefd, int flags) override;
   sys::Outcome poll(std::span<pollfd> fds, int timeout) override;
   sys::Outcome prlimit64(int resource, std::uint64_t& soft, std::uint64_t& hard) override;
   sys::Outcome read(int fd, std::span<std::byte> buf) override;
@@ -45,29 +47,42 @@ class TracedKernel final : public sys::Kernel {
   sys::Outcome sigaction(int signum, const struct sigaction* act,
                          struct sigaction* oldact) override;
   sys::Outcome signalfd(int fd, const sigset_t& mask, int flags) override;
+  // Unblocking may end the process: the call is told, and the journal closed, before it is made.
   sys::Outcome sigprocmask(int how, const sigset_t& set) override;
   sys::Outcome socket(int domain, int type, int protocol) override;
   sys::Outcome unlink(const std::string& pathname) override;
   sys::Outcome write(int fd, std::span<const std::byte> buf) override;
-  sys::Outcome start_lookup(const sys::LookupRequest& request) override;
-  sys::Outcome finish_lookup(int fd, sys::LookupResult& result) override;
+  sys::Outcome start_lookup(const sys::LookupRequest& request, int answer_fd) override;
+  sys::Outcome finish_lookup(sys::LookupHandle handle, sys::LookupResult& result) override;
   sys::Outcome if_indextoname(unsigned ifindex, std::string& ifname) override;
   sys::Outcome if_nametoindex(const std::string& ifname) override;
-  [[nodiscard]] sys::TimePoint now() override { return inner_.now(); }
+  [[nodiscard]] sys::TimePoint now() override { return last_now_ = inner_.now(); }
   [[nodiscard]] std::chrono::system_clock::time_point wall_clock() override {
     return inner_.wall_clock();
   }
 
  private:
-  // Makes the call between two readings of the clock and keeps its outcome in the event.
+  // Makes the call, between two readings of the clock where somebody listens, and keeps its outcome
+  // in the event.
   template <class Call>
-  void timed(Event& event, Call&& call) {
-    event.start = inner_.now();
+  void make(Event& event, Call&& call) {
+    const bool timed = journal_.timed();
+    if (timed) last_now_ = inner_.now();
+    event.start = last_now_;
     event.outcome = std::forward<Call>(call)();
-    event.duration = inner_.now() - event.start;
+    event.duration = timed ? inner_.now() - event.start : Event::unknown_duration;
   }
-  // Hands the finished event to the sink, and on to the caller what the call returned.
+  // The event counts; returns to the caller what the call returned.
   sys::Outcome told(const Event& event);
+
+  // Descriptors that were opened not to block; of all others that is not known.
+  void mark_nonblocking(int fd, bool nonblocking);
+  [[nodiscard]] bool may_block(int fd) const;
+  void flush_if_blocking(int fd, int flags = 0);
+
+  // Tells the bytes that the last call has moved over a connection, where somebody wants them.
+  void tell_payload(Payload::Direction direction, int sockfd, std::span<const std::byte> buf,
+                    const Event& event);
 
   struct PendingLookup {
     sys::LookupRequest request;
@@ -75,8 +90,15 @@ class TracedKernel final : public sys::Kernel {
   };
 
   sys::Kernel& inner_;
-  Sink& sink_;
-  std::map<int, PendingLookup> lookups_;  // by descriptor
+  Journal& journal_;
+  sys::TimePoint last_now_{};
+  PendingLookup lookup_;  // the latest: no two are under way at once
+  std::bitset<1024> nonblocking_;
+  struct Moved {
+    std::uint64_t sent = 0;
+    std::uint64_t received = 0;
+  };
+  std::map<int, Moved> moved_;  // bytes, by connection; only where somebody wants them
 };
 
 }  // namespace tcptool::trace

@@ -10,127 +10,208 @@ namespace {
 using sys::Outcome;
 using sys::Syscall;
 
+// The address that a call has filled, and its length.
+void add_filled(Event& event, sys::Address& address) {
+  if (event.outcome.ok()) {
+    event.add_address("addr", address);
+    event.add_length("addrlen", sys::Address::capacity(), address.size());
+  } else {
+    event.add_pointer("addr", address.buffer());
+    event.add_length("addrlen", sys::Address::capacity(), sys::Address::capacity());
+  }
+}
+
+// The header as the call had it, then name, data and control data as the kernel left them.
+void add_message(Event& event, const msghdr& before, const msghdr& msg) {
+  constexpr std::size_t most_control = 128;
+  const std::size_t moved = event.outcome.as_size();
+  MessageHeader header;
+  header.name_size = before.msg_namelen;
+  header.name_length = msg.msg_namelen;
+  header.control_length = msg.msg_controllen;
+  header.vectors = msg.msg_iovlen;
+  header.flags = msg.msg_flags;
+  header.data_length = static_cast<std::uint32_t>(moved);
+  std::span<const std::byte> name;
+  std::span<const std::byte> data;
+  std::span<const std::byte> control;
+  if (event.outcome.ok() && msg.msg_name != nullptr) {
+    name = {static_cast<const std::byte*>(msg.msg_name),
+            std::min<std::size_t>(before.msg_namelen, sys::Address::capacity())};
+  }
+  if (msg.msg_iovlen > 0) {
+    header.vector_length = msg.msg_iov->iov_len;
+    data = {static_cast<const std::byte*>(msg.msg_iov->iov_base),
+            std::min({moved, msg.msg_iov->iov_len, Event::most_payload})};
+  }
+  if (event.outcome.ok() && msg.msg_control != nullptr) {
+    control = {static_cast<const std::byte*>(msg.msg_control),
+               std::min<std::size_t>(msg.msg_controllen, most_control)};
+  }
+  header.name_kept = static_cast<std::uint16_t>(name.size());
+  header.data_kept = static_cast<std::uint16_t>(data.size());
+  header.control_kept = static_cast<std::uint16_t>(control.size());
+  std::array<std::byte, Event::storage_size> whole;
+  auto end = whole.begin();
+  for (const auto part : {std::as_bytes(std::span(&header, 1)), name, data, control}) {
+    end = std::copy(part.begin(), part.end(), end);
+  }
+  event.add("msg", ArgKind::message, 0,
+            std::span(whole).first(static_cast<std::size_t>(end - whole.begin())));
+}
+
 }  // namespace
 
 Outcome TracedKernel::accept4(int sockfd, sys::Address& peer, int flags) {
-  Event event(Syscall::accept4);
-  timed(event, [&] { return inner_.accept4(sockfd, peer, flags); });
+  flush_if_blocking(sockfd);
+  Event& event = journal_.begin(Syscall::accept4);
   event.add("sockfd", ArgKind::fd, sockfd);
-  if (event.outcome.ok()) event.add_address("addr", peer);
+  make(event, [&] { return inner_.accept4(sockfd, peer, flags); });
+  add_filled(event, peer);
   event.add("flags", ArgKind::socket_flags, flags);
+  mark_nonblocking(event.outcome.as_int(), (flags & SOCK_NONBLOCK) != 0);
+  if (event.outcome.ok()) moved_[event.outcome.as_int()] = {};
   return told(event);
 }
 
 Outcome TracedKernel::bind(int sockfd, const sys::Address& addr) {
-  Event event(Syscall::bind);
+  Event& event = journal_.begin(Syscall::bind);
   event.add("sockfd", ArgKind::fd, sockfd);
   event.add_address("addr", addr);
-  timed(event, [&] { return inner_.bind(sockfd, addr); });
+  event.add_length("addrlen", addr.size());
+  make(event, [&] { return inner_.bind(sockfd, addr); });
   return told(event);
 }
 
 Outcome TracedKernel::connect(int sockfd, const sys::Address& addr) {
-  Event event(Syscall::connect);
+  flush_if_blocking(sockfd);
+  Event& event = journal_.begin(Syscall::connect);
   event.add("sockfd", ArgKind::fd, sockfd);
   event.add_address("addr", addr);
-  timed(event, [&] { return inner_.connect(sockfd, addr); });
+  event.add_length("addrlen", addr.size());
+  make(event, [&] { return inner_.connect(sockfd, addr); });
+  moved_[sockfd] = {};
   return told(event);
 }
 
 Outcome TracedKernel::getpeername(int sockfd, sys::Address& addr) {
-  Event event(Syscall::getpeername);
+  Event& event = journal_.begin(Syscall::getpeername);
   event.add("sockfd", ArgKind::fd, sockfd);
-  timed(event, [&] { return inner_.getpeername(sockfd, addr); });
-  if (event.outcome.ok()) event.add_address("addr", addr);
+  make(event, [&] { return inner_.getpeername(sockfd, addr); });
+  add_filled(event, addr);
   return told(event);
 }
 
 Outcome TracedKernel::getsockname(int sockfd, sys::Address& addr) {
-  Event event(Syscall::getsockname);
+  Event& event = journal_.begin(Syscall::getsockname);
   event.add("sockfd", ArgKind::fd, sockfd);
-  timed(event, [&] { return inner_.getsockname(sockfd, addr); });
-  if (event.outcome.ok()) event.add_address("addr", addr);
+  make(event, [&] { return inner_.getsockname(sockfd, addr); });
+  add_filled(event, addr);
   return told(event);
 }
 
 Outcome TracedKernel::getsockopt(int sockfd, int level, int optname, std::span<std::byte> optval) {
-  Event event(Syscall::getsockopt);
+  Event& event = journal_.begin(Syscall::getsockopt);
   event.add("sockfd", ArgKind::fd, sockfd);
   event.add("level", ArgKind::level, level);
   event.add("optname", ArgKind::option, optname);
-  timed(event, [&] { return inner_.getsockopt(sockfd, level, optname, optval); });
-  if (event.outcome.ok()) {
-    const auto filled = optval.first(std::min(optval.size(), event.outcome.as_size()));
-    event.add("optval", ArgKind::option_value, event.outcome.value, filled, Event::most_payload);
+  make(event, [&] { return inner_.getsockopt(sockfd, level, optname, optval); });
+  const Outcome outcome = event.outcome;
+  const std::size_t length = std::min(optval.size(), outcome.as_size());
+  if (outcome.ok()) {
+    if (length == 0) {
+      event.add_pointer("optval", optval.data());
+    } else {
+      event.add("optval", ArgKind::option_value, outcome.value, optval.first(length),
+                Event::most_payload);
+    }
+    event.add_length("optlen", optval.size(), length);
+    event.outcome.value = 0;  // the seam's value is the length
+  } else {
+    event.add_pointer("optval", optval.data());
+    event.add_length("optlen", optval.size(), optval.size());
   }
-  return told(event);
+  journal_.commit();
+  return outcome;
 }
 
 Outcome TracedKernel::listen(int sockfd, int backlog) {
-  Event event(Syscall::listen);
+  Event& event = journal_.begin(Syscall::listen);
   event.add("sockfd", ArgKind::fd, sockfd);
   event.add("backlog", ArgKind::integer, backlog);
-  timed(event, [&] { return inner_.listen(sockfd, backlog); });
+  make(event, [&] { return inner_.listen(sockfd, backlog); });
   return told(event);
 }
 
 Outcome TracedKernel::recv(int sockfd, std::span<std::byte> buf, int flags) {
-  Event event(Syscall::recv);
+  flush_if_blocking(sockfd, flags);
+  Event& event = journal_.begin(Syscall::recv);
   event.add("sockfd", ArgKind::fd, sockfd);
-  timed(event, [&] { return inner_.recv(sockfd, buf, flags); });
-  event.add_buffer("buf", buf.first(std::min(buf.size(), event.outcome.as_size())));
+  make(event, [&] { return inner_.recv(sockfd, buf, flags); });
+  if (event.outcome.ok()) {
+    event.add_buffer("buf", buf.first(std::min(buf.size(), event.outcome.as_size())));
+  } else {
+    event.add_pointer("buf", buf.data());
+  }
   event.add("size", ArgKind::integer, static_cast<std::int64_t>(buf.size()));
   event.add("flags", ArgKind::message_flags, flags);
-  return told(event);
+  const Outcome outcome = told(event);
+  if ((flags & MSG_PEEK) == 0) tell_payload(Payload::Direction::received, sockfd, buf, event);
+  return outcome;
 }
 
 Outcome TracedKernel::recvmsg(int sockfd, msghdr& msg, int flags) {
-  Event event(Syscall::recvmsg);
+  flush_if_blocking(sockfd, flags);
+  Event& event = journal_.begin(Syscall::recvmsg);
   event.add("sockfd", ArgKind::fd, sockfd);
-  timed(event, [&] { return inner_.recvmsg(sockfd, msg, flags); });
-  if (event.outcome.ok()) {
-    event.add("msg_controllen", ArgKind::integer, static_cast<std::int64_t>(msg.msg_controllen));
-  }
+  const msghdr before = msg;
+  make(event, [&] { return inner_.recvmsg(sockfd, msg, flags); });
+  add_message(event, before, msg);
   event.add("flags", ArgKind::message_flags, flags);
   return told(event);
 }
 
 Outcome TracedKernel::send(int sockfd, std::span<const std::byte> buf, int flags) {
-  Event event(Syscall::send);
+  flush_if_blocking(sockfd, flags);
+  Event& event = journal_.begin(Syscall::send);
   event.add("sockfd", ArgKind::fd, sockfd);
   event.add_buffer("buf", buf);
   event.add("size", ArgKind::integer, static_cast<std::int64_t>(buf.size()));
   event.add("flags", ArgKind::message_flags, flags);
-  timed(event, [&] { return inner_.send(sockfd, buf, flags); });
-  return told(event);
+  make(event, [&] { return inner_.send(sockfd, buf, flags); });
+  const Outcome outcome = told(event);
+  tell_payload(Payload::Direction::sent, sockfd, buf, event);
+  return outcome;
 }
 
 Outcome TracedKernel::setsockopt(int sockfd, int level, int optname,
                                  std::span<const std::byte> optval) {
-  Event event(Syscall::setsockopt);
+  Event& event = journal_.begin(Syscall::setsockopt);
   event.add("sockfd", ArgKind::fd, sockfd);
   event.add("level", ArgKind::level, level);
   event.add("optname", ArgKind::option, optname);
   event.add("optval", ArgKind::option_value, static_cast<std::int64_t>(optval.size()), optval,
             Event::most_payload);
-  timed(event, [&] { return inner_.setsockopt(sockfd, level, optname, optval); });
+  event.add_length("optlen", optval.size());
+  make(event, [&] { return inner_.setsockopt(sockfd, level, optname, optval); });
   return told(event);
 }
 
 Outcome TracedKernel::shutdown(int sockfd, int how) {
-  Event event(Syscall::shutdown);
+  Event& event = journal_.begin(Syscall::shutdown);
   event.add("sockfd", ArgKind::fd, sockfd);
   event.add("how", ArgKind::how, how);
-  timed(event, [&] { return inner_.shutdown(sockfd, how); });
+  make(event, [&] { return inner_.shutdown(sockfd, how); });
   return told(event);
 }
 
 Outcome TracedKernel::socket(int domain, int type, int protocol) {
-  Event event(Syscall::socket);
+  Event& event = journal_.begin(Syscall::socket);
   event.add("domain", ArgKind::family, domain);
   event.add("type", ArgKind::socket_type, type);
   event.add("protocol", ArgKind::protocol, protocol);
-  timed(event, [&] { return inner_.socket(domain, type, protocol); });
+  make(event, [&] { return inner_.socket(domain, type, protocol); });
+  mark_nonblocking(event.outcome.as_int(), (type & SOCK_NONBLOCK) != 0);
   return told(event);
 }
 

@@ -4,7 +4,9 @@
 #include "base/text.h"
 #include "fuzz/fuzz.h"
 #include "trace/decode.h"
+#include "trace/explain.h"
 #include "trace/open_sink.h"
+#include "trace/summary.h"
 
 using namespace tcptool;
 using namespace tcptool::fuzz;
@@ -36,8 +38,9 @@ trace::Event any_event(Input& input) {
   event.outcome.error = input.byte() % 2 == 0 ? 0 : input.byte();
   event.outcome.value = static_cast<std::int64_t>(input.number());
   event.start = sys::TimePoint(std::chrono::nanoseconds(input.number() >> 8));
-  event.duration = std::chrono::nanoseconds(input.number() >> 8);
-  constexpr int kinds = static_cast<int>(ArgKind::addresses) + 1;
+  event.duration = std::chrono::nanoseconds(static_cast<std::int64_t>(input.number()) >> 8);
+  event.returned = input.byte() % 8 != 0;
+  constexpr int kinds = static_cast<int>(ArgKind::pointer) + 1;
   while (!input.empty()) {
     const auto kind = static_cast<ArgKind>(input.byte() % kinds);
     const auto value = static_cast<std::int64_t>(input.number());
@@ -66,5 +69,22 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string json = trace::json_line(event, {});
   demand_printable(json);
   demand(json.front() == '{' && json.back() == '}', "an event is one object");
+  const std::string strace = trace::strace_line(event);
+  demand_printable(strace);
+  if (event.call < sys::Syscall::getaddrinfo) demand(!strace.empty(), "every call has a line");
+  demand_message(trace::explain(event));
+  for (const auto direction :
+       {trace::Payload::Direction::sent, trace::Payload::Direction::received}) {
+    const trace::Payload payload{direction, 4, size, std::as_bytes(std::span(data, size)), {}};
+    for (const std::string& line : trace::payload_text(payload, {}, false)) demand_printable(line);
+    for (const std::string& line : trace::payload_strace(payload)) demand_printable(line);
+    for (const std::string& line : trace::payload_json(payload, {})) demand_printable(line);
+  }
+  trace::Summary summary;
+  summary.add(event);
+  for (const std::string& line : summary.lines()) demand_printable(line);
+  trace::Histogram histogram;
+  histogram.add(event.duration);
+  demand(histogram.percentile(0.5) <= histogram.longest(), "no percentile above the longest");
   return 0;
 }

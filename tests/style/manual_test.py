@@ -12,7 +12,7 @@ import tool
 import tree
 
 PAGE, README, STATUSES = "man/tcptool.1", "README.md", "src/cmd/exit_status.h"
-EMITTERS = ("src/cmd/*.cc", "src/trace/header.cc", "src/trace/json_line.cc", "src/main.cc")
+EMITTERS = ("src/cmd/*.cc", "src/trace/*_line.cc", "src/trace/[hop]*.cc", "src/main.cc")
 MARK = re.compile(r'\.\\" TEST ([\w-]+):(.*)')
 
 
@@ -55,7 +55,7 @@ def undocumented_json(texts):
     types = set(re.findall(r"^\.It Va ([\w-]+)$", section(texts[PAGE], "JSON"), re.MULTILINE))
     emitted = set()
     for path, text in tree.matching(texts, *EMITTERS):
-        found = re.findall(r'(?:Message(?: \w+)?\{|add\("type", )"([\w-]+)"', text)
+        found = re.findall(r'(?:Message(?: \w+)?\{|add\("type", |\{"type":)"([\w-]+)"', text)
         emitted.update(found)
         yield from (f"{path}: type {name} is not in the page" for name in found
                     if name not in types)

@@ -79,6 +79,11 @@ def of_type(result, name):
     return found[0]
 
 
+def of_all(result, name):
+    """The objects of this type on stderr."""
+    return [line for line in objects(result) if line["type"] == name]
+
+
 def closed(result):
     """The summary's object."""
     return of_type(result, "closed")

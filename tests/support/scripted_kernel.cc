@@ -154,8 +154,8 @@ Outcome ScriptedKernel::ioctl(int fd, unsigned long request, int& argument) {
   return play(Syscall::ioctl, fd, [&](std::size_t) { return inner_.ioctl(fd, request, argument); });
 }
 
-Outcome ScriptedKernel::kill(int sig) {
-  return play(Syscall::kill, -1, [&](std::size_t) { return inner_.kill(sig); });
+Outcome ScriptedKernel::kill(pid_t pid, int sig) {
+  return play(Syscall::kill, -1, [&](std::size_t) { return inner_.kill(pid, sig); });
 }
 
 Outcome ScriptedKernel::listen(int sockfd, int backlog) {
@@ -165,6 +165,13 @@ Outcome ScriptedKernel::listen(int sockfd, int backlog) {
 Outcome ScriptedKernel::open(const std::string& pathname, int flags, unsigned mode) {
   return opened(
       play(Syscall::open, -1, [&](std::size_t) { return inner_.open(pathname, flags, mode); }));
+}
+
+Outcome ScriptedKernel::pipe2(std::array<int, 2>& pipefd, int flags) {
+  const Outcome outcome =
+      play(Syscall::pipe2, -1, [&](std::size_t) { return inner_.pipe2(pipefd, flags); });
+  if (outcome.ok()) open_.insert(pipefd.begin(), pipefd.end());
+  return outcome;
 }
 
 Outcome ScriptedKernel::poll(std::span<pollfd> fds, int timeout) {
@@ -247,14 +254,17 @@ Outcome ScriptedKernel::write(int fd, std::span<const std::byte> buf) {
   });
 }
 
-Outcome ScriptedKernel::start_lookup(const sys::LookupRequest& request) {
-  return opened(
-      play(Syscall::getaddrinfo, -1, [&](std::size_t) { return inner_.start_lookup(request); }));
+Outcome ScriptedKernel::start_lookup(const sys::LookupRequest& request, int answer_fd) {
+  const Outcome outcome = play(Syscall::getaddrinfo, -1, [&](std::size_t) {
+    return inner_.start_lookup(request, answer_fd);
+  });
+  if (outcome.ok()) open_.erase(answer_fd);  // the thread's now
+  return outcome;
 }
 
-Outcome ScriptedKernel::finish_lookup(int fd, sys::LookupResult& result) {
-  return play(Syscall::getaddrinfo, fd,
-              [&](std::size_t) { return inner_.finish_lookup(fd, result); });
+Outcome ScriptedKernel::finish_lookup(sys::LookupHandle handle, sys::LookupResult& result) {
+  return play(Syscall::getaddrinfo, -1,
+              [&](std::size_t) { return inner_.finish_lookup(handle, result); });
 }
 
 Outcome ScriptedKernel::if_indextoname(unsigned ifindex, std::string& ifname) {

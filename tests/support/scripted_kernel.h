@@ -95,9 +95,10 @@ class ScriptedKernel final : public sys::Kernel {
   sys::Outcome getsockopt(int sockfd, int level, int optname, std::span<std::byte> optval) override;
   sys::Outcome getuid() override;
   sys::Outcome ioctl(int fd, unsigned long request, int& argument) override;
-  sys::Outcome kill(int sig) override;
+  sys::Outcome kill(pid_t pid, int sig) override;
   sys::Outcome listen(int sockfd, int backlog) override;
   sys::Outcome open(const std::string& pathname, int flags, unsigned mode) override;
+  sys::Outcome pipe2(std::array<int, 2>& pipefd, int flags) override;
   sys::Outcome poll(std::span<pollfd> fds, int timeout) override;
   sys::Outcome prlimit64(int resource, std::uint64_t& soft, std::uint64_t& hard) override;
   sys::Outcome read(int fd, std::span<std::byte> buf) override;
@@ -116,8 +117,8 @@ class ScriptedKernel final : public sys::Kernel {
   sys::Outcome socket(int domain, int type, int protocol) override;
   sys::Outcome unlink(const std::string& pathname) override;
   sys::Outcome write(int fd, std::span<const std::byte> buf) override;
-  sys::Outcome start_lookup(const sys::LookupRequest& request) override;
-  sys::Outcome finish_lookup(int fd, sys::LookupResult& result) override;
+  sys::Outcome start_lookup(const sys::LookupRequest& request, int answer_fd) override;
+  sys::Outcome finish_lookup(sys::LookupHandle handle, sys::LookupResult& result) override;
   sys::Outcome if_indextoname(unsigned ifindex, std::string& ifname) override;
   sys::Outcome if_nametoindex(const std::string& ifname) override;
   [[nodiscard]] sys::TimePoint now() override { return fake_now_ ? *fake_now_ : inner_.now(); }

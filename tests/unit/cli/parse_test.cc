@@ -103,7 +103,7 @@ TEST_CASE("every option reaches its field") {
   CHECK(common.run_timeout == 1h);
   CHECK(common.connect_timeout == 3s);
   CHECK(common.output.quiet);
-  CHECK(common.output.trace);
+  CHECK(common.output.trace.verbosity == 1);
   CHECK(common.output.json);
   CHECK(common.output.color == cmd::ColorMode::never);
   CHECK(common.socket_options.size() == 7);
@@ -128,7 +128,7 @@ TEST_CASE("an optional value is taken only with an equals sign") {
   CHECK_FALSE(options.retries);
   CHECK(options.host.text == "host");
   CHECK(connect("host 80 --retry").retry);
-  CHECK(connect("-vv host 80").common.output.trace);
+  CHECK(connect("-vv host 80").common.output.trace.verbosity == 2);
 }
 
 TEST_CASE("-z takes a list of ports, and nothing else does") {

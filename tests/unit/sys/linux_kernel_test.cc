@@ -53,33 +53,6 @@ TEST_CASE("bytes, options and queue lengths go through unaltered") {
   CHECK(local == peer);
 }
 
-TEST_CASE("a look-up's answer comes through its descriptor") {
-  sys::LinuxKernel kernel;
-  const auto fd = kernel.start_lookup({"127.0.0.1", "80", AF_INET});
-  REQUIRE(fd.ok());
-  pollfd ready{fd.as_int(), POLLIN, 0};
-  REQUIRE(kernel.poll(std::span(&ready, 1), 10'000).value == 1);
-  sys::LookupResult result;
-  REQUIRE(kernel.finish_lookup(fd.as_int(), result).ok());
-  CHECK(result.status == 0);
-  CHECK((result.addresses == std::vector{sys::Address::loopback(AF_INET, 80)}));
-  CHECK(kernel.close(fd.as_int()).ok());
-}
-
-TEST_CASE("a name that does not exist is getaddrinfo's answer, no failure of the call") {
-  sys::LinuxKernel kernel;
-  const auto fd = kernel.start_lookup({"256.256.256.256.", "", AF_INET});
-  REQUIRE(fd.ok());
-  pollfd ready{fd.as_int(), POLLIN, 0};
-  if (kernel.poll(std::span(&ready, 1), 10'000).value == 1) {
-    sys::LookupResult result;
-    CHECK(kernel.finish_lookup(fd.as_int(), result).ok());
-    CHECK(result.status != 0);
-    CHECK(result.addresses.empty());
-  }
-  CHECK(kernel.close(fd.as_int()).ok());
-}
-
 TEST_CASE("the clock goes forward") {
   sys::LinuxKernel kernel;
   const auto before = kernel.now();

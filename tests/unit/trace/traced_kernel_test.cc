@@ -7,14 +7,17 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <vector>
 
 #include "support/scripted_kernel.h"
 #include "support/world.h"
 #include "sys/linux_kernel.h"
+#include "sys/lookup.h"
 
 using namespace tcptool;
 using sys::Outcome;
@@ -24,15 +27,29 @@ namespace {
 
 class Events final : public trace::Sink {
  public:
-  void take(const trace::Event& event) override { events.push_back(event); }
-  std::vector<trace::Event> events;
+  explicit Events(std::vector<trace::Event>& out) : events_(out) {}
+  void take(const trace::Event& event) override { events_.push_back(event); }
+
+ private:
+  std::vector<trace::Event>& events_;
+};
+
+// A journal and what it has told.
+struct Told {
+  Told() { journal.add(std::make_unique<Events>(told)); }
+  const std::vector<trace::Event>& events() {
+    journal.flush();
+    return told;
+  }
+  trace::Journal journal;
+  std::vector<trace::Event> told;
 };
 
 struct Scene {
   sys::LinuxKernel linux_kernel;
   test::ScriptedKernel inner{linux_kernel};
-  Events sink;
-  trace::TracedKernel kernel{inner, sink};
+  Told told;
+  trace::TracedKernel kernel{inner, told.journal};
 
   // Plays `played` for the call, and demands that it comes back and is told, once.
   template <class Make>
@@ -41,16 +58,17 @@ struct Scene {
     for (const Outcome& played : {Outcome{-1, EINTR}, Outcome{0, 0}}) {
       sys::LinuxKernel real;
       test::ScriptedKernel fresh(real);
-      Events events;
-      trace::TracedKernel traced(fresh, events);
+      Told fresh_told;
+      trace::TracedKernel traced(fresh, fresh_told.journal);
       auto& script = fresh.script(call);
       played.ok() ? script.answers(played.value) : script.fails(played.error);
       const Outcome got = make(traced);
       CHECK(got.value == played.value);
       CHECK(got.error == played.error);
-      REQUIRE(events.events.size() == 1);
-      CHECK(events.events[0].call == call);
-      if (!told_before) CHECK(events.events[0].outcome.error == played.error);
+      REQUIRE(fresh_told.events().size() == 1);
+      CHECK(fresh_told.events()[0].call == call);
+      CHECK(fresh_told.events()[0].returned == !told_before);
+      if (!told_before) CHECK(fresh_told.events()[0].outcome.error == played.error);
       CHECK(fresh.calls().size() == 1);
     }
   }
@@ -97,10 +115,13 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
     int queued = 0;
     return k.ioctl(7, TIOCOUTQ, queued);
   });
-  scene.check(
-      Syscall::kill, [&](Kernel& k) { return k.kill(0); }, true);
+  scene.check(Syscall::kill, [&](Kernel& k) { return k.kill(::getpid(), 0); });
   scene.check(Syscall::listen, [&](Kernel& k) { return k.listen(7, 1); });
   scene.check(Syscall::open, [&](Kernel& k) { return k.open("/dev/null", O_RDONLY, 0); });
+  scene.check(Syscall::pipe2, [&](Kernel& k) {
+    std::array<int, 2> ends{};
+    return k.pipe2(ends, O_CLOEXEC);
+  });
   scene.check(Syscall::poll, [&](Kernel& k) { return k.poll({}, 0); });
   scene.check(Syscall::read, [&](Kernel& k) { return k.read(7, bytes); });
   scene.check(Syscall::prlimit64, [&](Kernel& k) {
@@ -121,8 +142,9 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
   scene.check(Syscall::shutdown, [&](Kernel& k) { return k.shutdown(7, SHUT_WR); });
   scene.check(Syscall::sigaction, [&](Kernel& k) { return k.sigaction(2, nullptr, nullptr); });
   scene.check(Syscall::signalfd, [&](Kernel& k) { return k.signalfd(-1, set, 0); });
+  scene.check(Syscall::sigprocmask, [&](Kernel& k) { return k.sigprocmask(SIG_BLOCK, set); });
   scene.check(
-      Syscall::sigprocmask, [&](Kernel& k) { return k.sigprocmask(0, set); }, true);
+      Syscall::sigprocmask, [&](Kernel& k) { return k.sigprocmask(SIG_UNBLOCK, set); }, true);
   scene.check(Syscall::socket, [&](Kernel& k) { return k.socket(AF_INET, SOCK_STREAM, 0); });
   scene.check(Syscall::unlink, [&](Kernel& k) { return k.unlink("a"); });
   scene.check(Syscall::write, [&](Kernel& k) { return k.write(7, bytes); });
@@ -132,7 +154,7 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
   });
   scene.check(Syscall::if_nametoindex, [&](Kernel& k) { return k.if_nametoindex("lo"); });
   scene.check(Syscall::getaddrinfo, [&](Kernel& k) {
-    return k.start_lookup({"localhost", "", AF_INET});
+    return k.start_lookup({"localhost", "", AF_INET}, 7);
   });
 }
 
@@ -140,7 +162,7 @@ TEST_CASE("a close is told, and closes") {
   Scene scene;
   const Outcome fd = scene.kernel.open("/dev/null", O_RDONLY | O_CLOEXEC, 0);
   CHECK(scene.kernel.close(fd.as_int()).ok());
-  CHECK(scene.sink.events.size() == 2);
+  CHECK(scene.told.events().size() == 2);
   CHECK(scene.inner.open_descriptors().empty());
 }
 
@@ -150,7 +172,7 @@ TEST_CASE("an event keeps what was moved, not what there was room for") {
   pipe.write_end.write("abc");
   std::array<std::byte, 100> buffer{};
   REQUIRE(scene.kernel.read(pipe.read_end.fd(), buffer).value == 3);
-  const trace::Event& event = scene.sink.events.back();
+  const trace::Event& event = scene.told.events().back();
   CHECK(event.args[1].name == "buf");
   CHECK(event.args[1].value == 3);
   CHECK(event.blob(event.args[1]).size() == 3);
@@ -159,22 +181,68 @@ TEST_CASE("an event keeps what was moved, not what there was room for") {
 
 TEST_CASE("a look-up is told at its start and with its answer, timed over both") {
   Scene scene;
-  const Outcome fd = scene.kernel.start_lookup({"localhost", "", AF_INET});
-  REQUIRE(fd.ok());
-  pollfd ready{fd.as_int(), POLLIN, 0};
-  REQUIRE(::poll(&ready, 1, 5000) == 1);
-  sys::LookupResult result;
-  REQUIRE(scene.kernel.finish_lookup(fd.as_int(), result).ok());
-  static_cast<void>(scene.kernel.close(fd.as_int()));
-  REQUIRE(scene.sink.events.size() == 3);
-  CHECK(scene.sink.events[1].start == scene.sink.events[0].start);
-  CHECK(scene.sink.events[1].duration >= scene.sink.events[0].duration);
-  CHECK(scene.sink.events[1].args[0].name == "node");
+  {
+    auto lookup = sys::PendingLookup::start(scene.kernel, {"localhost", "", AF_INET});
+    REQUIRE(lookup);
+    pollfd ready{lookup->fd(), POLLIN, 0};
+    REQUIRE(::poll(&ready, 1, 5000) == 1);
+    REQUIRE(lookup->finish());
+  }
+  const auto& events = scene.told.events();
+  REQUIRE(events.size() == 5);
+  CHECK(events[0].call == Syscall::pipe2);
+  CHECK(events[1].call == Syscall::getaddrinfo);
+  CHECK(events[2].call == Syscall::read);
+  CHECK(events[3].call == Syscall::getaddrinfo);
+  CHECK(events[3].start == events[1].start);
+  CHECK(events[3].duration >= events[1].duration);
+  CHECK(events[3].args[0].name == "node");
+  CHECK(events[4].call == Syscall::close);
 }
 
 TEST_CASE("reading the clock is no event") {
   Scene scene;
   CHECK(scene.kernel.now().time_since_epoch().count() != 0);
   CHECK(scene.kernel.wall_clock().time_since_epoch().count() != 0);
-  CHECK(scene.sink.events.empty());
+  CHECK(scene.told.events().empty());
+}
+
+TEST_CASE("with nobody to tell, the clock is read for no call, and the last calls are kept") {
+  sys::LinuxKernel real;
+  test::ScriptedKernel inner(real);
+  trace::Journal journal;
+  journal.stop_waiting_for_sinks();
+  trace::TracedKernel kernel(inner, journal);
+  const sys::TimePoint last = kernel.now();
+  for (int i = 0; i < 100; ++i) static_cast<void>(kernel.getpid());
+  static_cast<void>(kernel.listen(-1, 5));
+  const auto kept = journal.last(20);
+  REQUIRE(kept.size() == 20);
+  CHECK(kept.front()->call == Syscall::getpid);
+  CHECK(kept.back()->call == Syscall::listen);
+  CHECK(kept.back()->outcome.error == EBADF);
+  CHECK(kept.back()->start == last);
+  CHECK(kept.back()->duration == trace::Event::unknown_duration);
+  CHECK(journal.last(1000).size() == trace::Journal::kept);
+}
+
+TEST_CASE("what is pending is told before a call that can block, and not before others") {
+  Scene scene;
+  const auto pair = test::make_tcp_pair();
+  std::array<std::byte, 8> buffer{};
+  const std::span<std::byte> bytes(buffer);
+  static_cast<void>(scene.kernel.getpid());
+  static_cast<void>(scene.kernel.recv(pair.ours.fd(), bytes, MSG_DONTWAIT));
+  static_cast<void>(scene.kernel.poll({}, 0));
+  CHECK(scene.told.told.empty());
+  static_cast<void>(scene.kernel.poll({}, 1));
+  CHECK(scene.told.told.size() == 3);
+  const Outcome null = scene.kernel.open("/dev/null", O_RDWR | O_NONBLOCK, 0);
+  static_cast<void>(scene.kernel.write(null.as_int(), bytes));
+  CHECK(scene.told.told.size() == 3);
+  static_cast<void>(scene.kernel.close(null.as_int()));
+  CHECK(scene.told.told.size() == 6);
+  const test::Pipe pipe = test::make_pipe();
+  static_cast<void>(scene.kernel.write(pipe.write_end.fd(), bytes));
+  CHECK(scene.told.told.size() == 7);
 }

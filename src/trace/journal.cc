@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "trace/journal.h"
+
+#include <algorithm>
+
+namespace tcptool::trace {
+
+void Journal::add(std::unique_ptr<Sink> sink) {
+  wants_payload_ = wants_payload_ || sink->wants_payload();
+  sinks_.push_back(std::move(sink));
+}
+
+void Journal::tell_payload(const Payload& payload) {
+  flush();
+  for (const auto& sink : sinks_) {
+    if (sink->wants_payload()) sink->take_payload(payload);
+  }
+}
+
+Event& Journal::begin(sys::Syscall call) {
+  if (made_ - told_ == kept && traced()) flush();
+  Event& event = events_[made_ % kept];
+  event.begin(call);
+  return event;
+}
+
+void Journal::commit() {
+  ++made_;
+  // Without sinks nothing is pending, once it is known that there will be none.
+  if (!undecided_ && sinks_.empty()) told_ = made_;
+}
+
+void Journal::flush() {
+  if (telling_ || sinks_.empty()) return;
+  telling_ = true;
+  told_ = std::max(told_, made_ - std::min(made_, kept));
+  for (; told_ != made_; ++told_) {
+    for (const auto& sink : sinks_) sink->take(events_[told_ % kept]);
+  }
+  for (const auto& sink : sinks_) sink->flush();
+  telling_ = false;
+}
+
+void Journal::close() {
+  flush();
+  for (const auto& sink : sinks_) sink->close();
+  sinks_.clear();
+  wants_payload_ = false;
+}
+
+std::vector<const Event*> Journal::last(std::size_t most) const {
+  std::vector<const Event*> out;
+  const std::size_t count = std::min({most, kept, made_});
+  for (std::size_t i = made_ - count; i < made_; ++i) out.push_back(&events_[i % kept]);
+  return out;
+}
+
+}  // namespace tcptool::trace

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+// The calls on files, and those that take any descriptor.
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+
+#include "trace/traced_kernel.h"
+
+namespace tcptool::trace {
+namespace {
+
+using sys::Outcome;
+using sys::Syscall;
+
+}  // namespace
+
+Outcome TracedKernel::fcntl(int fd, int op, int arg) {
+  Event& event = journal_.begin(Syscall::fcntl);
+  event.add("fd", ArgKind::fd, fd);
+  event.add("op", ArgKind::fcntl_op, op);
+  if (op != F_GETFD && op != F_GETFL) event.add("arg", ArgKind::integer, arg);
+  make(event, [&] { return inner_.fcntl(fd, op, arg); });
+  return told(event);
+}
+
+Outcome TracedKernel::fstat(int fd, struct stat& statbuf) {
+  Event& event = journal_.begin(Syscall::fstat);
+  event.add("fd", ArgKind::fd, fd);
+  make(event, [&] { return inner_.fstat(fd, statbuf); });
+  if (event.outcome.ok()) {
+    const FileStatus status{statbuf.st_mode, major(statbuf.st_rdev), minor(statbuf.st_rdev),
+                            statbuf.st_size};
+    event.add_packed("statbuf", ArgKind::file_status, status);
+  } else {
+    event.add_pointer("statbuf", &statbuf);
+  }
+  return told(event);
+}
+
+Outcome TracedKernel::getdents64(int fd, std::vector<std::string>& names) {
+  Event& event = journal_.begin(Syscall::getdents64);
+  event.add("fd", ArgKind::fd, fd);
+  make(event, [&] { return inner_.getdents64(fd, names); });
+  if (event.outcome.ok()) {
+    event.add("entries", ArgKind::integer, static_cast<std::int64_t>(names.size()));
+  }
+  return told(event);
+}
+
+Outcome TracedKernel::ioctl(int fd, unsigned long request, int& argument) {
+  Event& event = journal_.begin(Syscall::ioctl);
+  event.add("fd", ArgKind::fd, fd);
+  event.add("op", ArgKind::ioctl_request, static_cast<std::int64_t>(request));
+  make(event, [&] { return inner_.ioctl(fd, request, argument); });
+  if (event.outcome.ok()) {
+    event.add("argp", ArgKind::ioctl_value, argument);
+  } else {
+    event.add_pointer("argp", &argument);
+  }
+  return told(event);
+}
+
+Outcome TracedKernel::open(const std::string& pathname, int flags, unsigned mode) {
+  if ((flags & O_NONBLOCK) == 0) journal_.flush();
+  Event& event = journal_.begin(Syscall::open);
+  event.add_text("pathname", pathname);
+  event.add("flags", ArgKind::open_flags, flags);
+  if ((flags & O_CREAT) != 0) event.add("mode", ArgKind::permissions, mode);
+  make(event, [&] { return inner_.open(pathname, flags, mode); });
+  mark_nonblocking(event.outcome.as_int(), (flags & O_NONBLOCK) != 0);
+  return told(event);
+}
+
+Outcome TracedKernel::pipe2(std::array<int, 2>& pipefd, int flags) {
+  Event& event = journal_.begin(Syscall::pipe2);
+  make(event, [&] { return inner_.pipe2(pipefd, flags); });
+  if (event.outcome.ok()) {
+    event.add_packed("pipefd", ArgKind::pipe_ends, pipefd);
+  } else {
+    event.add_pointer("pipefd", pipefd.data());
+  }
+  event.add("flags", ArgKind::descriptor_flags, flags);
+  return told(event);
+}
+
+Outcome TracedKernel::poll(std::span<pollfd> fds, int timeout) {
+  constexpr std::size_t most_fds = Event::storage_size / sizeof(pollfd);
+  if (timeout != 0) journal_.flush();
+  Event& event = journal_.begin(Syscall::poll);
+  make(event, [&] { return inner_.poll(fds, timeout); });
+  event.add("fds", ArgKind::poll_fds, static_cast<std::int64_t>(fds.size()), std::as_bytes(fds),
+            most_fds * sizeof(pollfd));
+  event.add("timeout", ArgKind::integer, timeout);
+  return told(event);
+}
+
+Outcome TracedKernel::read(int fd, std::span<std::byte> buf) {
+  flush_if_blocking(fd);
+  Event& event = journal_.begin(Syscall::read);
+  event.add("fd", ArgKind::fd, fd);
+  make(event, [&] { return inner_.read(fd, buf); });
+  if (event.outcome.ok()) {
+    event.add_buffer("buf", buf.first(std::min(buf.size(), event.outcome.as_size())));
+  } else {
+    event.add_pointer("buf", buf.data());
+  }
+  event.add("count", ArgKind::integer, static_cast<std::int64_t>(buf.size()));
+  return told(event);
+}
+
+Outcome TracedKernel::readlink(const std::string& pathname, std::span<std::byte> buf) {
+  Event& event = journal_.begin(Syscall::readlink);
+  event.add_text("pathname", pathname);
+  make(event, [&] { return inner_.readlink(pathname, buf); });
+  if (event.outcome.ok()) {
+    event.add_buffer("buf", buf.first(std::min(buf.size(), event.outcome.as_size())));
+  } else {
+    event.add_pointer("buf", buf.data());
+  }
+  event.add("bufsiz", ArgKind::integer, static_cast<std::int64_t>(buf.size()));
+  return told(event);
+}
+
+Outcome TracedKernel::rename(const std::string& oldpath, const std::string& newpath) {
+  Event& event = journal_.begin(Syscall::rename);
+  event.add_text("oldpath", oldpath);
+  event.add_text("newpath", newpath);
+  make(event, [&] { return inner_.rename(oldpath, newpath); });
+  return told(event);
+}
+
+Outcome TracedKernel::unlink(const std::string& pathname) {
+  Event& event = journal_.begin(Syscall::unlink);
+  event.add_text("pathname", pathname);
+  make(event, [&] { return inner_.unlink(pathname); });
+  return told(event);
+}
+
+Outcome TracedKernel::write(int fd, std::span<const std::byte> buf) {
+  flush_if_blocking(fd);
+  Event& event = journal_.begin(Syscall::write);
+  event.add("fd", ArgKind::fd, fd);
+  event.add_buffer("buf", buf);
+  event.add("count", ArgKind::integer, static_cast<std::int64_t>(buf.size()));
+  make(event, [&] { return inner_.write(fd, buf); });
+  return told(event);
+}
+
+}  // namespace tcptool::trace

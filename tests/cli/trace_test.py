@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: MIT
+"""--trace and its kin: where the trace goes, in which form, and what becomes of a bad file."""
+
+import fcntl
+import json
+import os
+import re
+import resource
+import signal
+import signal
+import threading
+import unittest
+
+import ends
+import oracle
+import tool
+
+
+class Trace(tool.TestCase):
+    def refused(self, *args, **keywords):
+        with tool.refusing_port() as port:
+            return tool.run("connect", *args, "127.0.0.1", port, **keywords)
+
+    def traced(self, *args):
+        """The lines of the trace file of a refused connection, and the Result."""
+        path = f"{self.tmp}/trace"
+        result = self.refused("--trace", path, *args)
+        with open(path, encoding="ascii") as lines:
+            return lines.read().splitlines(), result
+
+    def test_a_file_has_json_lines_behind_a_header(self):
+        lines, result = self.traced()
+        self.assert_status(6, result)
+        objects = [json.loads(line) for line in lines]
+        self.assertEqual("start", objects[0]["type"])
+        self.assertEqual({"call"}, {entry["type"] for entry in objects[1:]})
+        self.assertIn("connect", [entry["call"] for entry in objects[1:]])
+        times = [entry["time_ns"] for entry in objects[1:]]
+        self.assertEqual(sorted(times), times)
+        self.assertEqual(1, result.stderr.count("\n"), result)
+
+    def test_each_format_is_what_it_says(self):
+        for name, pattern in (("text", r" connect(sockfd="), ("strace", "connect("),
+                              ("json", '"call":"connect"'), ("summary", "  connect")):
+            with self.subTest(name):
+                lines, _ = self.traced("--trace-format", name)
+                self.assertTrue(any(pattern in line for line in lines), lines)
+                self.assertTrue(lines[0].startswith("{" if name == "json" else "# tcptool "))
+
+    def test_the_summary_counts_every_call_and_error(self):
+        calls, _ = self.traced()
+        lines, _ = self.traced("--trace-format", "summary")
+        total = lines[-1].split()
+        objects = [json.loads(line) for line in calls[1:]]
+        self.assertEqual([str(len(objects)), str(sum("errno" in entry for entry in objects))],
+                         total[:2])
+        self.assertEqual("total", total[-1])
+
+    def test_on_stderr_and_in_a_file_at_once(self):
+        lines, result = self.traced("-v")
+        self.assert_stderr(r"^ +\d+\.\d+ connect\(sockfd", result)
+        self.assertIn('"call":"connect"', "\n".join(lines))
+
+    def test_dash_is_stderr(self):
+        result = self.refused("--trace", "-", "--trace-format", "strace")
+        self.assert_stderr(r"^connect\(\d+, \{sa_family=AF_INET, ", result)
+        result = self.refused("--trace", "-", "--json")
+        self.assertIn("connect", [entry.get("call") for entry in ends.objects(result)])
+
+    def test_a_filter_leaves_calls_out(self):
+        lines, _ = self.traced("--trace-filter", "errors")
+        self.assertTrue(all('"errno"' in line for line in lines[1:]), lines)
+        lines, _ = self.traced("--trace-filter", "network")
+        names = {json.loads(line)["call"] for line in lines[1:]}
+        self.assertIn("socket", names)
+        self.assertFalse(names & {"close", "poll", "read", "fcntl", "sigaction"}, names)
+
+    def test_a_file_that_cannot_be_opened_is_a_usage_error(self):
+        for path, errno in ((f"{self.tmp}/no/file", "ENOENT"), (self.tmp, "EISDIR")):
+            self.assert_usage(rf"^tcptool: open .*\({errno}\)$", self.refused("--trace", path))
+
+    def test_a_fifo_without_a_reader_is_a_usage_error(self):
+        path = f"{self.tmp}/fifo"
+        ends.make_fifo(path)
+        self.assert_usage(r"\(ENXIO\)", self.refused("--trace", path))
+
+    def test_bad_values_and_combinations_are_usage_errors(self):
+        for args, pattern in ((["--trace-format", "xml", "-v"], "'xml' is none of text, strace"),
+                              (["--trace-filter", "x", "-v"], "'x' is none of all, network"),
+                              (["--trace-limit", "-1", "--trace", "x"], "--trace-limit"),
+                              (["--trace", ""], "--trace"),
+                              (["--trace-format", "text"], "needs a trace: -v or --trace FILE"),
+                              (["--trace-filter", "errors"], "needs a trace"),
+                              (["--trace-limit", "1M", "-v"], "give --trace FILE"),
+                              (["--trace-limit", "1M", "--trace", "-"], "bounds a file"),
+                              (["-v", "--trace", "-"], "both the trace on stderr"),
+                              (["--json", "-v", "--trace-format", "text"], "--trace FILE")):
+            with self.subTest(args):
+                self.assert_usage(pattern, tool.run("connect", *args, "127.0.0.1", 9))
+
+    def test_a_limit_ends_the_trace_and_not_the_run(self):
+        path = f"{self.tmp}/trace"
+        with tool.listen() as listener:
+            client = tool.run("connect", "--trace", path, "--trace-limit", "4k", "127.0.0.1",
+                              listener.port, stdin=b"x" * 1_000_000)
+            listener.finish()
+        self.assert_ok(client)
+        self.assert_stderr(r"^note trace .*: tracing ends here, at 4096 bytes \(--trace-limit\)",
+                           client)
+        self.assertLessEqual(os.path.getsize(path), 4096)
+        self.assertGreater(os.path.getsize(path), 3500)
+        with open(path, encoding="ascii") as lines:
+            for line in lines:
+                json.loads(line)
+
+    def full_disk(self):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+
+    def test_a_full_disk_is_said_once_and_is_the_status_of_a_run_that_is_otherwise_well(self):
+        path = f"{self.tmp}/trace"
+        with tool.listen() as listener:
+            client = tool.run("connect", "--trace", path, "127.0.0.1", listener.port,
+                              stdin=b"x" * 1_000_000, preexec_fn=self.full_disk)
+            server = listener.finish()
+        self.assert_status(10, client)
+        self.assertEqual(1_000_000, server.size)
+        self.assertEqual(1, client.stderr.count("tracing ends here"), client)
+        self.assert_stderr(r"^tcptool: trace .*: write: file too large \(EFBIG\)", client)
+        self.assert_stderr(r"^closed after ", client)
+        result = self.refused("--trace", path, preexec_fn=self.full_disk)
+        self.assert_status(6, result)
+
+    def test_a_stuck_reader_does_not_stall_the_run_and_what_is_lost_is_counted(self):
+        path = f"{self.tmp}/fifo"
+        ends.make_fifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+            with ends.pair("--trace", path, stdin=tool.PIPE) as (process, peer):
+                for _ in range(6000):
+                    process.send(b"x")
+                    peer.sendall(peer.recv(1))
+                process.end_of_input()
+                peer.close()
+                result = process.finish()
+        finally:
+            os.close(reader)
+        self.assert_ok(result)
+        self.assertEqual(6000, result.size)
+        notes = [entry["note"] for entry in ends.objects(result) if entry["type"] == "note"]
+        self.assertRegex(notes[0], r"^trace .*: \d{4,} lines lost, since its reader was too slow$")
+
+    def test_a_slow_reader_gets_what_was_lost_told_where_it_was(self):
+        path = f"{self.tmp}/fifo"
+        ends.make_fifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        os.set_blocking(reader, True)
+        got = []
+
+        def read_all():
+            while chunk := os.read(reader, 65536):
+                got.append(chunk)
+
+        with ends.pair("--trace", path, stdin=tool.PIPE) as (process, peer):
+            for number in range(12000):
+                if number == 9000:
+                    thread = threading.Thread(target=read_all)
+                    thread.start()
+                process.send(b"x")
+                peer.sendall(peer.recv(1))
+            process.end_of_input()
+            peer.close()
+            result = process.finish()
+        thread.join()
+        os.close(reader)
+        self.assert_ok(result)
+        objects = [json.loads(line) for line in b"".join(got).splitlines()]
+        lost = [entry["lines"] for entry in objects if entry["type"] == "lost"]
+        self.assertTrue(lost)
+        note = next(entry["note"] for entry in ends.objects(result) if entry["type"] == "note")
+        self.assertIn(f" {sum(lost)} lines lost", note)
+        self.assertEqual("close", objects[-1]["call"])
+
+    def test_a_fifo_whose_reader_goes_is_said_and_survived(self):
+        path = f"{self.tmp}/fifo"
+        ends.make_fifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with ends.pair("--trace", path, stdin=tool.PIPE) as (process, peer):
+            process.send(b"x")
+            peer.recv(1)
+            os.close(reader)
+            process.send(b"y")
+            self.assertEqual(b"y", peer.recv(1))
+            process.end_of_input()
+            peer.close()
+            result = process.finish()
+        self.assert_status(10, result)
+        self.assertIn("EPIPE", ends.of_type(result, "error")["message"])
+
+
+class Shown(tool.TestCase):
+    def both(self, *args, **keywords):
+        """A client with these options that sends 40 hostile bytes and gets 5000: its Result."""
+        with tool.listen(stdin=b"\x1b]0;x\x07" * 1000) as listener:
+            client = tool.run("connect", *args, "127.0.0.1", listener.port,
+                              stdin=b"\x1b[31m\xff\x00ab" * 5, **keywords)
+            listener.finish()
+        self.assert_ok(client)
+        return client
+
+    def test_vv_shows_every_byte_with_direction_and_offset_and_no_control_byte(self):
+        result = self.both("-vv")
+        self.assertFalse(re.search(r"[^\n -~]", result.stderr), result)
+        shown = {"->": b"", "<-": b""}
+        for line in result.stderr.splitlines():
+            if found := re.match(r"^ +\d+\.\d{6} (->|<-) ([0-9a-f]{8})  ((?:[0-9a-f]{2} +)+)\|",
+                                 line):
+                self.assertEqual(len(shown[found[1]]), int(found[2], 16))
+                shown[found[1]] += bytes.fromhex(found[3])
+        self.assertEqual(b"\x1b[31m\xff\x00ab" * 5, shown["->"])
+        self.assertEqual(b"\x1b]0;x\x07" * 1000, shown["<-"])
+
+    def test_vv_in_json_and_as_strace_has_them(self):
+        objects = ends.of_all(self.both("-vv", "--json"), "data")
+        for name, data in (("sent", "\x1b[31m\xff\x00ab" * 5), ("received", "\x1b]0;x\x07" * 1000)):
+            self.assertEqual(data, "".join(entry["data"] for entry in objects
+                                           if entry["direction"] == name))
+        result = self.both("-vv", "--trace-format", "strace")
+        self.assert_stderr(r"^ \| 00000  1b 5b 33 31 6d ff 00 61  62 1b .. .. .. .. .. ..  "
+                           r"\.\[31m\.\.ab\.\[31m\.\. \|$", result)
+
+    def test_v_alone_shows_none(self):
+        self.assert_no_stderr(r" (->|<-) [0-9a-f]{8}  ", self.both("-v"))
+
+    def test_explain_adds_a_sentence_to_every_call(self):
+        for args, call in ((["-v"], r"^ +\d+\.\d{6} \w+\(.*>$"),
+                           (["-v", "--trace-format", "strace"], r"^\w+\(.*>$")):
+            lines = self.both("--explain", *args).stderr.splitlines()
+            calls = [number for number, line in enumerate(lines) if re.match(call, line)]
+            self.assertGreater(len(calls), 20)
+            self.assert_none(lines[number] for number in calls if not re.match(
+                r" *# (application|transport|internet|link): \w", lines[number + 1]))
+        objects = ends.of_all(self.both("--explain", "-v", "--json"), "call")
+        self.assertTrue(all("explain" in entry for entry in objects))
+
+    def test_explain_needs_calls(self):
+        for args in (["--explain"], ["--explain", "-v", "--trace-format", "summary"]):
+            self.assert_usage("--explain", tool.run("connect", *args, "127.0.0.1", 9))
+
+
+@unittest.skipIf(oracle.missing(), oracle.missing())
+class Crash(tool.TestCase):
+    def test_what_was_pending_is_told_before_a_crash_ends_the_process(self):
+        path = f"{self.tmp}/trace"
+        for name in ("SEGV", "QUIT"):
+            result = tool.run("listen", "--trace", path, "--trace-format", "strace", "127.0.0.1", 0,
+                              under=["strace", "-o", "/dev/null", "-e",
+                                     f"inject=bind:signal={name}"])
+            self.assert_signal(getattr(signal, f"SIG{name}"), result)
+            with open(path, encoding="ascii") as lines:
+                self.assertRegex(lines.read(), r"socket\(AF_INET, [\s\S]*SO_REUSEADDR, \[1\], 4\)")
+
+
+@unittest.skipIf(oracle.missing(), oracle.missing())
+class FlightRecorder(tool.TestCase):
+    def broken(self, *args):
+        """A run that fails with an error that can only be our own mistake: strace makes it up."""
+        result = tool.run("listen", *args, "127.0.0.1", 0, under=[
+            "strace", "-o", "/dev/null", "-e", "inject=listen:error=ENOTSOCK"])
+        if "mistake in tcptool" in result.stderr:
+            self.skipTest("a build that aborts where it finds a mistake of its own")
+        return result
+
+    def test_a_failure_without_a_name_shows_the_last_calls(self):
+        result = self.broken()
+        self.assert_status(1, result)
+        found = self.assert_stderr(r"^the last 20 system calls:\n((?: +\d+\.\d{6} .*\n)+)", result)
+        lines = found[1].splitlines()
+        self.assertEqual(20, len(lines))
+        self.assertIn("ENOTSOCK", found[1])
+        self.assertRegex(lines[-1], r"= 0$")  # not timed
+
+    def test_not_with_q_nor_where_a_trace_tells_them(self):
+        self.assert_no_stderr("the last", self.broken("-q"))
+        self.assert_no_stderr("the last", self.broken("-v"))
+
+    def test_a_failure_in_json_has_the_last_calls(self):
+        with tool.refusing_port() as port:
+            result = tool.run("connect", "--json", "127.0.0.1", port)
+            traced = tool.run("connect", "--json", "-v", "127.0.0.1", port)
+        calls = ends.of_type(result, "error")["last_calls"]
+        self.assertIn("connect", [entry["call"] for entry in calls])
+        self.assertLessEqual(len(calls), 20)
+        self.assertNotIn("last_calls", ends.of_type(traced, "error"))
+
+
+if __name__ == "__main__":
+    tool.main()

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""strace as the oracle of our own trace: one run under `strace -f`, told by both, compared call by
+call with arguments, results and errnos. What is left out of the comparison is listed here, and in
+tcptool-trace(5) under COMPLETENESS, and nowhere else."""
+
+import os
+import re
+import shutil
+
+import json_schema
+import tool
+
+START = "fcntl(0, F_GETFD)"  # the first call of main
+MEMORY = {"mmap", "munmap", "mremap", "mprotect", "brk", "madvise"}
+# libc's own, for its threads and getaddrinfo's.
+THREADS = {"clone3", "clone", "futex", "rseq", "set_robust_list"}
+LOGGER = {"gettid"}  # spdlog's, once
+END = {"exit_group", "exit"}
+
+
+RESTARTED = " restarted"  # strace then does not say which descriptors were ready
+
+
+def missing():
+    """Why strace cannot be asked here; None if it can."""
+    if not shutil.which("strace"):
+        return "strace is missing"
+    if tool.WRAPPER:
+        return "strace would tell of the wrapper"
+    return None
+
+
+def under(folder):
+    return ["strace", "-f", "-o", os.path.join(folder, "strace")]
+
+
+def trace_args(folder):
+    """Our own trace twice over: as strace writes it into a file, as JSON on stderr."""
+    return ["--trace", os.path.join(folder, "ours"), "--trace-format", "strace", "-v", "--json"]
+
+
+def _joined(path):
+    """(pid, whole call) of each line; calls that another thread interrupted are put together."""
+    pending = {}
+    with open(path, encoding="ascii") as lines:
+        for line in lines:
+            pid, text = line.rstrip("\n").split(maxsplit=1)
+            if text.endswith("<unfinished ...>"):
+                pending[pid] = text.removesuffix("<unfinished ...>")
+                continue
+            if found := re.match(r"<\.\.\. \w+ resumed>(.*)", text):
+                before, after = pending.pop(pid).rstrip(), found[1].lstrip()
+                text = before + (" " if before.endswith(",") else "") + after
+            yield pid, text
+
+
+# Those at which the trace says what is pending, before the process dies of them.
+CRASH = re.compile(r"rt_sigaction\(SIG(QUIT|ILL|ABRT|BUS|FPE|SEGV|SYS|XCPU),")
+
+
+def _is_of_thread_start(text):
+    """What pthread_create does in the calling thread."""
+    return text.startswith(("rt_sigaction(SIGRT_1", "rt_sigprocmask(SIG_UNBLOCK, [RT",
+                            "rt_sigprocmask(SIG_BLOCK, ~[", "rt_sigprocmask(SIG_SETMASK"))
+
+
+def _normal(text):
+    """Blanks before the result and libc's restorer of signal handlers do not count."""
+    text = re.sub(r"\)\s+= ", ") = ", text, count=1)
+    text = re.sub(r", sa_restorer=0x[0-9a-f]+", "", text)
+    text = text.replace("sa_flags=SA_RESTORER", "sa_flags=0")
+    # strace asks for the interface's name by itself.
+    text = re.sub(r"sin6_scope_id=if_nametoindex\(.*?\)", "sin6_scope_id=0", text)
+    text = re.sub(r"sin6_scope_id=\d+", "sin6_scope_id=0", text)
+    # strace 6.1 knows neither this control message nor its contents.
+    return text.replace("cmsg_type=0x19}", "cmsg_type=IPV6_RECVERR}")
+
+
+def _abbreviated(calls):
+    """Without what netlink sockets carry, which strace takes apart and we do not, and without
+    where a directory's entries were put."""
+    netlink = set()
+    for call in calls:
+        if found := re.match(r"socket\(AF_NETLINK, .* = (\d+)$", call):
+            netlink.add(found[1])
+        elif found := re.match(r"close\((\d+)\)", call):
+            netlink.discard(found[1])
+        elif (found := re.match(r"(\w+)\((\d+), .*( = [^=]+)$", call)) and (
+                found[1] == "getdents64" or
+                found[1] in ("sendto", "recvfrom", "recvmsg") and found[2] in netlink):
+            call = f"{found[1]}({found[2]}, ...){found[3]}"
+        yield call
+
+
+def strace_calls(folder):
+    """The calls that strace saw, without what the tool's own trace leaves out."""
+    lines = list(_joined(os.path.join(folder, "strace")))
+    own = os.path.join(folder, "ours")
+    main = next(pid for pid, text in lines if text.startswith(START))
+    texts = [text for pid, text in lines if pid == main]
+    texts = texts[next(i for i, text in enumerate(texts) if text.startswith(START)):]
+    out, trace_fd, index_fd = [], None, None
+    for text in map(_normal, texts):
+        name = re.match(r"\w*", text)[0]
+        if not name or name in MEMORY | THREADS | LOGGER | END or (
+                _is_of_thread_start(text) or CRASH.match(text)):
+            continue
+        if text.startswith(f'openat(AT_FDCWD, "{own}"'):  # the trace's own file
+            trace_fd = text.rsplit(" ", 1)[1]
+        elif trace_fd and text.startswith((f"write({trace_fd}, ", f"poll([{{fd={trace_fd}, ",
+                                           f"close({trace_fd})")):
+            continue
+        elif text.startswith("socket(AF_UNIX, SOCK_DGRAM|SOCK_CLOEXEC, 0)"):  # if_nametoindex's
+            index_fd = text.rsplit(" ", 1)[1]
+        elif index_fd and text.startswith(f"ioctl({index_fd}, SIOCGIF"):
+            continue
+        elif index_fd and text.startswith(f"close({index_fd})"):
+            index_fd = None
+        elif text.startswith(("write(2, ", "poll([{fd=2, events=POLLOUT}", 'newfstatat(2, ""',
+                              "ioctl(2, ")):  # the tool's own messages
+            continue
+        elif name == "restart_syscall":  # what only strace sees: the poll goes on, unbroken
+            out[-1] = out[-1].partition(" = ")[0] + " = " + text.rsplit(" = ", 1)[1] + RESTARTED
+        else:
+            out.append(text)
+    return out
+
+
+def our_calls(folder):
+    """The calls of `--trace-format strace`, without the durations."""
+    with open(os.path.join(folder, "ours"), encoding="ascii") as lines:
+        header, *rest = (line.rstrip("\n") for line in lines)
+    if not header.startswith("# tcptool "):
+        raise tool.Failure(f"no header: {header}")
+    bad = [line for line in rest if not re.search(r" <(\d+\.\d{6}|unavailable)>$", line)]
+    if bad:
+        raise tool.Failure(f"no duration: {bad[0]}")
+    calls = [_normal(line.rpartition(" <")[0]) for line in rest]
+    return [re.sub(r"(cmsg_type=IPV6_RECVERR), cmsg_data=\{.*?\}\}", r"\1", call)
+            for call in calls]
+
+
+def differences(folder):
+    """Lines of both that do not agree, as a list of texts; empty if all do."""
+    seen, told = (list(_abbreviated(calls))
+                  for calls in (strace_calls(folder), our_calls(folder)))
+    # The call in which the process ended by a signal never returned to it.
+    if told and told[-1].endswith(" = ?") and seen:
+        seen[-1] = seen[-1].rpartition(" = ")[0] + " = ?"
+    out = []
+    for number in range(max(len(seen), len(told))):
+        pair = [calls[number] if number < len(calls) else "nothing" for calls in (seen, told)]
+        if pair[0].endswith(RESTARTED):
+            pair = [pair[0].removesuffix(RESTARTED), pair[1].partition(" ([")[0]]
+        if pair[0] != pair[1]:
+            out += [f"call {number}:", f"  strace: {pair[0]}", f"  ours:   {pair[1]}"]
+            if pair[0].split("(")[0] != pair[1].split("(")[0]:
+                break  # all that follows is shifted
+    return out if seen else ["strace saw nothing"]
+
+
+def assert_agrees(test, folder, result):
+    """strace and our trace tell the same calls, and each line of JSON is as the schema says."""
+    if found := differences(folder):
+        test.fail("\n".join([*found, str(result)]))
+    test.assert_none(json_schema.violations(result.stderr))
