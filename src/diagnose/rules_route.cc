@@ -127,7 +127,10 @@ std::optional<Finding> interface_down(const Evidence& evidence) {
 // A source address that the peer could not answer to: that of lo, or of another scope.
 std::optional<Finding> source_cannot_reach(const Evidence& evidence) {
   const bool blackhole = evidence.path.route && evidence.path.route->type == RouteType::blackhole;
-  if (!failed_here(evidence, {EINVAL}) || !evidence.source.known() || blackhole) {
+  // EINVAL may also be a blackhole that could not be read, or a peer whose own zone is missing.
+  const bool no_zone = evidence.peer.is_link_local() && evidence.peer.scope_id() == 0;
+  if (!failed_here(evidence, {EINVAL}) || !evidence.source.known() || blackhole || no_zone ||
+      !evidence.path.routes_known) {
     return std::nullopt;
   }
   const std::string source = evidence.source.host();
