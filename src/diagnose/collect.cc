@@ -37,19 +37,21 @@ HostFacts read_host(sys::Kernel& kernel) {
   return host;
 }
 
-std::vector<PortHolder> read_holders(sys::Kernel& kernel, std::uint16_t port,
-                                     std::uint32_t states) {
+void read_holders(sys::Kernel& kernel, std::uint16_t port, std::uint32_t states, HostFacts& host) {
   constexpr std::size_t most = 16;
-  std::vector<PortHolder> out;
+  host.holders_known = true;
   for (const int family : {AF_INET, AF_INET6}) {
-    for (const sys::SocketRow& row : or_nothing(sys::tcp_sockets(kernel, family, states))) {
-      if (row.local.port() == port && out.size() < most) out.push_back({row, std::nullopt});
+    const auto rows = sys::tcp_sockets(kernel, family, states);
+    if (!rows) host.holders_known = false;
+    for (const sys::SocketRow& row : or_nothing(rows)) {
+      if (row.local.port() == port && host.holders.size() < most) {
+        host.holders.push_back({row, std::nullopt});
+      }
     }
   }
-  for (PortHolder& holder : out) {
+  for (PortHolder& holder : host.holders) {
     if (holder.socket.inode != 0) holder.owner = sys::socket_owner(kernel, holder.socket.inode);
   }
-  return out;
 }
 
 std::optional<sys::Link> link_of(const std::vector<sys::Link>& links, unsigned index) {
@@ -122,13 +124,15 @@ Evidence collect_look_up(sys::Waiter& waiter, const tcp::ResolveFailure& failure
   const sys::TimePoint until =
       deadline ? std::clamp(*deadline, now + least, now + most) : now + most;
   const unsigned wanted = family == AF_INET6 ? tcp::dns_type_aaaa : tcp::dns_type_a;
+  // Of what is no host name of DNS nobody is asked, and nobody is silent.
+  if (tcp::dns_query(name.name, wanted, 0).empty()) return evidence;
   name.answers = tcp::ask_name_servers(waiter, name.servers, name.name, wanted, until);
   name.asked_for = kernel.now() - now;
   const bool answered =
       std::any_of(name.answers.begin(), name.answers.end(), [](const auto& answer) {
         return answer.kind == tcp::NameServerAnswer::Kind::answered && answer.rcode == 0;
       });
-  if (answered && family != AF_UNSPEC) {
+  if (answered) {
     name.other_answers = tcp::ask_name_servers(
         waiter, name.servers, name.name,
         wanted == tcp::dns_type_a ? tcp::dns_type_aaaa : tcp::dns_type_a, until);
@@ -150,7 +154,7 @@ Evidence collect_prepare(sys::Kernel& kernel, const sys::SysError& error,
   }
   evidence.host = read_host(kernel);
   if (error.error == EADDRINUSE) {
-    evidence.host.holders = read_holders(kernel, address.port(), every_state);
+    read_holders(kernel, address.port(), every_state, evidence.host);
   }
   if (error.error == EACCES) {
     evidence.host.first_unprivileged_port =
@@ -177,7 +181,10 @@ Evidence collect_connect(sys::Kernel& kernel, const tcp::Attempt& attempt) {
   evidence.path = read_path(kernel, attempt.peer);
   evidence.host = read_host(kernel);
   if (evidence.path.own_address) {
-    evidence.host.holders = read_holders(kernel, attempt.peer.port(), listening);
+    read_holders(kernel, attempt.peer.port(), listening, evidence.host);
+  }
+  if (attempt.error.error == EADDRNOTAVAIL && attempt.local.port() != 0) {
+    read_holders(kernel, attempt.local.port(), every_state, evidence.host);
   }
   if (attempt.error.error == EADDRNOTAVAIL) {
     auto range = sys::read_small_file(kernel, "/proc/sys/net/ipv4/ip_local_port_range");

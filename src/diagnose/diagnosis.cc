@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -14,22 +15,30 @@ namespace {
 
 using sys::NeighbourState;
 
+// The connection died of silence: what was sound while it lived need not be any more.
+bool went_silent(const Evidence& evidence, const Finding& finding) {
+  if (evidence.step != Step::transfer) return false;
+  const Cause cause = finding.cause;
+  return cause == Cause::peer_vanished || cause == Cause::keepalive_unanswered ||
+         cause == Cause::unreachable_soft || cause == Cause::path_mtu_black_hole;
+}
+
 bool transport_answered(const Evidence& evidence, const Finding& finding) {
-  if (evidence.step == Step::transfer) return true;
+  if (evidence.step == Step::transfer) return !went_silent(evidence, finding);
   const Layer failed = info_of(finding.cause).layer;
   return failed == Layer::transport && !evidence.timed_out && evidence.error.error != ETIMEDOUT;
 }
 
-LayerRow link_row(const Evidence& evidence) {
+LayerRow link_row(const Evidence& evidence, const Finding& finding) {
   const PathFacts& path = evidence.path;
   if (path.own_address) return {Layer::link, LayerState::ok, "this host itself"};
-  if (!path.link) return {Layer::link, LayerState::unknown, ""};
+  const bool answered = answered_from_afar(evidence) && !went_silent(evidence, finding);
+  if (!path.link) return {Layer::link, answered ? LayerState::ok : LayerState::unknown, ""};
   std::string text = escape(path.link->name);
   LayerState state = LayerState::unknown;
   if (path.neighbour && !path.neighbour->link_address.empty()) {
-    const bool gateway = path.next_hop.host() != evidence.peer.host();
-    text += fmt::format(", {} {} at {}", gateway ? "gateway" : "neighbour", path.next_hop.host(),
-                        escape(path.neighbour->link_address));
+    text += fmt::format(", {} {} at {}", next_hop_is_peer(evidence) ? "neighbour" : "gateway",
+                        path.next_hop.host(), escape(path.neighbour->link_address));
     if (path.neighbour->state == NeighbourState::reachable ||
         path.neighbour->state == NeighbourState::permanent) {
       state = LayerState::ok;
@@ -37,7 +46,7 @@ LayerRow link_row(const Evidence& evidence) {
   } else if (path.neighbour && path.neighbour->state == NeighbourState::noarp) {
     state = LayerState::ok;
   }
-  if (answered_from_afar(evidence)) state = LayerState::ok;
+  if (answered) state = LayerState::ok;
   return {Layer::link, state, text};
 }
 
@@ -92,6 +101,15 @@ std::optional<Finding> find(const Evidence& evidence) {
   return std::nullopt;
 }
 
+// Foreign bytes are escaped where they are put in; a zone's name comes with its address.
+void make_printable(std::string& text) {
+  const auto printable = [](char c) { return c >= 0x20 && c <= 0x7e; };
+  if (std::all_of(text.begin(), text.end(), printable)) return;
+  std::string out;
+  for (const char c : text) out += printable(c) ? std::string(1, c) : escape({&c, 1});
+  text = out;
+}
+
 }  // namespace
 
 std::string_view layer_state_name(LayerState state) {
@@ -101,13 +119,23 @@ std::string_view layer_state_name(LayerState state) {
 
 bool answered_from_afar(const Evidence& evidence) {
   if (evidence.step == Step::transfer) return true;
-  if (evidence.icmp) {
-    for (const sys::Address& own : evidence.host.addresses) {
-      if (own == evidence.icmp->offender) return false;
-    }
-    return true;
-  }
+  if (evidence.icmp) return !evidence.host.addresses.empty() && !icmp_from_here(evidence);
   return !evidence.timed_out && evidence.error.error == ECONNREFUSED;
+}
+
+bool icmp_from_here(const Evidence& evidence) {
+  if (!evidence.icmp) return false;
+  const sys::Address offender = evidence.icmp->offender.with_zone(0, "");
+  const auto& own = evidence.host.addresses;
+  return std::any_of(own.begin(), own.end(), [&](const sys::Address& address) {
+    return address.with_zone(0, "") == offender;
+  });
+}
+
+bool next_hop_is_peer(const Evidence& evidence) {
+  const sys::Address& hop = evidence.path.next_hop;
+  return hop.known() &&
+         hop.with_zone(0, "").host() == evidence.peer.unmapped().with_zone(0, "").host();
 }
 
 std::string syn_count(const Evidence& evidence) {
@@ -125,7 +153,7 @@ std::vector<LayerRow> layer_rows(const Evidence& evidence, const Finding& findin
   if (failed == Layer::name || failed == Layer::this_host) {
     return {{failed, LayerState::failed, finding.evidence}};
   }
-  std::vector<LayerRow> rows{link_row(evidence),
+  std::vector<LayerRow> rows{link_row(evidence, finding),
                              internet_row(evidence, finding),
                              transport_row(evidence),
                              {Layer::application, LayerState::unknown, ""}};
@@ -146,9 +174,14 @@ std::vector<LayerRow> layer_rows(const Evidence& evidence, const Finding& findin
 std::optional<Diagnosis> diagnose(const Evidence& evidence) {
   const auto finding = find(evidence);
   if (!finding) return std::nullopt;
-  return Diagnosis{finding->cause,       finding->or_else,
-                   finding->headline,    layer_rows(evidence, *finding),
-                   finding->explanation, finding->advice};
+  Diagnosis diagnosis{finding->cause,       finding->or_else,
+                      finding->headline,    layer_rows(evidence, *finding),
+                      finding->explanation, finding->advice};
+  make_printable(diagnosis.headline);
+  make_printable(diagnosis.explanation);
+  make_printable(diagnosis.advice);
+  for (LayerRow& row : diagnosis.layers) make_printable(row.evidence);
+  return diagnosis;
 }
 
 }  // namespace tcptool::diagnose

@@ -49,6 +49,7 @@ struct PortHolder {
 struct HostFacts {
   std::vector<sys::Address> addresses;  // of its interfaces
   std::vector<std::string> interfaces;
+  bool holders_known = false;       // the sockets could be listed
   std::vector<PortHolder> holders;  // of the port in question
   std::optional<std::int64_t> first_unprivileged_port;
   std::optional<std::uint64_t> descriptor_limit;

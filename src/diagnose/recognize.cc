@@ -31,13 +31,19 @@ bool begins(std::span<const std::byte> bytes, std::string_view text) {
   return true;
 }
 
+// Capital letters, a space and a target, as far as the bytes go: any method, also of WebDAV.
 bool http_request(std::span<const std::byte> bytes) {
-  constexpr std::array<std::string_view, 8> methods{"GET ",    "POST ",    "HEAD ", "PUT ",
-                                                    "DELETE ", "OPTIONS ", "PRI ",  "CONNECT "};
-  for (const std::string_view method : methods) {
-    if (begins(bytes, method)) return true;
+  std::size_t length = 0;
+  while (length < bytes.size() &&
+         ((at(bytes, length) >= 'A' && at(bytes, length) <= 'Z') || at(bytes, length) == '-')) {
+    ++length;
   }
-  return false;
+  if (length == 0) return false;
+  if (length == bytes.size()) return true;
+  if (at(bytes, length) != ' ') return false;
+  if (begins(bytes, "CONNECT ") || length + 1 == bytes.size()) return true;
+  const auto target = bytes.subspan(length + 1);
+  return begins(target, "/") || begins(target, "*") || begins(target, "http");
 }
 
 // RFC 8446 section 6, RFC 5246 section 7.2.
@@ -75,8 +81,9 @@ std::optional<std::string> recognize(std::span<const std::byte> received,
   }
   if (tls_record(received, alert) && received.size() > alert_description) {
     return fmt::format(
-        "the peer expects TLS: it answered plain text with a TLS alert ({}, record "
-        "15 03 {:02x}); openssl s_client or socat speaks TLS",
+        "the peer expects TLS: it {} a TLS alert ({}, record 15 03 {:02x}); openssl s_client or "
+        "socat speaks TLS",
+        sent.empty() ? "sent" : "answered plain text with",
         alert_name(at(received, alert_description)), at(received, 2));
   }
   const bool answered_unasked = begins(received, "HTTP/1.") && !http_request(sent);

@@ -27,6 +27,8 @@ bool unanswered(const Evidence& evidence) {
 
 // Whether a listener on `local` takes connections to `asked`.
 bool takes(const sys::SocketRow& listener, const sys::Address& asked) {
+  constexpr unsigned loopback = 1;  // by which a host speaks to itself; its number on every Linux
+  if (listener.ifindex != 0 && listener.ifindex != loopback) return false;
   const sys::Address local = listener.local.unmapped().with_port(0);
   const sys::Address wanted = asked.unmapped().with_port(0);
   if (local == wanted) return true;
@@ -68,20 +70,27 @@ std::optional<Finding> listens_elsewhere(const Evidence& evidence) {
     return std::nullopt;
   }
   std::string where;
+  std::string instead;
+  std::size_t count = 0;
   const PortHolder* first = nullptr;
   for (const PortHolder& holder : evidence.host.holders) {
     if (holder.socket.state != state_listen) continue;
     if (first == nullptr) first = &holder;
+    ++count;
     where += (where.empty() ? "" : " and ") + holder.socket.local.text();
+    instead += (instead.empty() ? "" : " or ") + holder.socket.local.text();
     if (holder.socket.local.is_any() && holder.socket.v6only) where += " (IPv6 only)";
+    if (holder.socket.ifindex != 0) where += " (of one interface only)";
   }
   if (first == nullptr) return std::nullopt;
   return Finding{Cause::listens_elsewhere, refused_headline(evidence),
-                 fmt::format("{}; of this host's sockets only {} listens on port {}",
-                             refusal(evidence), where, evidence.peer.port()),
-                 fmt::format("{} listens only on {}, not on {}", holder_text(*first), where,
-                             evidence.peer.text()),
-                 fmt::format("connect to {}, or let the service listen on all addresses", where)};
+                 fmt::format("{}; of this host's sockets only {} listen{} on port {}",
+                             refusal(evidence), where, count == 1 ? "s" : "", evidence.peer.port()),
+                 count == 1 ? fmt::format("{} listens only on {}, not on {}", holder_text(*first),
+                                          where, evidence.peer.text())
+                            : fmt::format("what listens on this host does so on {}, not on {}",
+                                          where, evidence.peer.text()),
+                 fmt::format("connect to {}, or let the service listen on all addresses", instead)};
 }
 
 std::optional<Finding> nothing_listens_here(const Evidence& evidence) {
@@ -93,6 +102,7 @@ std::optional<Finding> nothing_listens_here(const Evidence& evidence) {
                                holder_text(*listener), listener->socket.local.text()),
                    "again; this host's rules: nft list ruleset, as root"};
   }
+  if (!evidence.host.holders_known) return std::nullopt;
   return Finding{Cause::nothing_listens, refused_headline(evidence), refusal(evidence),
                  fmt::format("nothing on this host listens on port {}", evidence.peer.port()),
                  "whether the service is running, and on which port (ss -ltn)"};
@@ -102,13 +112,16 @@ std::optional<Finding> nothing_listens_here(const Evidence& evidence) {
 std::optional<Finding> refused_on_the_way(const Evidence& evidence) {
   const auto& nearer = evidence.probes.nearer;
   if (!refused(evidence) || !nearer || nearer->answer != Answer::rst) return std::nullopt;
-  return Finding{Cause::rejected_on_the_way, refused_headline(evidence),
-                 fmt::format("{}, but its TTL shows that it was sent nearer to us than {} is",
-                             refusal(evidence), evidence.peer.host()),
-                 fmt::format("a packet filter on the way refuses in the name of {} with RST",
-                             evidence.peer.host()),
-                 fmt::format("the filters before {}, for tcp port {}", evidence.peer.host(),
-                             evidence.peer.port())};
+  Finding finding{Cause::rejected_on_the_way, refused_headline(evidence),
+                  fmt::format("{}, but its TTL shows that it was sent nearer to us than {} is",
+                              refusal(evidence), evidence.peer.host()),
+                  fmt::format("a packet filter on the way refuses in the name of {} with RST "
+                              "(unless the way back is shorter than the way there)",
+                              evidence.peer.host()),
+                  fmt::format("the filters before {}, for tcp port {}", evidence.peer.host(),
+                              evidence.peer.port())};
+  finding.or_else = Cause::nothing_listens;
+  return finding;
 }
 
 std::optional<Finding> nothing_listens(const Evidence& evidence) {
@@ -148,11 +161,20 @@ std::optional<Finding> accept_queue_full(const Evidence& evidence) {
 
 std::optional<Finding> filtered_here(const Evidence& evidence) {
   if (!unanswered(evidence) || !evidence.path.own_address) return std::nullopt;
-  return Finding{Cause::filtered_here, timeout_headline(evidence),
-                 fmt::format("{} to this host itself, no answer", syn_count(evidence)),
-                 fmt::format("{} is this host itself: its own packet filter drops the SYN",
-                             evidence.peer.host()),
-                 "this host's rules for input: nft list ruleset, as root"};
+  const PortHolder* const listener = listener_for(evidence);
+  const bool queue_may_be_full =
+      !evidence.host.holders_known ||
+      (listener != nullptr && listener->socket.rqueue >= listener->socket.wqueue);
+  Finding finding{Cause::filtered_here, timeout_headline(evidence),
+                  fmt::format("{} to this host itself, no answer", syn_count(evidence)),
+                  fmt::format("{} is this host itself: its own packet filter drops the SYN",
+                              evidence.peer.host()),
+                  "this host's rules for input: nft list ruleset, as root"};
+  if (queue_may_be_full) {
+    finding.explanation += ", or the accept queue of the listener is full";
+    finding.or_else = Cause::accept_queue_full;
+  }
+  return finding;
 }
 
 std::string last_hop(const Evidence& evidence) {
@@ -189,7 +211,7 @@ std::optional<Finding> filtered_port(const Evidence& evidence) {
 // The host is on our link and answers ARP or neighbour discovery, yet not the SYN.
 std::optional<Finding> filtered_by_host(const Evidence& evidence) {
   const auto& path = evidence.path;
-  const bool on_link = path.next_hop.known() && path.next_hop.host() == evidence.peer.host();
+  const bool on_link = next_hop_is_peer(evidence);
   const bool alive = path.neighbour && path.neighbour->state == sys::NeighbourState::reachable;
   if (!unanswered(evidence) || !on_link || !alive) return std::nullopt;
   Finding finding{Cause::filtered_by_host, timeout_headline(evidence),
@@ -211,8 +233,8 @@ std::optional<Finding> filtered_or_down(const Evidence& evidence) {
   Finding finding{Cause::filtered_or_down, timeout_headline(evidence),
                   fmt::format("{} in {}, no answer, and no ICMP error", syn_count(evidence),
                               format_duration(evidence.after)),
-                  fmt::format("a packet filter on the way or on {} drops the SYN or its answer, or "
-                              "the host is down",
+                  fmt::format("a packet filter on this host, on the way or on {} drops the SYN or "
+                              "its answer, or the host is down",
                               evidence.peer.host()),
                   "--diagnose active: a SYN to another port and the hops of the way tell which"};
   if (evidence.probes.made) {

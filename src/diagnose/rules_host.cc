@@ -26,12 +26,29 @@ std::string errno_words(const Evidence& evidence) {
                      sys::errno_text(evidence.error.error), sys::errno_name(evidence.error.error));
 }
 
-const PortHolder* holder_in(const Evidence& evidence, unsigned state) {
-  const auto& holders = evidence.host.holders;
-  const auto found = std::find_if(holders.begin(), holders.end(), [&](const PortHolder& holder) {
-    return holder.socket.state == state;
-  });
-  return found == holders.end() ? nullptr : &*found;
+// Whether the socket's address and the one that was to be bound exclude each other.
+bool in_the_way(const sys::SocketRow& socket, const sys::Address& asked) {
+  const sys::Address theirs = socket.local.unmapped().with_port(0);
+  const sys::Address ours = asked.unmapped().with_port(0);
+  if (!ours.known() || theirs == ours) return true;
+  if (theirs.is_any() && theirs.family() == AF_INET6 && ours.family() == AF_INET) {
+    return !socket.v6only;
+  }
+  if (ours.is_any() && ours.family() == AF_INET6) return true;  // perhaps of both families
+  return theirs.family() == ours.family() && (theirs.is_any() || ours.is_any());
+}
+
+// The first holder whose socket is in that state, of the asked family if there is one.
+const PortHolder* holder_in(const Evidence& evidence, std::optional<unsigned> state) {
+  const PortHolder* found = nullptr;
+  for (const PortHolder& holder : evidence.host.holders) {
+    const sys::SocketRow& socket = holder.socket;
+    if (state && socket.state != *state) continue;
+    if (!in_the_way(socket, evidence.peer)) continue;
+    if (socket.local.unmapped().family() == evidence.peer.unmapped().family()) return &holder;
+    if (found == nullptr) found = &holder;
+  }
+  return found;
 }
 
 std::optional<Finding> port_in_use(const Evidence& evidence) {
@@ -61,8 +78,8 @@ std::optional<Finding> port_in_use(const Evidence& evidence) {
         fmt::format("an earlier connection from port {} waits in TIME-WAIT{}", port, time),
         "another source port, or wait"};
   }
-  if (!evidence.host.holders.empty()) {
-    const PortHolder& holder = evidence.host.holders.front();
+  if (const PortHolder* const any = holder_in(evidence, std::nullopt)) {
+    const PortHolder& holder = *any;
     const std::string who = holder_text(holder);
     return Finding{
         Cause::source_port_in_use, "the address is in use (EADDRINUSE)",
@@ -71,9 +88,10 @@ std::optional<Finding> port_in_use(const Evidence& evidence) {
         fmt::format("a connection of {} uses port {}", who, port), "another port"};
   }
   return Finding{Cause::port_in_use, "the address is in use (EADDRINUSE)", errno_words(evidence),
-                 fmt::format("another socket of this host has port {}; it is bound without "
-                             "listening, so that no table shows it",
-                             port),
+                 fmt::format("another socket of this host has port {}{}", port,
+                             evidence.host.holders_known
+                                 ? "; it is bound without listening, so that no table shows it"
+                                 : ""),
                  "another port"};
 }
 
@@ -103,7 +121,20 @@ std::optional<Finding> address_not_local(const Evidence& evidence) {
   if (!failed_as(evidence, Syscall::bind, EADDRNOTAVAIL)) return std::nullopt;
   const std::string address = evidence.peer.host();
   std::vector<std::string> own;
-  for (const sys::Address& one : evidence.host.addresses) own.push_back(one.host());
+  bool there = false;
+  for (const sys::Address& one : evidence.host.addresses) {
+    own.push_back(one.host());
+    there = there || one == evidence.peer.unmapped().with_zone(0, "").with_port(0);
+  }
+  if (there) {
+    return Finding{Cause::address_not_local,
+                   fmt::format("{} cannot be used yet (EADDRNOTAVAIL)", address),
+                   errno_words(evidence),
+                   fmt::format("an interface has the address {}, but the kernel does not let it be "
+                               "used: it is tentative, or its interface is down",
+                               address),
+                   "ip addr; again in a few seconds"};
+  }
   return Finding{
       Cause::address_not_local,
       fmt::format("{} is not an address of this host (EADDRNOTAVAIL)", address),
@@ -123,34 +154,43 @@ std::optional<Finding> descriptor_limit(const Evidence& evidence) {
   }
   const auto limit = evidence.host.descriptor_limit;
   const std::string number = limit ? fmt::format(" is {}", *limit) : "";
-  return Finding{Cause::descriptor_limit, "too many open files (EMFILE)", errno_words(evidence),
-                 fmt::format("this process's limit of open descriptors (RLIMIT_NOFILE){}, and all "
-                             "are in use",
-                             number),
-                 "a higher limit: ulimit -n"};
+  return Finding{
+      Cause::descriptor_limit, "too many open files (EMFILE)", errno_words(evidence),
+      fmt::format("this process has as many open descriptors as it may: RLIMIT_NOFILE{}", number),
+      "a higher limit: ulimit -n"};
 }
 
 std::optional<Finding> family_not_supported(const Evidence& evidence) {
   const int error = evidence.error.error;
-  if (error != EAFNOSUPPORT && error != EPROTONOSUPPORT) return std::nullopt;
-  return Finding{Cause::family_not_supported, "the address family is not supported",
-                 errno_words(evidence),
-                 fmt::format("this host's kernel has no {}",
-                             evidence.peer.family() == AF_INET6 ? "IPv6" : "such protocol"),
-                 "-4, or an IPv4 address"};
+  const bool refused = error == EAFNOSUPPORT || error == EPROTONOSUPPORT;
+  if (!refused || evidence.error.call != Syscall::socket) return std::nullopt;
+  const std::string& object = evidence.error.object;
+  const bool v6 = evidence.peer.family() == AF_INET6 || object == sys::family_name(AF_INET6);
+  const bool v4 = evidence.peer.family() == AF_INET || object == sys::family_name(AF_INET);
+  return Finding{
+      Cause::family_not_supported, "the address family is not supported", errno_words(evidence),
+      fmt::format("this host's kernel has no {}", v6 ? "IPv6" : (v4 ? "IPv4" : "such protocol")),
+      v6 ? "-4, or an IPv4 address" : "an address of the other family"};
 }
 
 std::optional<Finding> no_such_interface(const Evidence& evidence) {
-  const bool gone = evidence.error.error == ENODEV || evidence.error.error == ENXIO;
-  if (!gone || evidence.error.call == Syscall::open) return std::nullopt;
-  const std::string& object = evidence.error.object;
-  const auto equals = object.find('=');
-  const std::string asked = equals == std::string::npos ? object : object.substr(equals + 1);
+  constexpr std::string_view option = "SO_BINDTODEVICE=";
+  const int error = evidence.error.error;
+  if (error != ENODEV && error != ENXIO) return std::nullopt;
+  std::string asked;
+  if (evidence.error.call == Syscall::setsockopt && evidence.error.object.starts_with(option)) {
+    asked = evidence.error.object.substr(option.size());
+  } else if (evidence.error.call == Syscall::bind && evidence.peer.is_link_local()) {
+    const std::string host = evidence.peer.host();  // the zone is the interface
+    asked = host.substr(std::min(host.find('%'), host.size() - 1) + 1);
+  }
+  const auto& all = evidence.host.interfaces;
+  if (asked.empty() || std::find(all.begin(), all.end(), asked) != all.end()) return std::nullopt;
   return Finding{Cause::no_such_interface, fmt::format("no such interface: {}", asked),
                  errno_words(evidence),
-                 fmt::format("this host has no interface {}; it has {}", asked,
-                             some(evidence.host.interfaces)),
-                 "one of those (ip link)"};
+                 fmt::format("this host has no interface {}{}", asked,
+                             all.empty() ? "" : "; it has " + some(all)),
+                 "an interface that is there (ip link)"};
 }
 
 std::optional<Finding> option_refused(const Evidence& evidence) {

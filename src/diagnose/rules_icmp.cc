@@ -48,14 +48,9 @@ bool protocol_unreachable(const IcmpError& icmp) {
   return v4(icmp) && icmp.type == 3 && icmp.code == 2;
 }
 
-bool from_here(const Evidence& evidence) {
-  if (!evidence.icmp) return false;
-  const auto& own = evidence.host.addresses;
-  return std::find(own.begin(), own.end(), evidence.icmp->offender) != own.end();
-}
-
 bool from_destination(const Evidence& evidence) {
-  return evidence.icmp && evidence.icmp->offender == evidence.peer.unmapped().with_port(0);
+  return evidence.icmp && evidence.icmp->offender.with_zone(0, "") ==
+                              evidence.peer.unmapped().with_port(0).with_zone(0, "");
 }
 
 std::string offender(const Evidence& evidence) {
@@ -66,7 +61,7 @@ std::string evidence_text(const Evidence& evidence) {
   const IcmpError& icmp = *evidence.icmp;
   const std::string_view kind = v4(icmp) ? "ICMP" : "ICMPv6";
   const std::string who =
-      from_here(evidence)
+      icmp_from_here(evidence)
           ? fmt::format("{} (this host itself)", offender(evidence))
           : fmt::format("{}{}", offender(evidence),
                         from_destination(evidence) ? " (the destination itself)" : "");
@@ -87,7 +82,10 @@ Finding finding_of(const Evidence& evidence, Cause cause, std::string explanatio
 
 // This host's own kernel reports that nobody answered for the next hop's link-layer address.
 std::optional<Finding> neighbour_silent(const Evidence& evidence) {
-  const bool by_icmp = from_here(evidence) && host_unreachable(*evidence.icmp);
+  const bool by_icmp = icmp_from_here(evidence) && host_unreachable(*evidence.icmp);
+  // A router's error or a RST is the answer to a SYN that left, and this host itself has no link.
+  const bool answered = (evidence.icmp && !by_icmp) || evidence.error.error == ECONNREFUSED;
+  if (answered || evidence.path.own_address) return std::nullopt;
   const bool by_errno = !evidence.icmp && evidence.error.error == EHOSTUNREACH &&
                         evidence.path.neighbour &&
                         evidence.path.neighbour->state == sys::NeighbourState::failed;
@@ -95,20 +93,17 @@ std::optional<Finding> neighbour_silent(const Evidence& evidence) {
   const bool by_count = evidence.info && evidence.info->retransmits.value_or(0) > 0 &&
                         evidence.info->total_retrans == 0U;
   if (!by_icmp && !by_errno && !by_state && !by_count) return std::nullopt;
-  // A filter of this host's may say "host unreachable" too: then the neighbour is known.
-  if (by_icmp && !by_count && evidence.path.neighbour &&
-      !evidence.path.neighbour->link_address.empty()) {
-    return std::nullopt;
-  }
+  // A filter of this host's may say "host unreachable" too: at once, or with the neighbour known.
+  const bool known = evidence.path.neighbour && !evidence.path.neighbour->link_address.empty();
+  if (by_icmp && !by_count && (known || evidence.icmp_after < at_once)) return std::nullopt;
   const std::string hop =
       evidence.path.next_hop.known() ? evidence.path.next_hop.host() : evidence.peer.host();
-  const bool gateway =
-      evidence.path.next_hop.known() && evidence.path.next_hop.host() != evidence.peer.host();
+  const bool gateway = evidence.path.next_hop.known() && !next_hop_is_peer(evidence);
   const std::string protocol = neighbour_protocol(evidence.peer);
   const std::string interface =
       evidence.path.link ? fmt::format(" on {}", escape(evidence.path.link->name)) : "";
   const std::string who = gateway ? fmt::format("gateway {}", hop) : hop;
-  return Finding{
+  Finding finding{
       Cause::neighbour_silent,
       fmt::format("host unreachable: no answer to {} from {}{}", protocol, who, interface),
       fmt::format("no answer to {} for {}{}; the SYN never left this host", protocol, who,
@@ -121,29 +116,39 @@ std::optional<Finding> neighbour_silent(const Evidence& evidence) {
                             interface, hop),
       gateway ? "the gateway's address in ip route, its power and its cable"
               : "the address, and the host's power and cable"};
+  if (evidence.path.link && !evidence.path.link->carrier && !evidence.path.link->loopback) {
+    finding.explanation =
+        fmt::format("interface {} has no carrier: its cable, radio or other end is not there",
+                    escape(evidence.path.link->name));
+    finding.advice = "this host's cable or radio (ip link)";
+  }
+  return finding;
 }
 
 std::optional<Finding> rejected_here(const Evidence& evidence) {
-  if (!from_here(evidence)) return std::nullopt;
-  return finding_of(evidence, Cause::rejected_here,
-                    "a packet filter on this host itself rejects the connection: the SYN never "
-                    "left",
-                    fmt::format("this host's own rules for output to tcp port {}: nft list "
-                                "ruleset, as root",
-                                evidence.peer.port()));
+  if (!icmp_from_here(evidence)) return std::nullopt;
+  Finding finding =
+      finding_of(evidence, Cause::rejected_here,
+                 "a packet filter on this host itself rejects the connection: the SYN never left",
+                 fmt::format("this host's own rules for output to tcp port {}: nft list ruleset, "
+                             "as root",
+                             evidence.peer.port()));
+  finding.transport.clear();
+  return finding;
 }
 
 std::optional<Finding> ttl_exceeded(const Evidence& evidence) {
   const bool expired = evidence.icmp && evidence.icmp->code == 0 &&
                        evidence.icmp->type == (v4(*evidence.icmp) ? 11 : 3);
   if (!expired) return std::nullopt;
-  return finding_of(evidence, Cause::ttl_exceeded,
-                    fmt::format("a routing loop: the SYN went round until router {} found its {} "
-                                "used up",
-                                offender(evidence), v4(*evidence.icmp) ? "TTL" : "hop limit"),
-                    fmt::format("the routes to {} on the routers of the way (--diagnose active "
-                                "lists them)",
-                                evidence.peer.host()));
+  return finding_of(
+      evidence, Cause::ttl_exceeded,
+      fmt::format("a routing loop, unless -o set the {1} low: the SYN went on until router "
+                  "{0} found its {1} used up",
+                  offender(evidence), v4(*evidence.icmp) ? "TTL" : "hop limit"),
+      fmt::format("the routes to {} on the routers of the way (--diagnose active "
+                  "lists them)",
+                  evidence.peer.host()));
 }
 
 std::optional<Finding> too_big(const Evidence& evidence) {
@@ -167,6 +172,18 @@ std::optional<Finding> rejected_by_host(const Evidence& evidence) {
                                   host),
                       fmt::format("the packet filter's rules on {}", host));
   }
+  if (host_unreachable(*evidence.icmp) || network_unreachable(*evidence.icmp)) {
+    Finding finding = finding_of(
+        evidence, Cause::rejected_by_host,
+        fmt::format("{} itself says that it cannot deliver: a packet filter's rule there, or it "
+                    "passes the port on to a host behind it that is not there",
+                    host),
+        fmt::format("the filter's rules on {} for tcp port {}, and where it passes that on", host,
+                    evidence.peer.port()));
+    finding.or_else = Cause::unreachable_on_the_way;
+    return finding;
+  }
+  if (evidence.icmp->type != (v4(*evidence.icmp) ? 3 : 1)) return std::nullopt;
   return finding_of(
       evidence, Cause::rejected_by_host,
       port_unreachable(*evidence.icmp)
@@ -183,9 +200,11 @@ std::optional<Finding> rejected_on_the_way(const Evidence& evidence) {
                       protocol_unreachable(*evidence.icmp);
   if (!filter) return std::nullopt;
   return finding_of(evidence, Cause::rejected_on_the_way,
-                    fmt::format("a packet filter on router {} rejects the connection: {} never "
+                    fmt::format("a packet filter on router {} rejects the connection{}: {} never "
                                 "saw the SYN",
-                                offender(evidence), evidence.peer.host()),
+                                offender(evidence),
+                                prohibited(*evidence.icmp) ? " (or a prohibit route there)" : "",
+                                evidence.peer.host()),
                     fmt::format("the filter's rules on {} for {} tcp port {}", offender(evidence),
                                 evidence.peer.host(), evidence.peer.port()));
 }
@@ -213,19 +232,32 @@ std::optional<Finding> unreachable_on_the_way(const Evidence& evidence) {
     return finding;
   }
   if (network_unreachable(*evidence.icmp)) {
-    return finding_of(evidence, Cause::unreachable_on_the_way,
-                      fmt::format("router {} has no way to the network of {}", router, host),
-                      fmt::format("the routes on {}", router));
+    return finding_of(
+        evidence, Cause::unreachable_on_the_way,
+        fmt::format("router {} says that it has no way to the network of {}", router, host),
+        fmt::format("the routes on {}", router));
   }
   return finding_of(evidence, Cause::unreachable_on_the_way,
-                    fmt::format("router {} will not or cannot deliver to {}: {}", router, host,
+                    fmt::format("{} will not or cannot deliver to {}: {}", router, host,
                                 icmp_meaning(*evidence.icmp)),
                     fmt::format("the configuration of {}", router));
 }
 
-constexpr std::array<Rule, 7> rules{
-    neighbour_silent, rejected_here,       ttl_exceeded,          too_big,
-    rejected_by_host, rejected_on_the_way, unreachable_on_the_way};
+// Without the list of this host's addresses the sender may be this host itself.
+template <Rule rule>
+std::optional<Finding> from_afar(const Evidence& evidence) {
+  auto finding = rule(evidence);
+  if (finding && evidence.host.addresses.empty()) finding->or_else = Cause::rejected_here;
+  return finding;
+}
+
+constexpr std::array<Rule, 7> rules{neighbour_silent,
+                                    rejected_here,
+                                    ttl_exceeded,
+                                    too_big,
+                                    rejected_by_host,
+                                    from_afar<rejected_on_the_way>,
+                                    from_afar<unreachable_on_the_way>};
 
 }  // namespace
 

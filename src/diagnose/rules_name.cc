@@ -17,6 +17,7 @@ using Answer = tcp::NameServerAnswer;
 // RFC 1035 section 4.1.1, RFC 6895 section 2.3.
 constexpr unsigned rcode_server_failure = 2;
 constexpr unsigned rcode_name_error = 3;
+constexpr unsigned rcode_refused = 5;
 
 std::string rcode_name(unsigned rcode) {
   constexpr std::array<std::string_view, 6> names{"NOERROR",  "FORMERR", "SERVFAIL",
@@ -32,6 +33,17 @@ const Answer* find(const Evidence& evidence, auto matches) {
   const auto& answers = evidence.name.answers;
   const auto found = std::find_if(answers.begin(), answers.end(), matches);
   return found == answers.end() ? nullptr : &*found;
+}
+
+// Knows the name, and no address of the type. A truncated answer may have lost it.
+bool is_empty(const Answer& answer) {
+  return answer.kind == Answer::Kind::answered && answer.rcode == 0 && !answer.has_address &&
+         !answer.truncated;
+}
+
+// EAI_NONAME comes from somebody who answered: then the silence of a server is not the cause.
+bool status_denies(const Evidence& evidence) {
+  return sys::lookup_status_name(evidence.name.status) == "EAI_NONAME";
 }
 
 bool none_answered(const Evidence& evidence) {
@@ -70,13 +82,17 @@ std::optional<Finding> name_without_address(const Evidence& evidence) {
   const NameFacts& name = evidence.name;
   const std::string status = sys::lookup_status_name(name.status);
   const bool by_status = status == "EAI_NODATA" || status == "EAI_ADDRFAMILY";
-  const Answer* const empty = find(evidence, [](const Answer& answer) {
-    return answer.kind == Answer::Kind::answered && answer.rcode == 0 && !answer.has_address;
-  });
-  if (!by_status && empty == nullptr) return std::nullopt;
-  const bool other = std::any_of(name.other_answers.begin(), name.other_answers.end(),
+  const Answer* const empty = find(evidence, is_empty);
+  const auto& others = name.other_answers;
+  const bool other = std::any_of(others.begin(), others.end(),
                                  [](const Answer& answer) { return answer.has_address; });
+  const bool no_other = !other && std::any_of(others.begin(), others.end(), is_empty);
   const bool one_family = name.family == AF_INET || name.family == AF_INET6;
+  const bool has_address =
+      find(evidence, [](const Answer& answer) { return answer.has_address; }) != nullptr;
+  // Without a family both types must be missing.
+  const bool by_answer = empty != nullptr && !has_address && (one_family || no_other);
+  if (!by_status && !by_answer) return std::nullopt;
   const std::string kind = one_family ? family_word(name.family) + " " : "";
   const std::string other_kind = family_word(name.family == AF_INET6 ? AF_INET : AF_INET6);
   Finding finding{
@@ -88,9 +104,11 @@ std::optional<Finding> name_without_address(const Evidence& evidence) {
     finding.evidence = fmt::format("name server {} knows {}, without an {}address",
                                    empty->server.host(), name_of(evidence), kind);
   }
-  if (one_family) {
+  if (one_family && !no_other) {
     finding.advice = fmt::format("without -{}", name.family == AF_INET6 ? 6 : 4);
-    if (other) finding.explanation += fmt::format("; it has an {} address", other_kind);
+  }
+  if (one_family && other) {
+    finding.explanation += fmt::format("; it has an {} address", other_kind);
   }
   return finding;
 }
@@ -103,30 +121,36 @@ std::optional<Finding> name_server_failed(const Evidence& evidence) {
   const std::string server = answer->server.host();
   const std::string rcode = rcode_name(answer->rcode);
   const bool failed = answer->rcode == rcode_server_failure;
-  return Finding{Cause::name_server_failed,
-                 fmt::format("the name server {} ({})",
-                             failed ? "could not find out" : "refused to answer", rcode),
-                 fmt::format("name server {} answered {} for {} after {}", server, rcode,
-                             name_of(evidence), format_duration(answer->after)),
-                 failed ? fmt::format("name server {} has no answer of its own (SERVFAIL): the "
-                                      "servers of that name's zone fail, or it cannot reach them",
-                                      server)
-                        : fmt::format("name server {} does not serve this host or this name ({})",
-                                      server, rcode),
-                 "again later, or another name server in /etc/resolv.conf"};
+  return Finding{
+      Cause::name_server_failed,
+      fmt::format("the name server {} ({})", failed ? "could not find out" : "refused to answer",
+                  rcode),
+      fmt::format("name server {} answered {} for {} after {}", server, rcode, name_of(evidence),
+                  format_duration(answer->after)),
+      failed ? fmt::format("name server {} has no answer of its own (SERVFAIL): the "
+                           "servers of that name's zone fail, or it cannot reach them",
+                           server)
+      : answer->rcode == rcode_refused
+          ? fmt::format("name server {} does not serve this host or this name ({})", server, rcode)
+          : fmt::format("name server {} cannot deal with the question ({})", server, rcode),
+      "again later, or another name server in /etc/resolv.conf"};
 }
 
 std::optional<Finding> name_server_unreachable(const Evidence& evidence) {
   const Answer* const answer = find(evidence, [](const Answer& candidate) {
     return candidate.kind == Answer::Kind::unreachable;
   });
-  if (!none_answered(evidence) || answer == nullptr) return std::nullopt;
+  if (!none_answered(evidence) || answer == nullptr || status_denies(evidence)) {
+    return std::nullopt;
+  }
   const std::string server = answer->server.host();
   const std::string why = sys::errno_text(answer->error);
   if (answer->error == ECONNREFUSED) {
     return Finding{Cause::name_server_unreachable, "no name server answers",
                    fmt::format("name server {}: ICMP port unreachable", server),
-                   fmt::format("no name server runs on {}: its UDP port 53 is unreachable", server),
+                   fmt::format("no name server runs on {}, or a packet filter refuses: its UDP "
+                               "port 53 is unreachable",
+                               server),
                    "the nameserver lines of /etc/resolv.conf"};
   }
   return Finding{
@@ -141,14 +165,20 @@ std::optional<Finding> no_name_server(const Evidence& evidence) {
   if (!evidence.name.config_read || !evidence.name.servers.empty()) return std::nullopt;
   return Finding{Cause::no_name_server, "no name server is configured",
                  "/etc/resolv.conf names no server",
-                 fmt::format("{} is not in /etc/hosts, and /etc/resolv.conf has no nameserver line",
+                 fmt::format("/etc/hosts gives no such address of {}, and /etc/resolv.conf has no "
+                             "nameserver line",
                              name_of(evidence)),
                  "a nameserver line in /etc/resolv.conf, or the numeric address"};
 }
 
 std::optional<Finding> name_server_silent(const Evidence& evidence) {
   const std::string silent = all_servers(evidence, Answer::Kind::silent);
-  if (!none_answered(evidence) || silent.empty()) return std::nullopt;
+  // A wait that was cut short proves no silence.
+  constexpr auto long_enough = std::chrono::milliseconds(400);
+  if (!none_answered(evidence) || silent.empty() || status_denies(evidence) ||
+      evidence.name.asked_for < long_enough) {
+    return std::nullopt;
+  }
   const std::string asked = format_duration(evidence.name.asked_for);
   return Finding{Cause::name_server_silent, "no name server answers",
                  fmt::format("name server {} silent for {} (asked by UDP, port 53)", silent, asked),

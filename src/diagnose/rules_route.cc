@@ -45,6 +45,39 @@ std::optional<Finding> ipv6_disabled(const Evidence& evidence) {
                  "an IPv4 address of the peer (-4), or enable IPv6"};
 }
 
+// The user's own choice of the port: the kernel keeps one connection apart from another by
+// addresses and ports alone.
+Finding source_port_taken(const Evidence& evidence) {
+  constexpr unsigned time_wait = 6;  // as tcpi_state
+  const std::string port = fmt::format("{}", evidence.source.port());
+  for (const PortHolder& holder : evidence.host.holders) {
+    const sys::SocketRow& socket = holder.socket;
+    if (!(socket.remote.unmapped() == evidence.peer.unmapped())) continue;
+    const std::string ends = fmt::format("{} -> {}", socket.local.text(), socket.remote.text());
+    if (socket.state != time_wait) {
+      return {Cause::source_port_in_use, "the source port is in use (EADDRNOTAVAIL)",
+              fmt::format("{} ({}) belongs to {}", ends, sys::tcp_state_name(socket.state),
+                          holder_text(holder)),
+              fmt::format("{} has a connection from port {} to the same place already",
+                          holder_text(holder), port),
+              "another source port"};
+    }
+    const auto left = socket.time_wait_left;
+    const std::string time = left ? fmt::format(" for {} more", format_duration(*left)) : "";
+    return {Cause::source_port_in_time_wait,
+            "the source port is in use by a connection in TIME-WAIT (EADDRNOTAVAIL)",
+            fmt::format("{} is in TIME-WAIT{}", ends, time),
+            fmt::format("an earlier connection from port {} to the same place waits in TIME-WAIT{}",
+                        port, time),
+            "another source port, or wait"};
+  }
+  return {Cause::source_port_in_use, "the source port cannot be used (EADDRNOTAVAIL)",
+          errno_words(evidence),
+          fmt::format("a connection from port {} to {} exists already, or has just ended", port,
+                      evidence.peer.text()),
+          "another source port, or wait"};
+}
+
 std::optional<Finding> no_free_port(const Evidence& evidence) {
   if (!failed_here(evidence, {EADDRNOTAVAIL})) return std::nullopt;
   if (!evidence.path.family_has_address && !evidence.path.own_address) {
@@ -56,22 +89,33 @@ std::optional<Finding> no_free_port(const Evidence& evidence) {
         fmt::format("no interface of this host has an {} address", family_word(evidence)),
         "ip addr; or an address of the other family"};
   }
+  if (evidence.source.port() != 0) return source_port_taken(evidence);
   const std::string range =
       evidence.host.port_range.empty()
           ? std::string()
           : fmt::format(" (net.ipv4.ip_local_port_range is {})", escape(evidence.host.port_range));
-  return Finding{Cause::no_free_port, "no free source port (EADDRNOTAVAIL)", errno_words(evidence),
-                 fmt::format("every local port for connections to {} is in use{}",
-                             evidence.peer.text(), range),
-                 "fewer connections at once (ss -tn), another source address, or a wider range"};
+  Finding finding{Cause::no_free_port, "no free source port (EADDRNOTAVAIL)", errno_words(evidence),
+                  fmt::format("every local port for connections to {} is in use{}",
+                              evidence.peer.text(), range),
+                  "fewer connections at once (ss -tn), another source address, or a wider range"};
+  if (evidence.peer.unmapped().family() == AF_INET6) {
+    finding.headline = "no free source port, or no source address (EADDRNOTAVAIL)";
+    finding.explanation += ", or no IPv6 address of this host can be used (tentative: ip addr)";
+    finding.or_else = Cause::address_not_local;
+  }
+  return finding;
 }
 
 std::optional<Finding> interface_down(const Evidence& evidence) {
   if (!evidence.path.down_link || !failed_here(evidence, {ENETUNREACH, EHOSTUNREACH, ENETDOWN})) {
     return std::nullopt;
   }
-  // A route over another interface that failed for its own reason outweighs it.
-  if (evidence.path.route && evidence.path.route->type != RouteType::unicast) return std::nullopt;
+  // What leads there by another way failed for its own reason.
+  const auto& route = evidence.path.route;
+  if (route &&
+      (route->type != RouteType::unicast || route->ifindex != evidence.path.down_link->index)) {
+    return std::nullopt;
+  }
   const std::string interface = escape(evidence.path.down_link->name);
   return Finding{
       Cause::interface_down, fmt::format("network unreachable: interface {} is down", interface),
@@ -83,7 +127,10 @@ std::optional<Finding> interface_down(const Evidence& evidence) {
 // A source address that the peer could not answer to: that of lo, or of another scope.
 std::optional<Finding> source_cannot_reach(const Evidence& evidence) {
   const bool blackhole = evidence.path.route && evidence.path.route->type == RouteType::blackhole;
-  if (!failed_here(evidence, {EINVAL}) || !evidence.source.known() || blackhole) {
+  // EINVAL may also be a blackhole that could not be read, or a peer whose own zone is missing.
+  const bool no_zone = evidence.peer.is_link_local() && evidence.peer.scope_id() == 0;
+  if (!failed_here(evidence, {EINVAL}) || !evidence.source.known() || blackhole || no_zone ||
+      !evidence.path.routes_known) {
     return std::nullopt;
   }
   const std::string source = evidence.source.host();
@@ -100,15 +147,24 @@ std::string route_words(const Evidence& evidence, std::string_view type) {
   return fmt::format("the route {} {} of this host", type, evidence.path.route->text());
 }
 
+int errno_of(RouteType type) {
+  if (type == RouteType::prohibit) return EACCES;
+  if (type == RouteType::unreachable) return EHOSTUNREACH;
+  return type == RouteType::blackhole ? EINVAL : 0;
+}
+
 std::optional<Finding> route_refuses(const Evidence& evidence) {
-  if (!evidence.path.route ||
-      !failed_here(evidence, {EACCES, EHOSTUNREACH, ENETUNREACH, EINVAL, EPERM})) {
-    return std::nullopt;
-  }
+  // Each kind of entry has its errno (see ip-route(8)); another one has another cause.
+  if (!evidence.path.route) return std::nullopt;
+  const RouteType type = evidence.path.route->type;
+  const int usual = errno_of(type);
+  // Of old kernels, for IPv6.
+  const int old = type == RouteType::unreachable ? ENETUNREACH : usual;
+  if (usual == 0 || !failed_here(evidence, {usual, old})) return std::nullopt;
   const std::string destination = evidence.path.route->text();
   const std::string advice =
       fmt::format("ip route get {}; the entry {}", evidence.peer.host(), destination);
-  switch (evidence.path.route->type) {
+  switch (type) {
     case RouteType::prohibit:
       return Finding{Cause::route_prohibit, "prohibited by a route of this host",
                      fmt::format("prohibit {} in this host's routing table", destination),

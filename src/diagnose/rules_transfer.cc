@@ -13,6 +13,7 @@
 namespace tcptool::diagnose {
 namespace {
 
+using namespace std::chrono_literals;
 using Answer = tcp::SynProbe::Answer;
 using End = TransferFacts::End;
 
@@ -21,8 +22,14 @@ bool lost_with(const Evidence& evidence, std::initializer_list<int> errors) {
   return std::find(errors.begin(), errors.end(), evidence.error.error) != errors.end();
 }
 
+// The user's time ran out while nothing moved. --timeout may strike in the midst of a transfer.
 bool waited_in_vain(const Evidence& evidence) {
-  return evidence.transfer.end != End::lost;
+  if (evidence.transfer.end == End::run_timeout) {
+    const bool most_of_it =
+        evidence.after >= 1s && evidence.after * 2 >= evidence.transfer.duration;
+    return most_of_it || evidence.after >= 5s;
+  }
+  return evidence.transfer.end == End::idle_timeout;
 }
 
 // The sample with the most to tell: what the kernel said last while the connection lived.
@@ -71,8 +78,11 @@ std::optional<Finding> reset(const Evidence& evidence) {
       fmt::format("connection lost after {}: reset by the peer (RST) after {} received", after,
                   format_bytes(transfer.received)),
       fmt::format("RST after {}; {}; {}", after, moved(evidence), lost_bytes(evidence)),
-      "the peer's program closed while data was still under way to it, or died; or its host "
-      "restarted and no longer knows the connection",
+      fmt::format("the peer's program {}, or died; or its host restarted and no longer knows the "
+                  "connection; or a proxy or packet filter on the way cut it",
+                  transfer.undelivered > 0 ? "closed while data was still under way to it"
+                                           : "aborted the connection, or closed it without reading "
+                                             "all that had come"),
       "the log of the peer's program; its host's uptime"};
 }
 
@@ -99,9 +109,10 @@ bool stuck_on_full_segments(const Evidence& evidence) {
   const tcp::TcpInfo* const info = sample(evidence);
   if (info == nullptr || !info->snd_mss || !retransmitting(evidence)) return false;
   const auto syn = std::uint64_t{evidence.transfer.active ? 1U : 0U};
-  const bool some_acked = info->bytes_acked.value_or(0) > syn;
+  const std::uint64_t acked = info->bytes_acked.value_or(0);
+  const bool small_ones_acked = acked > syn && acked - syn < *info->snd_mss;
   constexpr std::uint32_t every_path_takes = 536;  // RFC 9293 section 3.7.1
-  return some_acked && *info->snd_mss > every_path_takes &&
+  return small_ones_acked && *info->snd_mss > every_path_takes &&
          evidence.transfer.undelivered >= *info->snd_mss;
 }
 
@@ -121,7 +132,9 @@ std::string probe_answer(const tcp::SynProbe& port) {
 }
 
 std::optional<Finding> path_mtu_black_hole(const Evidence& evidence) {
-  if (!stuck_on_full_segments(evidence) || lost_with(evidence, {ECONNRESET, EPIPE})) {
+  // Whatever the network says of the way outweighs it.
+  const bool silence = lost_with(evidence, {ETIMEDOUT}) || waited_in_vain(evidence);
+  if (!silence || evidence.transfer.soft_error || !stuck_on_full_segments(evidence)) {
     return std::nullopt;
   }
   const auto& again = evidence.probes.again;
@@ -150,7 +163,9 @@ std::optional<Finding> path_mtu_black_hole(const Evidence& evidence) {
 }
 
 std::optional<Finding> peer_vanished(const Evidence& evidence) {
-  const bool by_kernel = lost_with(evidence, {ETIMEDOUT}) && evidence.transfer.undelivered > 0;
+  const bool fin_alone = evidence.transfer.undelivered == 0;
+  const bool by_kernel =
+      lost_with(evidence, {ETIMEDOUT}) && (!fin_alone || retransmitting(evidence));
   const bool by_clock = waited_in_vain(evidence) && retransmitting(evidence);
   if (!by_kernel && !by_clock) return std::nullopt;
   const auto& again = evidence.probes.again;
@@ -161,8 +176,8 @@ std::optional<Finding> peer_vanished(const Evidence& evidence) {
                       format_duration(evidence.transfer.duration))
                 : fmt::format("timed out: no acknowledgement, and nothing received for {}",
                               format_duration(evidence.after));
-  std::string seen = fmt::format("{}, {}{}", lost_bytes(evidence), retransmissions(evidence),
-                                 last_heard(evidence));
+  std::string seen = fmt::format("{}, {}{}{}", lost_bytes(evidence), retransmissions(evidence),
+                                 fin_alone ? " of the FIN" : "", last_heard(evidence));
   std::string cause =
       fmt::format("{} has gone silent: the host is down, or the way to it or back is broken",
                   evidence.peer.host());
@@ -170,8 +185,8 @@ std::optional<Finding> peer_vanished(const Evidence& evidence) {
     const int error = *evidence.transfer.soft_error;
     seen +=
         fmt::format("; the network said {} ({})", sys::errno_text(error), sys::errno_name(error));
-    cause = fmt::format("the way to {} is broken: the network said {}, and TCP gave up",
-                        evidence.peer.host(), sys::errno_text(error));
+    cause = fmt::format("the way to {} is broken: the network said {}{}", evidence.peer.host(),
+                        sys::errno_text(error), by_kernel ? ", and TCP gave up" : "");
   }
   if (again) {
     seen += "; " + probe_answer(*again);
@@ -189,7 +204,7 @@ std::optional<Finding> peer_vanished(const Evidence& evidence) {
 
 std::optional<Finding> keepalive_unanswered(const Evidence& evidence) {
   if (!lost_with(evidence, {ETIMEDOUT})) return std::nullopt;
-  return Finding{
+  Finding finding{
       Cause::keepalive_unanswered,
       fmt::format("connection lost after {}: timed out, the peer answers no keepalive "
                   "probe",
@@ -199,11 +214,17 @@ std::optional<Finding> keepalive_unanswered(const Evidence& evidence) {
                   "is broken",
                   evidence.peer.host()),
       "whether the host answers a new connection"};
+  const tcp::TcpInfo* const info = sample(evidence);
+  if (info == nullptr || !info->retransmits) finding.or_else = Cause::peer_vanished;
+  return finding;
 }
 
 // The kernel gave up, and its last word was the network's.
 std::optional<Finding> unreachable(const Evidence& evidence) {
-  if (!lost_with(evidence, {EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN})) return std::nullopt;
+  if (!lost_with(evidence, {EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN, ECONNREFUSED, EACCES,
+                            ENOPROTOOPT})) {
+    return std::nullopt;
+  }
   return Finding{
       Cause::unreachable_soft,
       fmt::format("connection lost after {}: {} ({})", format_duration(evidence.transfer.duration),
@@ -220,14 +241,15 @@ std::optional<Finding> zero_window(const Evidence& evidence) {
   if (!waited_in_vain(evidence) || info == nullptr || !info->snd_wnd) return std::nullopt;
   const std::uint32_t segment = info->snd_mss.value_or(1);
   if (*info->snd_wnd >= segment || evidence.transfer.undelivered == 0) return std::nullopt;
+  const bool answers_probes = info->last_ack_received && *info->last_ack_received < evidence.after;
   return Finding{
       Cause::zero_window,
       fmt::format("timed out after {}: the peer's receive window is {}",
                   format_duration(evidence.after), *info->snd_wnd == 0 ? "zero" : "nearly zero"),
       fmt::format("zero window ({} bytes); {} waiting for it", *info->snd_wnd,
                   format_bytes(evidence.transfer.undelivered)),
-      "the peer's program does not read: its kernel's buffer is full, and it still "
-      "answers window probes",
+      fmt::format("the peer's program does not read: its kernel's buffer is full{}",
+                  answers_probes ? ", and it still answers window probes" : ""),
       "what the peer's program is doing"};
 }
 
@@ -247,13 +269,15 @@ std::optional<Finding> peer_silent(const Evidence& evidence) {
       fmt::format("idle for {}: timed out, the peer {}", time,
                   after_data ? "sends nothing more" : "has sent nothing"),
       fmt::format("{}, {} received; {}", acked, format_bytes(transfer.received), waited(evidence)),
-      after_data ? "the connection is sound; the peer's program sends nothing more, and does "
+      after_data ? "nothing is wrong with the connection as far as it shows; the peer's program "
+                   "sends nothing more, and does "
                    "not close"
-                 : (transfer.sent == 0
-                        ? "the connection is sound; the peer's program waits for us to speak "
-                          "first, or has not even accepted it"
-                        : "the connection is sound; the peer's program does not answer: it may "
-                          "be busy, wait for more, or not even have called accept"),
+                 : (transfer.sent == 0 ? "nothing is wrong with the connection as far as it shows; "
+                                         "the peer's program waits for us to speak "
+                                         "first, or has not even accepted it"
+                                       : "nothing is wrong with the connection as far as it shows; "
+                                         "the peer's program does not answer: it may "
+                                         "be busy, wait for more, or not even have called accept"),
       "the peer's program; ss -tn there shows whether it has read"};
 }
 

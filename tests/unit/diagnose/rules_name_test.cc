@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// A name that was not resolved: who said what, and who said nothing.
+#include <doctest/doctest.h>
+#include <netdb.h>
+
+#include <cerrno>
+
+#include "support/evidence.h"
+
+using namespace std::chrono_literals;
+using namespace tcptool;
+using diagnose::Evidence;
+using test::answered;
+using test::cause_of;
+using test::holds;
+using test::look_up_failed;
+using test::not_answered;
+
+namespace {
+
+tcp::NameServerAnswer truncated() {
+  auto answer = answered(0);
+  answer.truncated = true;
+  return answer;
+}
+
+}  // namespace
+
+TEST_CASE("each answer of the name servers has its cause") {
+  struct Row {
+    const char* what;
+    int status;
+    std::vector<tcp::NameServerAnswer> answers;
+    const char* cause;
+    const char* words;
+  };
+  const std::vector<Row> rows{
+      {"NXDOMAIN", EAI_NONAME, {answered(3)}, "name-not-found", "NXDOMAIN"},
+      {"NXDOMAIN behind silence",
+       EAI_NONAME,
+       {not_answered(), answered(3)},
+       "name-not-found",
+       "says name server 192.0.2.53"},
+      {"no data", EAI_NODATA, {answered(0)}, "name-without-address", "exists"},
+      {"no data, by status alone", EAI_NODATA, {}, "", ""},
+      {"SERVFAIL", EAI_AGAIN, {answered(2)}, "name-server-failed", "no answer of its own"},
+      {"REFUSED", EAI_AGAIN, {answered(5)}, "name-server-failed", "does not serve this host"},
+      {"FORMERR", EAI_AGAIN, {answered(1)}, "name-server-failed", "cannot deal with"},
+      {"an unknown code", EAI_AGAIN, {answered(11)}, "name-server-failed", "RCODE 11"},
+      {"SERVFAIL and silence",
+       EAI_AGAIN,
+       {not_answered(), answered(2)},
+       "name-server-failed",
+       "SERVFAIL"},
+      {"silence", EAI_AGAIN, {not_answered()}, "name-server-silent", "silent for 2.0 s"},
+      {"silence of two",
+       EAI_AGAIN,
+       {not_answered(), not_answered()},
+       "name-server-silent",
+       "192.0.2.54 and 192.0.2.54"},
+      {"no route",
+       EAI_AGAIN,
+       {not_answered(ENETUNREACH)},
+       "name-server-unreachable",
+       "ENETUNREACH"},
+      {"port closed",
+       EAI_AGAIN,
+       {not_answered(ECONNREFUSED)},
+       "name-server-unreachable",
+       "ICMP port unreachable"},
+      // Near, and something else.
+      {"an address after all", EAI_AGAIN, {answered(0, true)}, "", ""},
+      {"one answers, one is silent", EAI_AGAIN, {not_answered(), answered(0, true)}, "", ""},
+      {"one answers, one is unreachable",
+       EAI_AGAIN,
+       {not_answered(EPERM), answered(0, true)},
+       "",
+       ""},
+      {"silence, but somebody said no", EAI_NONAME, {not_answered()}, "", ""},
+      {"no route, but somebody said no", EAI_NONAME, {not_answered(ENETUNREACH)}, "", ""},
+      {"a truncated answer", EAI_AGAIN, {truncated()}, "", ""}};
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    Evidence evidence = look_up_failed(row.status, row.answers);
+    evidence.name.servers = {test::at("192.0.2.53", 53)};
+    if (row.status == EAI_NODATA && row.answers.empty()) evidence.name.status = EAI_FAIL;
+    CHECK(cause_of(evidence) == row.cause);
+    const auto diagnosis = diagnose::diagnose(evidence);
+    if (!diagnosis) continue;
+    CHECK(holds(test::all_text(*diagnosis), row.words));
+    REQUIRE(diagnosis->layers.size() == 1);
+    CHECK(diagnosis->layers[0].layer == diagnose::Layer::name);
+  }
+}
+
+TEST_CASE("a name has no address where both types, or the one asked for, are missing") {
+  Evidence any = look_up_failed(EAI_AGAIN, {answered(0)});
+  CHECK(cause_of(any) == "");  // nobody has said anything of AAAA
+  any.name.other_answers = {answered(0)};
+  CHECK(cause_of(any) == "name-without-address");
+  any.name.other_answers = {answered(0, true)};
+  CHECK(cause_of(any) == "");
+  for (const int family : {AF_INET, AF_INET6}) {
+    Evidence one = look_up_failed(EAI_AGAIN, {answered(0)});
+    one.name.family = family;
+    const bool v6 = family == AF_INET6;
+    const auto blind = diagnose::diagnose(one).value();
+    CHECK(blind.headline == (v6 ? "the name has no IPv6 address" : "the name has no IPv4 address"));
+    CHECK(blind.advice == (v6 ? "without -6" : "without -4"));
+    one.name.other_answers = {answered(0, true)};
+    const auto other = diagnose::diagnose(one).value();
+    CHECK(holds(other.explanation, v6 ? "; it has an IPv4 address" : "; it has an IPv6 address"));
+    one.name.other_answers = {answered(0)};
+    CHECK(holds(diagnose::diagnose(one).value().advice, "no A or AAAA record"));
+  }
+  Evidence by_status = look_up_failed(EAI_NODATA, {});
+  by_status.name.servers = {test::at("192.0.2.53", 53)};
+  CHECK(cause_of(by_status) == "name-without-address");
+}
+
+TEST_CASE("a wait that was cut short proves no silence") {
+  Evidence evidence = look_up_failed(EAI_AGAIN, {not_answered()});
+  evidence.name.asked_for = 20ms;
+  CHECK(cause_of(evidence) == "");
+  evidence.name.asked_for = 400ms;
+  CHECK(cause_of(evidence) == "name-server-silent");
+}
+
+TEST_CASE("only a configuration that was read can lack a name server") {
+  Evidence evidence = look_up_failed(EAI_AGAIN, {});
+  CHECK(cause_of(evidence) == "no-name-server");
+  evidence.name.config_read = false;
+  CHECK(cause_of(evidence) == "");
+  evidence.name.config_read = true;
+  evidence.name.servers = {test::at("192.0.2.53", 53)};  // not asked: the name is none of DNS
+  CHECK(cause_of(evidence) == "");
+}

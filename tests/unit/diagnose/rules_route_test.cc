@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+// connect(2) failed at once: this host itself did not send.
+#include <doctest/doctest.h>
+
+#include <cerrno>
+
+#include "support/evidence.h"
+
+using namespace std::chrono_literals;
+using namespace tcptool;
+using diagnose::Evidence;
+using sys::RouteType;
+using test::cause_of;
+using test::connect_failed;
+using test::holds;
+
+namespace {
+
+std::string text_of(const Evidence& evidence) {
+  return test::all_text(diagnose::diagnose(evidence).value());
+}
+
+Evidence over(RouteType type, int error) {
+  Evidence evidence = connect_failed(error);
+  evidence.path.route = test::route("10.99.0.0", 16, type);
+  return evidence;
+}
+
+Evidence from_port(const diagnose::PortHolder& who) {
+  Evidence evidence = connect_failed(EADDRNOTAVAIL);
+  evidence.source = test::at("10.77.0.1", 4000);
+  evidence.host.holders = {who};
+  return evidence;
+}
+
+}  // namespace
+
+TEST_CASE("a route that refuses is the cause where its own errno came") {
+  struct Row {
+    RouteType type;
+    int error;
+    const char* cause;
+  };
+  for (const Row& row :
+       std::vector<Row>{{RouteType::prohibit, EACCES, "route-prohibit"},
+                        {RouteType::prohibit, EHOSTUNREACH, ""},
+                        {RouteType::prohibit, EPERM, "output-filter"},
+                        {RouteType::unreachable, EHOSTUNREACH, "route-unreachable"},
+                        {RouteType::unreachable, ENETUNREACH, "route-unreachable"},
+                        {RouteType::unreachable, EACCES, ""},
+                        {RouteType::blackhole, EINVAL, "route-blackhole"},
+                        {RouteType::blackhole, EHOSTUNREACH, ""},
+                        {RouteType::unicast, EACCES, ""},
+                        {RouteType::unicast, EHOSTUNREACH, ""},
+                        {RouteType::unicast, ENETUNREACH, ""},
+                        {RouteType::unicast, EINVAL, ""},
+                        {RouteType::multicast, ENETUNREACH, ""}}) {
+    CAPTURE(row.error);
+    CAPTURE(row.cause);
+    const Evidence evidence = over(row.type, row.error);
+    CHECK(cause_of(evidence) == row.cause);
+    if (!holds(row.cause, "route")) continue;
+    CHECK(holds(text_of(evidence), "10.99.0.0/16"));
+    Evidence late = evidence;
+    late.timed_out = true;
+    late.error.error = 0;
+    CHECK_FALSE(holds(cause_of(late), "route"));
+  }
+}
+
+TEST_CASE("no route is claimed of tables that were read, and not covered the address") {
+  Evidence evidence = connect_failed(ENETUNREACH);
+  CHECK(cause_of(evidence) == "");
+  evidence.path.route.reset();
+  CHECK(cause_of(evidence) == "no-route");
+  CHECK(holds(text_of(evidence), "no default route"));
+  evidence.path.family_has_address = false;
+  CHECK(holds(text_of(evidence), "no IPv4 address and no IPv4 route"));
+  evidence.path.routes_known = false;
+  CHECK(cause_of(evidence) == "");
+  evidence.path.routes_known = true;
+  evidence.error.error = EHOSTUNREACH;
+  CHECK(cause_of(evidence) == "");
+}
+
+TEST_CASE("an interface is to blame where it is down and nothing else leads there") {
+  Evidence evidence = connect_failed(ENETUNREACH);
+  evidence.path.down_link = sys::Link{5, "c5", false, false, false, 1500};
+  CHECK(cause_of(evidence) == "");  // the default route leads elsewhere
+  evidence.path.route.reset();
+  CHECK(cause_of(evidence) == "interface-down");
+  CHECK(holds(text_of(evidence), "interface c5 is down"));
+  CHECK(holds(text_of(evidence), "ip link set c5 up"));
+  evidence.path.down_link.reset();
+  CHECK(cause_of(evidence) == "no-route");
+}
+
+TEST_CASE("IPv6 is disabled where the switch says so and no address is there") {
+  Evidence evidence = connect_failed(EADDRNOTAVAIL, "2001:db8:9::9");
+  evidence.path.family_has_address = false;
+  CHECK(cause_of(evidence) == "address-not-local");
+  evidence.path.ipv6_disabled = true;
+  CHECK(cause_of(evidence) == "ipv6-disabled");
+  evidence.path.family_has_address = true;
+  CHECK(cause_of(evidence) == "no-free-port|address-not-local");
+  Evidence v4 = connect_failed(ENETUNREACH);
+  v4.path.ipv6_disabled = true;
+  v4.path.family_has_address = false;
+  CHECK(cause_of(v4) == "");
+}
+
+TEST_CASE("source ports run out, but for the one that the user chose") {
+  Evidence evidence = connect_failed(EADDRNOTAVAIL);
+  CHECK(cause_of(evidence) == "no-free-port");
+  evidence.host.port_range = "32768 60999";
+  CHECK(holds(text_of(evidence), "ip_local_port_range is 32768 60999"));
+  CHECK(cause_of(from_port(test::holder("10.77.0.1", 1, "10.99.0.9"))) == "source-port-in-use");
+  auto waits = test::holder("10.77.0.1", 6, "10.99.0.9");
+  waits.socket.time_wait_left = 42s;
+  CHECK(cause_of(from_port(waits)) == "source-port-in-time-wait");
+  CHECK(holds(text_of(from_port(waits)), "port 4000 to the same place waits in TIME-WAIT for 42"));
+  // Another peer's connection may share the port.
+  const Evidence other = from_port(test::holder("10.77.0.1", 1, "10.9.9.9"));
+  CHECK(cause_of(other) == "source-port-in-use");
+  CHECK_FALSE(holds(text_of(other), "10.9.9.9"));
+}
+
+TEST_CASE("a source that cannot reach the peer needs a source, routes and no blackhole") {
+  Evidence evidence = connect_failed(EINVAL);
+  CHECK(cause_of(evidence) == "");
+  evidence.source = test::at("127.0.0.1");
+  CHECK(cause_of(evidence) == "source-cannot-reach");
+  CHECK(holds(text_of(evidence), "127.0.0.1 cannot be the source"));
+  evidence.path.routes_known = false;
+  CHECK(cause_of(evidence) == "");
+  Evidence zone = connect_failed(EINVAL, "fe80::9");
+  zone.source = test::at("fe80::77");
+  CHECK(cause_of(zone) == "");
+}
+
+TEST_CASE("the kernel's own refusals need no tables") {
+  for (const int error : {EPERM, ENOMEM, ENOBUFS}) {
+    Evidence evidence = connect_failed(error);
+    evidence.path = {};
+    evidence.info.reset();
+    CHECK(cause_of(evidence) == (error == EPERM ? "output-filter" : "no-memory"));
+    evidence.error.call = sys::Syscall::poll;
+    CHECK(cause_of(evidence) == "");
+  }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+// A connection that was established: how it was lost, or what was waited for in vain.
+#include <doctest/doctest.h>
+
+#include <cerrno>
+
+#include "support/evidence.h"
+
+using namespace std::chrono_literals;
+using namespace tcptool;
+using Answer = tcp::SynProbe::Answer;
+using diagnose::Evidence;
+using End = diagnose::TransferFacts::End;
+using test::cause_of;
+using test::holds;
+using test::idle;
+using test::lost;
+
+namespace {
+
+std::string text_of(const Evidence& evidence) {
+  return test::all_text(diagnose::diagnose(evidence).value());
+}
+
+// `waiting` bytes are unacknowledged, sent again and again; `acked` of payload were acknowledged.
+Evidence stuck(Evidence evidence, std::uint64_t waiting, std::uint64_t acked) {
+  evidence.info->retransmits = 8;
+  evidence.info->total_retrans = 8;
+  evidence.info->bytes_acked = acked + 1;
+  evidence.transfer.undelivered = waiting;
+  return evidence;
+}
+
+Evidence probed(Evidence evidence, Answer answer) {
+  evidence.probes.made = true;
+  evidence.probes.again.emplace();
+  evidence.probes.again->answer = answer;
+  return evidence;
+}
+
+}  // namespace
+
+TEST_CASE("a reset is told by what came before it") {
+  for (const int error : {ECONNRESET, EPIPE}) {
+    Evidence evidence = lost(error);
+    CHECK(cause_of(evidence) == "reset-after-data");
+    CHECK_FALSE(holds(text_of(evidence), "under way to it,"));
+    evidence.transfer.undelivered = 7;
+    CHECK(holds(text_of(evidence), "7 bytes for the peer were not acknowledged"));
+    CHECK(holds(text_of(evidence), "under way to it"));
+    evidence.transfer.received = 0;
+    CHECK(cause_of(evidence) == "reset-at-once");
+    CHECK(holds(text_of(evidence), "without reading"));
+    evidence.transfer.sent = 0;
+    evidence.transfer.undelivered = 0;
+    evidence.info.reset();
+    CHECK(cause_of(evidence) == "reset-at-once");
+    CHECK(holds(text_of(evidence), "nothing was on its way"));
+  }
+}
+
+TEST_CASE("a peer has vanished where what was sent is no longer acknowledged") {
+  Evidence evidence = stuck(lost(ETIMEDOUT), 900, 4100);
+  CHECK(cause_of(evidence) == "peer-vanished");
+  CHECK(holds(text_of(evidence), "8 retransmissions, last heard of it 19.0 s before"));
+  evidence.info.reset();
+  CHECK(cause_of(evidence) == "peer-vanished");
+  CHECK(holds(text_of(evidence), "retransmitted in vain"));
+  evidence.transfer.soft_error = EHOSTUNREACH;
+  CHECK(holds(text_of(evidence), "the network said no route to host, and TCP gave up"));
+  CHECK(holds(text_of(probed(evidence, Answer::rst)), "has forgotten it"));
+  CHECK(holds(text_of(probed(stuck(lost(ETIMEDOUT), 9, 9), Answer::none)), "not answered either"));
+  Evidence clock = stuck(idle(), 900, 4100);
+  clock.transfer.soft_error = EHOSTUNREACH;
+  CHECK(cause_of(clock) == "peer-vanished");
+  CHECK_FALSE(holds(text_of(clock), "TCP gave up"));
+}
+
+TEST_CASE("a FIN alone may be what nobody acknowledges; else it was a keepalive probe") {
+  CHECK(cause_of(stuck(lost(ETIMEDOUT), 0, 5000)) == "peer-vanished");
+  CHECK(holds(text_of(stuck(lost(ETIMEDOUT), 0, 5000)), "8 retransmissions of the FIN"));
+  CHECK(cause_of(lost(ETIMEDOUT)) == "keepalive-unanswered");
+  Evidence blind = lost(ETIMEDOUT);
+  blind.info.reset();
+  CHECK(cause_of(blind) == "keepalive-unanswered|peer-vanished");
+}
+
+TEST_CASE("a path MTU black hole is where full segments alone get lost") {
+  const Evidence hole = stuck(lost(ETIMEDOUT), 5000, 12);
+  CHECK(cause_of(hole) == "path-mtu-black-hole|peer-vanished");
+  CHECK(holds(text_of(hole), "full segments of 1448 bytes"));
+  CHECK(cause_of(probed(hole, Answer::syn_ack)) == "path-mtu-black-hole");
+  CHECK(cause_of(probed(hole, Answer::none)) == "peer-vanished");
+  CHECK(cause_of(probed(hole, Answer::rst)) == "peer-vanished");
+  CHECK(cause_of(stuck(idle(), 5000, 12)) == "path-mtu-black-hole|peer-vanished");
+  // Near, and something else.
+  CHECK(cause_of(stuck(lost(ETIMEDOUT), 5000, 90'000)) ==
+        "peer-vanished");                                               // full ones got through
+  CHECK(cause_of(stuck(lost(ETIMEDOUT), 5000, 0)) == "peer-vanished");  // nothing ever did
+  CHECK(cause_of(stuck(lost(ETIMEDOUT), 1000, 12)) == "peer-vanished");
+  CHECK(cause_of(stuck(lost(EHOSTUNREACH), 5000, 12)) == "unreachable-soft");
+  CHECK(cause_of(stuck(lost(ECONNRESET), 5000, 12)) == "reset-after-data");
+  Evidence told = hole;
+  told.transfer.soft_error = EHOSTUNREACH;
+  CHECK(cause_of(told) == "peer-vanished");
+  Evidence small = hole;
+  small.info->snd_mss = 536;
+  CHECK(cause_of(small) == "peer-vanished");
+  for (const bool mss : {true, false}) {
+    Evidence old = hole;
+    if (mss) old.info->snd_mss.reset();
+    if (!mss) old.info->bytes_acked.reset();
+    CHECK(cause_of(old) == "peer-vanished");
+  }
+}
+
+TEST_CASE("the network's last word ends a connection by name") {
+  for (const int error :
+       {EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN, ECONNREFUSED, EACCES, ENOPROTOOPT}) {
+    CAPTURE(error);
+    CHECK(cause_of(lost(error)) == "unreachable-soft");
+  }
+  CHECK(cause_of(lost(EIO)) == "");
+}
+
+TEST_CASE("a zero window is a peer that does not read") {
+  Evidence evidence = idle();
+  evidence.info->snd_wnd = 0;
+  evidence.transfer.undelivered = 99'000;
+  CHECK(cause_of(evidence) == "zero-window");
+  CHECK(holds(text_of(evidence), "receive window is zero"));
+  CHECK(holds(text_of(evidence), "still answers window probes"));
+  evidence.info->last_ack_received = 20s;
+  CHECK_FALSE(holds(text_of(evidence), "window probes"));
+  evidence.info->last_ack_received.reset();
+  CHECK_FALSE(holds(text_of(evidence), "window probes"));
+  evidence.info->snd_wnd = 500;
+  CHECK(holds(text_of(evidence), "nearly zero"));
+  evidence.info->snd_wnd = 1448;
+  CHECK(cause_of(evidence) == "");
+  evidence.info->snd_wnd.reset();  // an older kernel does not say
+  CHECK(cause_of(evidence) == "");
+  evidence.info.reset();
+  CHECK(cause_of(evidence) == "");
+}
+
+TEST_CASE("a silent peer has acknowledged all and not closed") {
+  Evidence evidence = idle();
+  CHECK(cause_of(evidence) == "peer-silent-after-data");
+  evidence.transfer.received = 0;
+  CHECK(cause_of(evidence) == "peer-silent");
+  CHECK(holds(text_of(evidence), "all 5000 bytes sent were acknowledged"));
+  evidence.info.reset();
+  CHECK(cause_of(evidence) == "peer-silent");
+  evidence.transfer.sent = 0;
+  CHECK(holds(text_of(evidence), "waits for us to speak first"));
+  evidence.transfer.peer_fin = true;
+  CHECK(cause_of(evidence) == "");
+  evidence.transfer.peer_fin = false;
+  evidence.transfer.undelivered = 3;
+  CHECK(cause_of(evidence) == "");
+}
+
+TEST_CASE("--timeout in the midst of a transfer shows no cause") {
+  for (Evidence evidence : {idle(), stuck(idle(), 5000, 90'000), stuck(idle(), 5000, 12)}) {
+    evidence.transfer.end = End::run_timeout;
+    evidence.after = 200ms;
+    CHECK(cause_of(evidence) == "");
+    evidence.after = 4s;
+    CHECK(cause_of(evidence) == "");
+    evidence.after = 6s;
+    CHECK(cause_of(evidence) != "");
+    evidence.after = 1900ms;
+    evidence.transfer.duration = 2s;
+    CHECK(cause_of(evidence) != "");
+  }
+}
+
+TEST_CASE("the sample from the connection's life outweighs the one of its end") {
+  Evidence evidence = idle();
+  evidence.transfer.undelivered = 99'000;
+  evidence.transfer.alive = evidence.info;
+  evidence.transfer.alive->snd_wnd = 0;
+  CHECK(cause_of(evidence) == "zero-window");
+}
