@@ -139,7 +139,17 @@ void Console::failure(ExitStatus status, const Message& message) {
 
 std::vector<const trace::Event*> Console::recorded() const {
   if (options_.journal == nullptr || options_.journal->traced()) return {};
-  return options_.journal->last(most_calls_shown);
+  if (kept_calls_.empty()) return options_.journal->last(most_calls_shown);
+  std::vector<const trace::Event*> events;
+  for (const trace::Event& event : kept_calls_) events.push_back(&event);
+  return events;
+}
+
+void Console::keep_calls() {
+  if (!kept_calls_.empty()) return;
+  std::vector<trace::Event> calls;
+  for (const trace::Event* const event : recorded()) calls.push_back(*event);
+  kept_calls_ = std::move(calls);
 }
 
 void Console::last_calls() {

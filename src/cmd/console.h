@@ -57,6 +57,10 @@ class Console final : public LineWriter {
   // Where nothing else is traced, its JSON object has the last calls.
   void failure(ExitStatus status, const Message& message);
 
+  // Something has failed: the last calls are those until the first time,
+  // whatever calls looking into it makes.
+  void keep_calls();
+
   // The last calls, where nothing else is traced: what led to a failure that has no name.
   void last_calls();
 
@@ -65,6 +69,8 @@ class Console final : public LineWriter {
   static constexpr std::size_t most_calls_shown = 20;
   // Those of the flight recorder; none where a trace tells them all.
   [[nodiscard]] std::vector<const trace::Event*> recorded() const;
+
+  std::vector<trace::Event> kept_calls_;
 
   struct Log;  // spdlog's, which stays in console.cc
   std::unique_ptr<Log> log_;

@@ -165,6 +165,7 @@ Message explained_prepare_failure(Context& context, const CommonOptions& options
                                   const sys::SysError& error, const sys::Address& address) {
   Message message = error_message(error);
   if (options.diagnose == DiagnoseMode::off) return message;
+  context.console.keep_calls();
   const auto diagnosis =
       diagnose::diagnose(diagnose::collect_prepare(context.kernel, error, address));
   if (!diagnosis) return message;
@@ -181,6 +182,7 @@ Message explained_look_up_failure(Context& context, const CommonOptions& options
   Message message = resolve_failure_message(failure);
   const bool of_a_name = failure.kind == Kind::name_failed || failure.kind == Kind::timed_out;
   if (options.diagnose == DiagnoseMode::off || !of_a_name) return message;
+  context.console.keep_calls();
   const auto diagnosis =
       diagnose::diagnose(diagnose::collect_look_up(context.waiter, failure, family, deadline));
   if (!diagnosis) return message;
@@ -192,6 +194,7 @@ Message explained_look_up_failure(Context& context, const CommonOptions& options
 std::optional<Diagnosis> explain_attempt(Context& context, const CommonOptions& options,
                                          const tcp::Attempt& attempt) {
   if (options.diagnose == DiagnoseMode::off) return std::nullopt;
+  context.console.keep_calls();
   return conclude(context, options, diagnose::collect_connect(context.kernel, attempt));
 }
 
@@ -216,6 +219,7 @@ std::optional<Diagnosis> explain_transfer(Context& context, const CommonOptions&
                                           const relay::RelayEnd& end) {
   auto facts = transfer_facts(end);
   if (options.diagnose == DiagnoseMode::off || !facts) return std::nullopt;
+  context.console.keep_calls();
   facts->active = connection.active;
   return conclude(context, options,
                   diagnose::collect_transfer(context.kernel, connection.peer, end.error,
