@@ -17,7 +17,7 @@ struct SinkOptions {
   Filter filter = Filter::all;
   bool color = false;
   bool explain = false;    // a sentence on each call
-  bool payload = false;    // the bytes of connections
+  bool more = false;       // the bytes of connections, and telemetry
   sys::TimePoint start{};  // times are shown since then
 };
 

@@ -12,7 +12,7 @@ import tool
 import tree
 
 PAGE, README, STATUSES = "man/tcptool.1", "README.md", "src/cmd/exit_status.h"
-EMITTERS = ("src/cmd/*.cc", "src/trace/*_line.cc", "src/trace/[hop]*.cc", "src/main.cc")
+EMITTERS = ("src/cmd/*.cc", "src/trace/*_[cl][hi]*.cc", "src/trace/[hop]*.cc", "src/main.cc")
 MARK = re.compile(r'\.\\" TEST ([\w-]+):(.*)')
 
 

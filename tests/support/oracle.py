@@ -34,9 +34,9 @@ def under(folder):
     return ["strace", "-f", "-o", os.path.join(folder, "strace")]
 
 
-def trace_args(folder):
+def trace_args(folder, verbose="-v"):
     """Our own trace twice over: as strace writes it into a file, as JSON on stderr."""
-    return ["--trace", os.path.join(folder, "ours"), "--trace-format", "strace", "-v", "--json"]
+    return ["--trace", os.path.join(folder, "ours"), "--trace-format", "strace", verbose, "--json"]
 
 
 def _joined(path):
