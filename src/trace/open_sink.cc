@@ -30,7 +30,7 @@ class LineSink final : public Sink {
     writer_.write_line(line_);
     if (explanation.empty() || options_.format == Format::json) return;
     // Under the call's name.
-    writer_.write_line((options_.format == Format::text ? "           # " : "# ") + explanation);
+    writer_.write_line((options_.format == Format::text ? "              # " : "# ") + explanation);
   }
 
   [[nodiscard]] bool wants_more() const override {

@@ -55,7 +55,7 @@ class Shown(tool.TestCase):
         self.assert_no_stderr(r" (->|<-) [0-9a-f]{8}  ", self.both("-v"))
 
     def test_explain_adds_a_sentence_to_every_call(self):
-        for args, call in ((["-v"], r"^ +\d+\.\d{6} \w+\(.*>$"),
+        for args, call in ((["-v"], r"^ +\d+\.\d{6} .. \w+\(.*>$"),
                            (["-v", "--trace-format", "strace"], r"^\w+\(.*>$")):
             lines = self.both("--explain", *args).stderr.splitlines()
             calls = [number for number, line in enumerate(lines) if re.match(call, line)]

@@ -53,7 +53,7 @@ class Trace(tool.TestCase):
 
     def test_on_stderr_and_in_a_file_at_once(self):
         lines, result = self.traced("-v")
-        self.assert_stderr(r"^ +\d+\.\d+ connect\(sockfd", result)
+        self.assert_stderr(r"^ +\d+\.\d+ -> connect\(sockfd", result)
         self.assertIn('"call":"connect"', "\n".join(lines))
 
     def test_dash_is_stderr(self):
