@@ -26,7 +26,7 @@ def scenario(test):
     return wrapper
 
 
-@unittest.skipIf(oracle.missing(), oracle.missing())
+@unittest.skipIf(oracle.unfit(), oracle.unfit())
 class Strace(tool.TestCase):
     def tool(self, command, *args, before=(), verbose="-v", **keywords):
         """A Tool under strace, tracing itself."""

@@ -22,12 +22,23 @@ RESTARTED = " restarted"  # strace then does not say which descriptors were read
 
 
 def missing():
-    """Why strace cannot be asked here; None if it can."""
+    """Why there is no running tcptool under strace here; None if there is."""
     if not shutil.which("strace"):
         return "strace is missing"
     if tool.WRAPPER:
         return "strace would tell of the wrapper"
     return None
+
+
+def sanitized():
+    """Whether a sanitizer is in the program, which makes calls of its own and handles crashes."""
+    with open(tool.TCPTOOL, "rb") as program:
+        return b"__asan_init" in program.read()
+
+
+def unfit():
+    """Why strace cannot be asked here; None if it can."""
+    return missing() or ("a sanitizer makes calls of its own" if sanitized() else None)
 
 
 def under(folder):
