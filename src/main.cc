@@ -101,6 +101,8 @@ ExitStatus tcptool_main(std::span<const char* const> arguments) {
     sys::LinuxKernel::before_crash(tell_what_led_to_the_crash);
   }
   const ExitStatus status = run(kernel, console, *command, {closed[0], closed[1]}, start);
+  // The descriptor of signals is closed: what is left to say waits no more than a second.
+  console.give_way_to(-1, bare.now() + std::chrono::seconds(1));
   if (status == ExitStatus::failure) console.last_calls();
   journal.close();
   crash_journal = nullptr;

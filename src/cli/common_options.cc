@@ -48,7 +48,8 @@ void declare_output(CLI::App& app, cmd::OutputOptions& output) {
   app.add_flag_function(
       "-v,--verbose",
       [&output](std::int64_t times) { output.trace.verbosity = static_cast<int>(times); },
-      "every system call with arguments, result and duration, on stderr; -vv: the bytes as well");
+      "every system call with arguments, result and duration, on stderr; -vv: the bytes and TCP's "
+      "state as well");
   add_value(app, {"--trace", "FILE", "the trace into a file, or with - on stderr, as JSON lines"},
             [&output](const std::string& text) -> std::string {
               output.trace.file = text;

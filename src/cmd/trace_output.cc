@@ -59,7 +59,7 @@ void TraceOutput::add(trace::Journal& journal, trace::Format format, const trace
                                 .filter = options_.trace.filter,
                                 .color = console_.color() && to_stderr,
                                 .explain = options_.trace.explain,
-                                .payload = options_.trace.verbosity > 1 && to_stderr,
+                                .more = options_.trace.verbosity > 1 && to_stderr,
                                 .start = start},
                                writer));
 }

@@ -92,7 +92,10 @@ void Relay::take_sample() {
   next_sample_.reset();
   if (unacknowledged() == 0 && outbound_.empty()) return;
   next_sample_ = kernel_.now() + sample_interval;
-  if (!latest_info_ || latest_info_->retransmits.value_or(0) == 0) return;
+  if (!latest_info_ || latest_info_->retransmits.value_or(0) == 0) {
+    end_.soft_error.reset();  // what the network said has passed
+    return;
+  }
   int error = 0;
   const sys::Outcome got = kernel_.getsockopt(connection_.fd.get(), SOL_SOCKET, SO_ERROR,
                                               std::as_writable_bytes(std::span(&error, 1)));

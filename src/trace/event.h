@@ -15,6 +15,7 @@
 #include "sys/kernel.h"
 #include "sys/syscall.h"
 #include "trace/payload.h"
+#include "trace/tcp_change.h"
 
 namespace tcptool::trace {
 
@@ -162,9 +163,11 @@ class Sink {
   Sink& operator=(const Sink&) = delete;
   virtual ~Sink() = default;
   virtual void take(const Event& event) = 0;
-  // Whether it wants the bytes that go over a connection, right behind the call that moved them.
-  [[nodiscard]] virtual bool wants_payload() const { return false; }
+  // Whether it wants to know more than the calls (-vv): the bytes that go over a connection, right
+  // behind the call that moved them, and what TCP_INFO says of it, when that changes.
+  [[nodiscard]] virtual bool wants_more() const { return false; }
   virtual void take_payload(const Payload& /*payload*/) {}
+  virtual void take_tcp_change(const TcpChange& /*change*/) {}
   // What was taken is to be where its reader can see it.
   virtual void flush() {}
   // Nothing more will come.

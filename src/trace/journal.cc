@@ -6,14 +6,21 @@
 namespace tcptool::trace {
 
 void Journal::add(std::unique_ptr<Sink> sink) {
-  wants_payload_ = wants_payload_ || sink->wants_payload();
+  wants_more_ = wants_more_ || sink->wants_more();
   sinks_.push_back(std::move(sink));
 }
 
 void Journal::tell_payload(const Payload& payload) {
   flush();
   for (const auto& sink : sinks_) {
-    if (sink->wants_payload()) sink->take_payload(payload);
+    if (sink->wants_more()) sink->take_payload(payload);
+  }
+}
+
+void Journal::tell_tcp_change(const TcpChange& change) {
+  flush();
+  for (const auto& sink : sinks_) {
+    if (sink->wants_more()) sink->take_tcp_change(change);
   }
 }
 
@@ -45,7 +52,7 @@ void Journal::close() {
   flush();
   for (const auto& sink : sinks_) sink->close();
   sinks_.clear();
-  wants_payload_ = false;
+  wants_more_ = false;
 }
 
 std::vector<const Event*> Journal::last(std::size_t most) const {

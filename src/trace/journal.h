@@ -29,9 +29,10 @@ class Journal {
   Event& begin(sys::Syscall call);
   void commit();
 
-  // Whether somebody wants the bytes of connections; they are told at once.
-  [[nodiscard]] bool wants_payload() const { return wants_payload_; }
+  // Whether somebody wants more than the calls; it is told at once.
+  [[nodiscard]] bool wants_more() const { return wants_more_; }
   void tell_payload(const Payload& payload);
+  void tell_tcp_change(const TcpChange& change);
 
   // Tells every sink what it has not been told yet. To be called before anything that can block and
   // before anything is said, so that what led to it can be seen.
@@ -48,7 +49,7 @@ class Journal {
   std::size_t told_ = 0;  // of those, to the sinks
   std::vector<std::unique_ptr<Sink>> sinks_;
   bool undecided_ = true;
-  bool wants_payload_ = false;
+  bool wants_more_ = false;
   bool telling_ = false;  // a sink that has something to say must not begin again
 };
 

@@ -30,14 +30,21 @@ class LineSink final : public Sink {
     writer_.write_line(line_);
     if (explanation.empty() || options_.format == Format::json) return;
     // Under the call's name.
-    writer_.write_line((options_.format == Format::text ? "           # " : "# ") + explanation);
+    writer_.write_line((options_.format == Format::text ? "              # " : "# ") + explanation);
   }
 
-  [[nodiscard]] bool wants_payload() const override {
-    return options_.payload && options_.filter != Filter::errors;
+  [[nodiscard]] bool wants_more() const override {
+    return options_.more && options_.filter != Filter::errors;
   }
   void take_payload(const Payload& payload) override {
     for (const std::string& line : lines_of(payload)) writer_.write_line(line);
+  }
+  void take_tcp_change(const TcpChange& change) override {
+    if (options_.format == Format::json) {
+      writer_.write_line(tcp_change_json(change, options_.start));
+    } else if (options_.format == Format::text) {
+      writer_.write_line(tcp_change_text(change, options_.start));
+    }
   }
 
   void flush() override { writer_.flush(); }

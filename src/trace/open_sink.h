@@ -17,14 +17,15 @@ struct SinkOptions {
   Filter filter = Filter::all;
   bool color = false;
   bool explain = false;    // a sentence on each call
-  bool payload = false;    // the bytes of connections
+  bool more = false;       // the bytes of connections, and telemetry
   sys::TimePoint start{};  // times are shown since then
 };
 
 // A sink that writes a line an event to `writer`, or, at the end, the summary.
 std::unique_ptr<Sink> open_sink(const SinkOptions& options, LineWriter& writer);
 
-// The line of text for one event: seconds since `start`, call and arguments, outcome, duration.
+// The line of text for one event: seconds since `start`, an arrow where the peer is concerned, call
+// and arguments, outcome, duration.
 std::string text_line(const Event& event, sys::TimePoint start, bool color);
 
 // What strace -T prints for it; empty for what is no call of the kernel's.

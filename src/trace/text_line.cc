@@ -1,15 +1,38 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include "base/text.h"
 #include "trace/decode.h"
 #include "trace/open_sink.h"
 
 namespace tcptool::trace {
 
+namespace {
+
+// Whether the call has put something on its way to the peer (FIN and SYN too), or taken something
+// that came from there.
+std::string_view arrow(const Event& event) {
+  switch (event.call) {
+    case sys::Syscall::connect:
+      return event.outcome.ok() || event.outcome.error == EINPROGRESS ? "->" : "  ";
+    case sys::Syscall::send:
+    case sys::Syscall::shutdown:
+      return event.outcome.ok() ? "->" : "  ";
+    case sys::Syscall::accept4:
+    case sys::Syscall::recv:
+      return event.outcome.ok() ? "<-" : "  ";
+    default:
+      return "  ";
+  }
+}
+
+}  // namespace
+
 std::string text_line(const Event& event, sys::TimePoint start, bool color) {
   const std::chrono::duration<double> since = event.start - start;
-  std::string line = fmt::format("{:10.6f} ", since.count());
+  std::string line = fmt::format("{:10.6f} {} ", since.count(), arrow(event));
   if (color) line += "\x1b[1m";
   line += name(event.call);
   if (color) line += "\x1b[0m";

@@ -92,7 +92,9 @@ Outcome TracedKernel::poll(std::span<pollfd> fds, int timeout) {
   event.add("fds", ArgKind::poll_fds, static_cast<std::int64_t>(fds.size()), std::as_bytes(fds),
             most_fds * sizeof(pollfd));
   event.add("timeout", ArgKind::integer, timeout);
-  return told(event);
+  const Outcome outcome = told(event);
+  if (journal_.wants_more()) read_tcp_info();
+  return outcome;
 }
 
 Outcome TracedKernel::read(int fd, std::span<std::byte> buf) {

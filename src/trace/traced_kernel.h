@@ -6,6 +6,7 @@
 #include <bitset>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "sys/kernel.h"
 #include "trace/journal.h"
@@ -83,6 +84,10 @@ class TracedKernel final : public sys::Kernel {
   // Tells the bytes that the last call has moved over a connection, where somebody wants them.
   void tell_payload(Payload::Direction direction, int sockfd, std::span<const std::byte> buf,
                     const Event& event);
+  // Tells what TCP_INFO, which has been read, says that it did not say before.
+  void tell_tcp_info(int sockfd, std::span<const std::byte> info, const Event& event);
+  // Reads TCP_INFO of each connection, not more often than every 10 ms.
+  void read_tcp_info();
 
   struct PendingLookup {
     sys::LookupRequest request;
@@ -94,11 +99,14 @@ class TracedKernel final : public sys::Kernel {
   sys::TimePoint last_now_{};
   PendingLookup lookup_;  // the latest: no two are under way at once
   std::bitset<1024> nonblocking_;
-  struct Moved {
-    std::uint64_t sent = 0;
-    std::uint64_t received = 0;
+  // What is known of a connection, for -vv.
+  struct Connection {
+    std::uint64_t sent = 0;       // bytes
+    std::uint64_t received = 0;   // bytes
+    std::vector<std::byte> info;  // TCP_INFO, when it was last read
+    sys::TimePoint read{};        // that was when
   };
-  std::map<int, Moved> moved_;  // bytes, by connection; only where somebody wants them
+  std::map<int, Connection> connections_;  // by descriptor
 };
 
 }  // namespace tcptool::trace

@@ -2,6 +2,7 @@
 // The calls on sockets: those of section 2 that take a sockfd.
 #include <algorithm>
 
+#include "trace/decode.h"
 #include "trace/traced_kernel.h"
 
 namespace tcptool::trace {
@@ -70,7 +71,7 @@ Outcome TracedKernel::accept4(int sockfd, sys::Address& peer, int flags) {
   add_filled(event, peer);
   event.add("flags", ArgKind::socket_flags, flags);
   mark_nonblocking(event.outcome.as_int(), (flags & SOCK_NONBLOCK) != 0);
-  if (event.outcome.ok()) moved_[event.outcome.as_int()] = {};
+  if (event.outcome.ok()) connections_[event.outcome.as_int()] = {};
   return told(event);
 }
 
@@ -90,7 +91,7 @@ Outcome TracedKernel::connect(int sockfd, const sys::Address& addr) {
   event.add_address("addr", addr);
   event.add_length("addrlen", addr.size());
   make(event, [&] { return inner_.connect(sockfd, addr); });
-  moved_[sockfd] = {};
+  connections_[sockfd] = {};
   return told(event);
 }
 
@@ -132,6 +133,10 @@ Outcome TracedKernel::getsockopt(int sockfd, int level, int optname, std::span<s
     event.add_length("optlen", optval.size(), optval.size());
   }
   journal_.commit();
+  const auto* const option = journal_.wants_more() ? option_of(event) : nullptr;
+  if (outcome.ok() && option != nullptr && option->name == "TCP_INFO") {
+    tell_tcp_info(sockfd, optval.first(length), event);
+  }
   return outcome;
 }
 

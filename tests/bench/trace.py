@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What a trace costs: a round trip, bulk and a whole short run, with it and without.
 
-Usage: tests/bench/trace.py [--tcptool PATH] [--without PATH] [--rounds N] [PART ...]
+Usage: tests/bench/trace.py [--tcptool PATH] [--without PATH] [--rounds N] [--only FORMS] [PART ...]
 
 PARTs are pingpong (1 byte), kib (1 KiB), bulk, oneshot; all of them unless some are named. Each
 round runs every form once, in turn: `off` (the flight recorder alone), `json`, `text` and `strace`
@@ -35,7 +35,8 @@ def forms(options, folder):
         out["without"] = ([options.without], [])
     if shutil.which("strace"):
         out["strace -f"] = (["strace", "-f", "-o", file, options.tcptool], [])
-    return out
+    wanted = options.only.split(",") if options.only else out
+    return {name: form for name, form in out.items() if name == "off" or name in wanted}
 
 
 def start(form, command, *args):
@@ -117,6 +118,7 @@ def main():
     parser.add_argument("--tcptool", default="build/release/tcptool")
     parser.add_argument("--without")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--only", help="forms, with commas between; off is always one")
     parser.add_argument("parts", nargs="*", metavar="PART")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -8,7 +8,7 @@ import unittest
 import ends
 import tool
 
-LINE = re.compile(r"^ *(\d+\.\d{6}) (\w+)\((.*)\) = (.+) <([\d.]+ (?:ms|us|s|ns))>$")
+LINE = re.compile(r"^ *(\d+\.\d{6}) (?:->|<-|  ) (\w+)\((.*)\) = (.+) <([\d.]+ (?:ms|us|s|ns))>$")
 
 
 def calls(text):

@@ -80,6 +80,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const std::string& line : trace::payload_strace(payload)) demand_printable(line);
     for (const std::string& line : trace::payload_json(payload, {})) demand_printable(line);
   }
+  const auto all = std::as_bytes(std::span(data, size));
+  const auto change = trace::compare_tcp_info(all.first(size / 2), all.subspan(size / 2));
+  demand_printable(trace::tcp_change_text(change, {}));
+  demand_printable(trace::tcp_change_json(change, {}));
   trace::Summary summary;
   summary.add(event);
   for (const std::string& line : summary.lines()) demand_printable(line);

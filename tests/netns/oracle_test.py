@@ -8,7 +8,7 @@ import oracle
 import tool
 
 
-@unittest.skipIf(oracle.missing(), oracle.missing())
+@unittest.skipIf(oracle.unfit(), oracle.unfit())
 class Strace(netns.TestCase):
     @staticmethod
     def build(world):

@@ -26,11 +26,11 @@ def scenario(test):
     return wrapper
 
 
-@unittest.skipIf(oracle.missing(), oracle.missing())
+@unittest.skipIf(oracle.unfit(), oracle.unfit())
 class Strace(tool.TestCase):
-    def tool(self, command, *args, before=(), **keywords):
+    def tool(self, command, *args, before=(), verbose="-v", **keywords):
         """A Tool under strace, tracing itself."""
-        return tool.Tool(command, *oracle.trace_args(self.tmp), *args,
+        return tool.Tool(command, *oracle.trace_args(self.tmp, verbose), *args,
                          under=[*before, *oracle.under(self.tmp)], **keywords)
 
     @contextlib.contextmanager
@@ -71,6 +71,17 @@ class Strace(tool.TestCase):
         if not socket.has_ipv6:
             self.skipTest("no IPv6")
         with self.connected(family="v6", stdin=b"x") as (process, peer):
+            peer.close()
+            return process.finish()
+
+    @scenario
+    def test_with_the_bytes_and_telemetry(self):
+        with self.connected(stdin=tool.PIPE, verbose="-vv") as (process, peer):
+            for _ in range(3):
+                process.send(b"x" * 1000)
+                peer.sendall(ends.receive(peer, 1000))
+                ends.assert_idle(self, process.pid, 0.02)
+            process.end_of_input()
             peer.close()
             return process.finish()
 

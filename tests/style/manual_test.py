@@ -12,7 +12,7 @@ import tool
 import tree
 
 PAGE, README, STATUSES = "man/tcptool.1", "README.md", "src/cmd/exit_status.h"
-EMITTERS = ("src/cmd/*.cc", "src/trace/*_line.cc", "src/trace/[hop]*.cc", "src/main.cc")
+EMITTERS = ("src/cmd/*.cc", "src/trace/*_[cl][hi]*.cc", "src/trace/[hop]*.cc", "src/main.cc")
 MARK = re.compile(r'\.\\" TEST ([\w-]+):(.*)')
 
 
@@ -274,7 +274,7 @@ class Examples(tool.TestCase):
         with tool.refusing_port() as port:
             result = self.example("trace", PORT=port).finish()
         self.assert_stderr(r"^# tcptool \S+ connect, pid \d+, started ", result)
-        self.assert_stderr(rf"^ +\d+\.\d{{6}} connect\(sockfd=\d+, addr=127.0.0.1:{port}\) = -1 E",
+        self.assert_stderr(rf"^ +[\d.]+ -> connect\(sockfd=\d+, addr=127.0.0.1:{port}\) = -1 E",
                            result)
 
     def test_handshake_time_from_json(self):

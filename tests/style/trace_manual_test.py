@@ -44,7 +44,8 @@ class TraceManual(tool.TestCase):
                             re.MULTILINE | re.DOTALL)
         objects = [block.replace("\n", "").replace("\\e", "\\") for block in blocks
                    if block.startswith("{")]
-        self.assertEqual({"start", "call", "data"}, {json.loads(text)["type"] for text in objects})
+        types = {json.loads(text)["type"] for text in objects}
+        self.assertEqual({"start", "call", "data", "tcp"}, types)
         self.assert_none(json_schema.violations("\n".join(objects)))
 
     def test_what_is_no_trace_is_found(self):

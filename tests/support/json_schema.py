@@ -56,7 +56,7 @@ def schema():
 
 
 def violations(text):
-    """Complaints about the trace's objects among lines of JSON: start, call, data and lost."""
+    """Complaints about the trace's objects among lines of JSON: start, call, data, tcp and lost."""
     root = schema()
     seen = 0
     for line in text.splitlines():

@@ -22,7 +22,7 @@ RESTARTED = " restarted"  # strace then does not say which descriptors were read
 
 
 def missing():
-    """Why strace cannot be asked here; None if it can."""
+    """Why there is no running tcptool under strace here; None if there is."""
     if not shutil.which("strace"):
         return "strace is missing"
     if tool.WRAPPER:
@@ -30,13 +30,24 @@ def missing():
     return None
 
 
+def sanitized():
+    """Whether a sanitizer is in the program, which makes calls of its own and handles crashes."""
+    with open(tool.TCPTOOL, "rb") as program:
+        return b"__asan_init" in program.read()
+
+
+def unfit():
+    """Why strace cannot be asked here; None if it can."""
+    return missing() or ("a sanitizer makes calls of its own" if sanitized() else None)
+
+
 def under(folder):
     return ["strace", "-f", "-o", os.path.join(folder, "strace")]
 
 
-def trace_args(folder):
+def trace_args(folder, verbose="-v"):
     """Our own trace twice over: as strace writes it into a file, as JSON on stderr."""
-    return ["--trace", os.path.join(folder, "ours"), "--trace-format", "strace", "-v", "--json"]
+    return ["--trace", os.path.join(folder, "ours"), "--trace-format", "strace", verbose, "--json"]
 
 
 def _joined(path):

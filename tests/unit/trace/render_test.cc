@@ -143,12 +143,12 @@ TEST_CASE("outcomes are numbers, or the error by name and in words") {
 
 TEST_CASE("a line of text has time, call, arguments by name, outcome and duration") {
   CHECK(trace::text_line(connect_event(), sys::TimePoint{} + 1s, false) ==
-        "  0.000212 connect(sockfd=5, addr=127.0.0.1:9000) = -1 EINPROGRESS (operation now in "
+        "  0.000212 -> connect(sockfd=5, addr=127.0.0.1:9000) = -1 EINPROGRESS (operation now in "
         "progress) <0.083 ms>");
   Event bare;
   bare.call = Syscall::getpid;
   bare.outcome = {42, 0};
-  CHECK(trace::text_line(bare, {}, false) == "  0.000000 getpid() = 42 <0.000 ms>");
+  CHECK(trace::text_line(bare, {}, false) == "  0.000000    getpid() = 42 <0.000 ms>");
 }
 
 TEST_CASE("colour adds nothing but its own sequences") {

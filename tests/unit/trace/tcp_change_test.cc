@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#include "trace/tcp_change.h"
+
+#include <doctest/doctest.h>
+#include <linux/tcp.h>
+
+#include <cstring>
+
+using namespace std::chrono_literals;
+using namespace tcptool;
+using trace::compare_tcp_info;
+
+namespace {
+
+std::span<const std::byte> bytes(const tcp_info& info) {
+  return std::as_bytes(std::span(&info, 1));
+}
+
+}  // namespace
+
+TEST_CASE("what has changed is told, as it was and as it is") {
+  tcp_info before{};
+  before.tcpi_state = 1;
+  before.tcpi_rtt = 20;
+  before.tcpi_snd_cwnd = 10;
+  tcp_info after = before;
+  after.tcpi_state = 8;
+  after.tcpi_rtt = 1500;
+  after.tcpi_bytes_acked = 77;
+  after.tcpi_delivery_rate = 2048;
+  after.tcpi_rwnd_limited = 3'000'000;
+  after.tcpi_total_retrans = 2;
+  trace::TcpChange change = compare_tcp_info(bytes(before), bytes(after));
+  change.fd = 4;
+  change.time = sys::TimePoint{} + 1s;
+  CHECK(trace::tcp_change_text(change, {}) ==
+        "  1.000000 ## fd 4: ESTABLISHED -> CLOSE-WAIT; rtt 0.020 ms -> 1.50 ms, retransmissions 0 "
+        "-> 2, acknowledged 0 bytes -> 77 bytes, delivery rate 0 bytes/s -> 2048 bytes/s, held up "
+        "by the peer's window 0.000 ms -> 3.0 s");
+  CHECK(trace::tcp_change_json(change, {}) ==
+        R"({"type":"tcp","time_ns":1000000000,"sockfd":4,"tcp_info":{"state":"CLOSE-WAIT",)"
+        R"("rtt_ns":1500000,"total_retrans":2,"bytes_acked":77,"delivery_rate":2048,)"
+        R"("rwnd_limited_ns":3000000000}})");
+}
+
+TEST_CASE("what is the same is no change; at first everything is news") {
+  tcp_info info{};
+  info.tcpi_state = 1;
+  info.tcpi_snd_cwnd = 10;
+  CHECK(compare_tcp_info(bytes(info), bytes(info)).empty());
+  const auto first = compare_tcp_info({}, bytes(info));
+  CHECK_FALSE(first.empty());
+  CHECK(trace::tcp_change_text(first, first.time) == "  0.000000 ## fd -1: ESTABLISHED; cwnd 10");
+}
+
+TEST_CASE("fields behind the length that the kernel returned are not read") {
+  tcp_info info{};
+  info.tcpi_state = 1;
+  info.tcpi_bytes_acked = 5;
+  info.tcpi_snd_cwnd = 7;
+  const auto change = compare_tcp_info({}, bytes(info).first(104));
+  REQUIRE(change.fields.size() == 1);
+  CHECK(change.fields[0].after == 7);
+  CHECK(compare_tcp_info({}, {}).empty());
+}
