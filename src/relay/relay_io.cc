@@ -90,9 +90,16 @@ void Relay::read_socket() {
 // its state.
 void Relay::take_sample() {
   next_sample_.reset();
-  if (unacknowledged() == 0 && outbound_.empty()) return;
+  if (unacknowledged() == 0 && outbound_.empty()) {
+    end_.soft_error.reset();
+    return;
+  }
   next_sample_ = kernel_.now() + sample_interval;
-  if (!latest_info_ || latest_info_->retransmits.value_or(0) == 0) return;
+  if (!latest_info_) return;
+  if (latest_info_->retransmits.value_or(0) == 0) {
+    if (latest_info_->state != tcp::State::closed) end_.soft_error.reset();  // TCP has recovered
+    return;
+  }
   int error = 0;
   const sys::Outcome got = kernel_.getsockopt(connection_.fd.get(), SOL_SOCKET, SO_ERROR,
                                               std::as_writable_bytes(std::span(&error, 1)));
@@ -101,7 +108,8 @@ void Relay::take_sample() {
   if (latest_info_ && latest_info_->state == tcp::State::closed) {
     return lose_connection(Syscall::getsockopt, error);
   }
-  const bool told = end_.soft_error == error;
+  const bool told = told_soft_error_ == error;
+  told_soft_error_ = error;
   end_.soft_error = error;
   if (!told) observer_.soft_error(error);
 }
