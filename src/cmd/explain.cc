@@ -75,7 +75,7 @@ Message path_message(std::span<const tcp::SynProbe> hops) {
     text += fmt::format("{} {} {}", seen.empty() ? "" : ",", hop.ttl, who);
     if (hop.answer != Answer::none) text += fmt::format(" ({})", format_duration(hop.after));
     if (last && !again) text += fmt::format(": {}", diagnose::icmp_meaning(*hop.icmp));
-    if (again) text += fmt::format(" again: a loop, {} hops long so far", hops.size());
+    if (again) text += fmt::format(" again: a loop; the same up to TTL {}", hops.back().ttl);
     told = again;
     seen.push_back(who);
   }
@@ -103,6 +103,14 @@ tcp::SocketSetup setup_of(const CommonOptions& options) {
   return setup;
 }
 
+bool sets_ttl(const CommonOptions& options) {
+  return std::any_of(options.socket_options.begin(), options.socket_options.end(),
+                     [](const tcp::OptionSetting& setting) {
+                       return setting.info->name == "IP_TTL" ||
+                              setting.info->name == "IPV6_UNICAST_HOPS";
+                     });
+}
+
 // The rules' answer; with --diagnose active asked again with what a few SYNs find out.
 std::optional<Diagnosis> conclude(Context& context, const CommonOptions& options,
                                   const Evidence& evidence) {
@@ -111,6 +119,12 @@ std::optional<Diagnosis> conclude(Context& context, const CommonOptions& options
   if (!active || !diagnosis || !diagnose::worth_probing(diagnosis->cause)) return diagnosis;
   ProbeNotes notes(context.console);
   return diagnose::diagnose(diagnose::probe(context.waiter, evidence, setup_of(options), notes));
+}
+
+// "bind 127.0.0.1:80: permission denied ...": which call it was, and on what.
+std::string with_call(const sys::SysError& error, const std::string& headline) {
+  return fmt::format("{}{}{}: {}", name(error.call), error.object.empty() ? "" : " ", error.object,
+                     headline);
 }
 
 std::optional<diagnose::TransferFacts> transfer_facts(const relay::RelayEnd& end) {
@@ -169,8 +183,7 @@ Message explained_prepare_failure(Context& context, const CommonOptions& options
   const auto diagnosis =
       diagnose::diagnose(diagnose::collect_prepare(context.kernel, error, address));
   if (!diagnosis) return message;
-  message.text = fmt::format("{}{}{}: {}", name(error.call), error.object.empty() ? "" : " ",
-                             error.object, diagnosis->headline);
+  message.text = with_call(error, diagnosis->headline);
   add_diagnosis(message, *diagnosis);
   return message;
 }
@@ -195,7 +208,13 @@ std::optional<Diagnosis> explain_attempt(Context& context, const CommonOptions& 
                                          const tcp::Attempt& attempt) {
   if (options.diagnose == DiagnoseMode::off) return std::nullopt;
   context.console.keep_calls();
-  return conclude(context, options, diagnose::collect_connect(context.kernel, attempt));
+  Evidence evidence = diagnose::collect_connect(context.kernel, attempt);
+  evidence.own_ttl = sets_ttl(options);
+  auto diagnosis = conclude(context, options, evidence);
+  if (diagnosis && evidence.step == diagnose::Step::prepare) {
+    diagnosis->headline = with_call(attempt.error, diagnosis->headline);
+  }
+  return diagnosis;
 }
 
 Message explained_soft_error(Context& context, const CommonOptions& options,

@@ -58,6 +58,13 @@ class SessionNotes final : public relay::RelayObserver {
   const tcp::Connection& connection_;
 };
 
+// Which of the user's limits ended it.
+std::string_view limit_text(const relay::RelayEnd& end) {
+  using Reason = relay::RelayEnd::Reason;
+  if (end.reason == Reason::idle_timeout) return " (--idle-timeout)";
+  return end.reason == Reason::run_timeout ? " (--timeout)" : "";
+}
+
 }  // namespace
 
 std::optional<Exit> refuse_bad_stdin(Context& context, const CommonOptions& options) {
@@ -99,8 +106,8 @@ Exit run_session(Context& context, const CommonOptions& options, std::string_vie
   auto failure = relay_failure_message(end, options, operation, connection.peer);
   if (failure && status != ExitStatus::local_io) {
     if (const auto diagnosis = explain_transfer(context, options, connection, end)) {
-      failure->text = fmt::format("{} {}: {}{}", operation, connection.peer.text(),
-                                  diagnosis->headline, pending_text(end));
+      failure->text = fmt::format("{} {}: {}{}{}", operation, connection.peer.text(),
+                                  diagnosis->headline, limit_text(end), pending_text(end));
       add_diagnosis(*failure, *diagnosis);
     }
   }

@@ -54,6 +54,10 @@ void read_holders(sys::Kernel& kernel, std::uint16_t port, std::uint32_t states,
   }
 }
 
+bool ipv6_disabled(sys::Kernel& kernel) {
+  return sys::read_sysctl(kernel, "/proc/sys/net/ipv6/conf/all/disable_ipv6").value_or(0) == 1;
+}
+
 std::optional<sys::Link> link_of(const std::vector<sys::Link>& links, unsigned index) {
   const auto found = std::find_if(links.begin(), links.end(),
                                   [&](const sys::Link& link) { return link.index == index; });
@@ -80,10 +84,7 @@ PathFacts read_path(sys::Kernel& kernel, const sys::Address& address) {
     const bool covers = sys::covers(entry.address, entry.prefix_length, destination);
     if (covers && link && !link->up) path.down_link = link;
   }
-  if (family == AF_INET6) {
-    path.ipv6_disabled =
-        sys::read_sysctl(kernel, "/proc/sys/net/ipv6/conf/all/disable_ipv6").value_or(0) == 1;
-  }
+  if (family == AF_INET6) path.ipv6_disabled = ipv6_disabled(kernel);
   path.next_hop = destination;
   if (!routes) return path;
   const sys::Route* const route = sys::best_route(*routes, destination);
@@ -155,6 +156,9 @@ Evidence collect_prepare(sys::Kernel& kernel, const sys::SysError& error,
   evidence.host = read_host(kernel);
   if (error.error == EADDRINUSE) {
     read_holders(kernel, address.port(), every_state, evidence.host);
+  }
+  if (error.error == EADDRNOTAVAIL && address.family() == AF_INET6) {
+    evidence.path.ipv6_disabled = ipv6_disabled(kernel);
   }
   if (error.error == EACCES) {
     evidence.host.first_unprivileged_port =

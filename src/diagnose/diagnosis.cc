@@ -33,7 +33,11 @@ LayerRow link_row(const Evidence& evidence, const Finding& finding) {
   const PathFacts& path = evidence.path;
   if (path.own_address) return {Layer::link, LayerState::ok, "this host itself"};
   const bool answered = answered_from_afar(evidence) && !went_silent(evidence, finding);
-  if (!path.link) return {Layer::link, answered ? LayerState::ok : LayerState::unknown, ""};
+  // A route that refuses leads nowhere, whatever interface its entry names.
+  const bool leads = !path.route || path.route->type == sys::RouteType::unicast;
+  if (!path.link || !leads) {
+    return {Layer::link, answered ? LayerState::ok : LayerState::unknown, ""};
+  }
   std::string text = escape(path.link->name);
   LayerState state = LayerState::unknown;
   if (path.neighbour && !path.neighbour->link_address.empty()) {
@@ -52,7 +56,7 @@ LayerRow link_row(const Evidence& evidence, const Finding& finding) {
 
 LayerRow internet_row(const Evidence& evidence, const Finding& finding) {
   const PathFacts& path = evidence.path;
-  const bool answered = transport_answered(evidence, finding);
+  const bool answered = transport_answered(evidence, finding) || another_port_answered(evidence);
   LayerRow row{Layer::internet, answered ? LayerState::ok : LayerState::unknown, ""};
   if (path.own_address) {
     row.state = LayerState::ok;
@@ -118,9 +122,15 @@ std::string_view layer_state_name(LayerState state) {
 }
 
 bool answered_from_afar(const Evidence& evidence) {
-  if (evidence.step == Step::transfer) return true;
+  if (evidence.step == Step::transfer || another_port_answered(evidence)) return true;
   if (evidence.icmp) return !evidence.host.addresses.empty() && !icmp_from_here(evidence);
   return !evidence.timed_out && evidence.error.error == ECONNREFUSED;
+}
+
+bool another_port_answered(const Evidence& evidence) {
+  using Answer = tcp::SynProbe::Answer;
+  const auto& other = evidence.probes.other;
+  return other && (other->answer == Answer::rst || other->answer == Answer::syn_ack);
 }
 
 bool icmp_from_here(const Evidence& evidence) {

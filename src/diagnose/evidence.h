@@ -103,6 +103,7 @@ struct Evidence {
   std::optional<tcp::TcpInfo> info;
   bool met_itself = false;
   bool syn_unsent = false;
+  bool own_ttl = false;  // the user set the TTL or hop limit
   PathFacts path;
   HostFacts host;
   NameFacts name;

@@ -65,6 +65,10 @@ std::string icmp_meaning(const tcp::IcmpError& icmp) {
   return fmt::format("ICMPv6 type {} code {}", icmp.type, icmp.code);
 }
 
+bool is_ttl_exceeded(const tcp::IcmpError& icmp) {
+  return icmp.type == (icmp.protocol == tcp::IcmpError::Protocol::icmp ? 11 : 3) && icmp.code == 0;
+}
+
 std::string icmp_evidence(const tcp::IcmpError& icmp) {
   const bool v4 = icmp.protocol == tcp::IcmpError::Protocol::icmp;
   return fmt::format("{} type {} code {} from {}", v4 ? "ICMP" : "ICMPv6", icmp.type, icmp.code,

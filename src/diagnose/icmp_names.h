@@ -11,6 +11,9 @@ namespace tcptool::diagnose {
 // "administratively prohibited", "host unreachable", "TTL exceeded in transit".
 std::string icmp_meaning(const tcp::IcmpError& icmp);
 
+// A router used up the TTL, or hop limit: it passed on what it got until then.
+bool is_ttl_exceeded(const tcp::IcmpError& icmp);
+
 // "ICMP type 3 code 13 from 10.9.0.1".
 std::string icmp_evidence(const tcp::IcmpError& icmp);
 

@@ -5,6 +5,8 @@
 #include <array>
 #include <cerrno>
 
+#include "diagnose/icmp_names.h"
+
 namespace tcptool::diagnose {
 namespace {
 
@@ -15,9 +17,7 @@ constexpr unsigned first_hops = 12;
 constexpr unsigned most_hops = 30;
 
 bool router_passed_on(const SynProbe& probe) {
-  if (probe.answer != Answer::icmp) return false;
-  const bool v4 = probe.icmp->protocol == tcp::IcmpError::Protocol::icmp;
-  return probe.icmp->type == (v4 ? 11 : 3) && probe.icmp->code == 0;
+  return probe.answer == Answer::icmp && is_ttl_exceeded(*probe.icmp);
 }
 
 class Prober {

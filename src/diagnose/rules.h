@@ -34,11 +34,12 @@ std::span<const Rule> transfer_rules();   // step transfer
 std::vector<LayerRow> layer_rows(const Evidence& evidence, const Finding& finding);
 
 // Words that several rules share.
-std::string syn_count(const Evidence& evidence);    // "3 SYNs sent"
-std::string holder_text(const PortHolder& holder);  // "process 12 (sshd) of uid 0"
-bool answered_from_afar(const Evidence& evidence);  // something came back from the network
-bool icmp_from_here(const Evidence& evidence);      // an address of this host's sent the error
-bool next_hop_is_peer(const Evidence& evidence);    // no gateway is between
+std::string syn_count(const Evidence& evidence);       // "3 SYNs sent"
+std::string holder_text(const PortHolder& holder);     // "process 12 (sshd) of uid 0"
+bool answered_from_afar(const Evidence& evidence);     // something came back from the network
+bool icmp_from_here(const Evidence& evidence);         // an address of this host's sent the error
+bool next_hop_is_peer(const Evidence& evidence);       // no gateway is between
+bool another_port_answered(const Evidence& evidence);  // the probe of one, by TCP itself
 std::string neighbour_protocol(const sys::Address& address);  // "ARP" or "neighbour discovery"
 
 }  // namespace tcptool::diagnose

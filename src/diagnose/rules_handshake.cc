@@ -190,9 +190,7 @@ std::string last_hop(const Evidence& evidence) {
 // Another SYN was answered: the host is up and the path is whole, so that the port is filtered.
 std::optional<Finding> filtered_port(const Evidence& evidence) {
   const auto& other = evidence.probes.other;
-  if (!unanswered(evidence) || !other) return std::nullopt;
-  const bool alive = other->answer == Answer::rst || other->answer == Answer::syn_ack;
-  if (!alive) return std::nullopt;
+  if (!unanswered(evidence) || !another_port_answered(evidence)) return std::nullopt;
   Finding finding{
       Cause::filtered_by_host, timeout_headline(evidence),
       fmt::format("{} to port {} without an answer; one SYN to port {} was answered "

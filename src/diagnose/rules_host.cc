@@ -21,9 +21,13 @@ bool failed_as(const Evidence& evidence, Syscall call, int error) {
   return evidence.error.call == call && evidence.error.error == error;
 }
 
+std::string error_words(const Evidence& evidence) {
+  return fmt::format("{} ({})", sys::errno_text(evidence.error.error),
+                     sys::errno_name(evidence.error.error));
+}
+
 std::string errno_words(const Evidence& evidence) {
-  return fmt::format("{}: {} ({})", name(evidence.error.call),
-                     sys::errno_text(evidence.error.error), sys::errno_name(evidence.error.error));
+  return fmt::format("{}: {}", name(evidence.error.call), error_words(evidence));
 }
 
 // Whether the socket's address and the one that was to be bound exclude each other.
@@ -78,13 +82,12 @@ std::optional<Finding> port_in_use(const Evidence& evidence) {
         fmt::format("an earlier connection from port {} waits in TIME-WAIT{}", port, time),
         "another source port, or wait"};
   }
-  if (const PortHolder* const any = holder_in(evidence, std::nullopt)) {
-    const PortHolder& holder = *any;
-    const std::string who = holder_text(holder);
+  if (const PortHolder* const holder = holder_in(evidence, std::nullopt)) {
+    const std::string who = holder_text(*holder);
     return Finding{
         Cause::source_port_in_use, "the address is in use (EADDRINUSE)",
-        fmt::format("{} -> {} ({}) belongs to {}", holder.socket.local.text(),
-                    holder.socket.remote.text(), sys::tcp_state_name(holder.socket.state), who),
+        fmt::format("{} -> {} ({}) belongs to {}", holder->socket.local.text(),
+                    holder->socket.remote.text(), sys::tcp_state_name(holder->socket.state), who),
         fmt::format("a connection of {} uses port {}", who, port), "another port"};
   }
   return Finding{Cause::port_in_use, "the address is in use (EADDRINUSE)", errno_words(evidence),
@@ -115,6 +118,20 @@ std::string some(const std::vector<std::string>& words) {
     out += (i == 0 ? "" : ", ") + escape(words[i]);
   }
   return words.size() > most ? out + ", ..." : out;
+}
+
+std::optional<Finding> ipv6_disabled(const Evidence& evidence) {
+  const auto& own = evidence.host.addresses;
+  const bool any = std::any_of(own.begin(), own.end(), [](const sys::Address& address) {
+    return address.family() == AF_INET6;
+  });
+  if (!failed_as(evidence, Syscall::bind, EADDRNOTAVAIL) || !evidence.path.ipv6_disabled || any) {
+    return std::nullopt;
+  }
+  return Finding{Cause::ipv6_disabled, "IPv6 is disabled on this host (EADDRNOTAVAIL)",
+                 "net.ipv6.conf.all.disable_ipv6 is 1, and no interface has an IPv6 address",
+                 "IPv6 is disabled on this host (net.ipv6.conf.all.disable_ipv6 = 1)",
+                 "an IPv4 address (-4), or enable IPv6"};
 }
 
 std::optional<Finding> address_not_local(const Evidence& evidence) {
@@ -186,7 +203,8 @@ std::optional<Finding> no_such_interface(const Evidence& evidence) {
   }
   const auto& all = evidence.host.interfaces;
   if (asked.empty() || std::find(all.begin(), all.end(), asked) != all.end()) return std::nullopt;
-  return Finding{Cause::no_such_interface, fmt::format("no such interface: {}", asked),
+  return Finding{Cause::no_such_interface,
+                 fmt::format("no such interface: {} ({})", asked, sys::errno_name(error)),
                  errno_words(evidence),
                  fmt::format("this host has no interface {}{}", asked,
                              all.empty() ? "" : "; it has " + some(all)),
@@ -197,7 +215,7 @@ std::optional<Finding> option_refused(const Evidence& evidence) {
   if (evidence.error.call != Syscall::setsockopt) return std::nullopt;
   const bool rights = evidence.error.error == EPERM || evidence.error.error == EACCES;
   return Finding{
-      Cause::option_refused, evidence.error.text(), errno_words(evidence),
+      Cause::option_refused, error_words(evidence), errno_words(evidence),
       fmt::format("the kernel refuses {}{}", evidence.error.object,
                   rights ? ": it needs a capability (CAP_NET_ADMIN or CAP_NET_RAW)" : ""),
       "another value, or without it"};
@@ -206,14 +224,14 @@ std::optional<Finding> option_refused(const Evidence& evidence) {
 std::optional<Finding> no_memory(const Evidence& evidence) {
   const int error = evidence.error.error;
   if (error != ENOMEM && error != ENOBUFS) return std::nullopt;
-  return Finding{Cause::no_memory, evidence.error.text(), errno_words(evidence),
+  return Finding{Cause::no_memory, error_words(evidence), errno_words(evidence),
                  "the kernel has no memory left for another socket",
                  "what uses it: /proc/net/sockstat, net.ipv4.tcp_mem"};
 }
 
-constexpr std::array<Rule, 8> rules{
-    port_in_use,          privileged_port,   address_not_local, descriptor_limit,
-    family_not_supported, no_such_interface, option_refused,    no_memory};
+constexpr std::array<Rule, 9> rules{port_in_use,       privileged_port,  ipv6_disabled,
+                                    address_not_local, descriptor_limit, family_not_supported,
+                                    no_such_interface, option_refused,   no_memory};
 
 }  // namespace
 

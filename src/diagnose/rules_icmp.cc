@@ -133,22 +133,27 @@ std::optional<Finding> rejected_here(const Evidence& evidence) {
                  fmt::format("this host's own rules for output to tcp port {}: nft list ruleset, "
                              "as root",
                              evidence.peer.port()));
-  finding.transport.clear();
+  finding.transport = "no SYN has left this host";
   return finding;
 }
 
 std::optional<Finding> ttl_exceeded(const Evidence& evidence) {
-  const bool expired = evidence.icmp && evidence.icmp->code == 0 &&
-                       evidence.icmp->type == (v4(*evidence.icmp) ? 11 : 3);
-  if (!expired) return std::nullopt;
+  if (!evidence.icmp || !is_ttl_exceeded(*evidence.icmp)) return std::nullopt;
+  const std::string_view limit = v4(*evidence.icmp) ? "TTL" : "hop limit";
+  if (evidence.own_ttl) {
+    return finding_of(evidence, Cause::ttl_exceeded,
+                      fmt::format("router {} found the {} used up that -o asked for, before the "
+                                  "SYN was at {}",
+                                  offender(evidence), limit, evidence.peer.host()),
+                      "a larger one, or without that -o");
+  }
   return finding_of(
       evidence, Cause::ttl_exceeded,
-      fmt::format("a routing loop, unless -o set the {1} low: the SYN went on until router "
-                  "{0} found its {1} used up",
-                  offender(evidence), v4(*evidence.icmp) ? "TTL" : "hop limit"),
-      fmt::format("the routes to {} on the routers of the way (--diagnose active "
-                  "lists them)",
-                  evidence.peer.host()));
+      fmt::format("a routing loop: the SYN went round until router {} found its {} "
+                  "used up",
+                  offender(evidence), limit),
+      fmt::format("the routes to {} on the routers of the way ({})", evidence.peer.host(),
+                  evidence.probes.made ? "listed above" : "--diagnose active lists them"));
 }
 
 std::optional<Finding> too_big(const Evidence& evidence) {
@@ -214,6 +219,15 @@ std::optional<Finding> unreachable_on_the_way(const Evidence& evidence) {
   const std::string router = offender(evidence);
   const std::string host = evidence.peer.host();
   if (host_unreachable(*evidence.icmp)) {
+    if (another_port_answered(evidence)) {
+      return finding_of(
+          evidence, Cause::rejected_on_the_way,
+          fmt::format("{} is up (port {} answered), so router {} refuses to deliver "
+                      "to port {} by a rule of its packet filter",
+                      host, evidence.probes.other->peer.port(), router, evidence.peer.port()),
+          fmt::format("the filter's rules on {} for {} tcp port {}", router, host,
+                      evidence.peer.port()));
+    }
     if (evidence.icmp_after >= at_once) {
       return finding_of(evidence, Cause::unreachable_on_the_way,
                         fmt::format("router {} got no answer from {} on its link: the host is "

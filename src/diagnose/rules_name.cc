@@ -64,6 +64,22 @@ std::string all_servers(const Evidence& evidence, Answer::Kind kind) {
   return out;
 }
 
+// getaddrinfo(3) is sure that there is no such name: servers that do not answer are not why.
+bool sure(const Evidence& evidence) {
+  return !evidence.name.timed_out && sys::lookup_status_name(evidence.name.status) == "EAI_NONAME";
+}
+
+std::optional<Finding> not_in_sources(const Evidence& evidence) {
+  const auto denied = [](const Answer& answer) { return answer.kind == Answer::Kind::answered; };
+  if (!sure(evidence) || find(evidence, denied) != nullptr) return std::nullopt;
+  return Finding{Cause::name_not_found, "the name is not known (EAI_NONAME)",
+                 "getaddrinfo: EAI_NONAME, without an answer of a name server",
+                 fmt::format("none of this host's sources of names (the hosts line of "
+                             "/etc/nsswitch.conf) knows {}",
+                             name_of(evidence)),
+                 "the spelling; /etc/hosts, and whether that line has dns"};
+}
+
 std::optional<Finding> name_not_found(const Evidence& evidence) {
   const Answer* const answer = find(evidence, [](const Answer& candidate) {
     return candidate.kind == Answer::Kind::answered && candidate.rcode == rcode_name_error;
@@ -187,9 +203,9 @@ std::optional<Finding> name_server_silent(const Evidence& evidence) {
                  "/etc/resolv.conf"};
 }
 
-constexpr std::array<Rule, 6> rules{no_name_server,          name_not_found,
-                                    name_without_address,    name_server_failed,
-                                    name_server_unreachable, name_server_silent};
+constexpr std::array<Rule, 7> rules{
+    name_not_found, name_without_address,    name_server_failed, not_in_sources,
+    no_name_server, name_server_unreachable, name_server_silent};
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 // connect(2) failed at once and nothing came from the network: this host itself did not send.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "diagnose/icmp_names.h"
 #include "diagnose/rules.h"
 #include "sys/names.h"
 
@@ -123,7 +124,8 @@ std::string probe_answer(const tcp::SynProbe& port) {
     case Answer::rst:
       return "a new connection is refused with RST";
     case Answer::icmp:
-      return "a new connection draws an ICMP error";
+      return fmt::format("{} answers a new connection with {}", port.icmp->offender.host(),
+                         icmp_meaning(*port.icmp));
     case Answer::none:
     case Answer::not_sent:
       break;
@@ -162,32 +164,55 @@ std::optional<Finding> path_mtu_black_hole(const Evidence& evidence) {
   return finding;
 }
 
+// What was sent was sent again in vain, until the kernel gave up or the user's time was over.
+bool unacknowledged(const Evidence& evidence) {
+  if (lost_with(evidence, {ETIMEDOUT})) {
+    return evidence.transfer.undelivered > 0 || retransmitting(evidence);
+  }
+  return waited_in_vain(evidence) && retransmitting(evidence);
+}
+
+// And the network said why. Whether the kernel's last word is that or ETIMEDOUT is chance: it
+// depends on who read the error last.
+std::optional<Finding> unreachable(const Evidence& evidence) {
+  const auto& soft = evidence.transfer.soft_error;
+  const bool last_word = lost_with(evidence, {EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN,
+                                              ECONNREFUSED, ENOPROTOOPT, EACCES, EPROTO});
+  if (!last_word && !(soft && unacknowledged(evidence))) return std::nullopt;
+  const int error = last_word ? evidence.error.error : *soft;
+  const std::string said = fmt::format("{} ({})", sys::errno_text(error), sys::errno_name(error));
+  const auto& again = evidence.probes.again;
+  const bool lost = evidence.transfer.end == End::lost;
+  return Finding{
+      Cause::unreachable_soft,
+      lost ? fmt::format("connection lost after {}: {}",
+                         format_duration(evidence.transfer.duration), said)
+           : fmt::format("timed out: {}, and nothing received for {}", said,
+                         format_duration(evidence.after)),
+      fmt::format("an ICMP error of the way, or this host's routes: {}; {}, {}{}", said,
+                  lost_bytes(evidence), retransmissions(evidence),
+                  again ? "; " + probe_answer(*again) : ""),
+      fmt::format("the way to {} broke while the connection lived{}", evidence.peer.host(),
+                  lost ? ", and TCP gave up" : ""),
+      again ? "the routes of this host (ip route) and of the way"
+            : "the routes of this host and of the way (--diagnose active asks who says so)"};
+}
+
 std::optional<Finding> peer_vanished(const Evidence& evidence) {
+  if (!unacknowledged(evidence)) return std::nullopt;
   const bool fin_alone = evidence.transfer.undelivered == 0;
-  const bool by_kernel =
-      lost_with(evidence, {ETIMEDOUT}) && (!fin_alone || retransmitting(evidence));
-  const bool by_clock = waited_in_vain(evidence) && retransmitting(evidence);
-  if (!by_kernel && !by_clock) return std::nullopt;
   const auto& again = evidence.probes.again;
   const std::string headline =
-      by_kernel ? fmt::format(
-                      "connection lost after {}: timed out, the peer no longer "
-                      "acknowledges",
-                      format_duration(evidence.transfer.duration))
-                : fmt::format("timed out: no acknowledgement, and nothing received for {}",
-                              format_duration(evidence.after));
+      evidence.transfer.end == End::lost
+          ? fmt::format("connection lost after {}: timed out, the peer no longer acknowledges",
+                        format_duration(evidence.transfer.duration))
+          : fmt::format("timed out: no acknowledgement, and nothing received for {}",
+                        format_duration(evidence.after));
   std::string seen = fmt::format("{}, {}{}{}", lost_bytes(evidence), retransmissions(evidence),
                                  fin_alone ? " of the FIN" : "", last_heard(evidence));
   std::string cause =
       fmt::format("{} has gone silent: the host is down, or the way to it or back is broken",
                   evidence.peer.host());
-  if (evidence.transfer.soft_error) {
-    const int error = *evidence.transfer.soft_error;
-    seen +=
-        fmt::format("; the network said {} ({})", sys::errno_text(error), sys::errno_name(error));
-    cause = fmt::format("the way to {} is broken: the network said {}{}", evidence.peer.host(),
-                        sys::errno_text(error), by_kernel ? ", and TCP gave up" : "");
-  }
   if (again) {
     seen += "; " + probe_answer(*again);
     if (again->answer == Answer::syn_ack || again->answer == Answer::rst) {
@@ -217,23 +242,6 @@ std::optional<Finding> keepalive_unanswered(const Evidence& evidence) {
   const tcp::TcpInfo* const info = sample(evidence);
   if (info == nullptr || !info->retransmits) finding.or_else = Cause::peer_vanished;
   return finding;
-}
-
-// The kernel gave up, and its last word was the network's.
-std::optional<Finding> unreachable(const Evidence& evidence) {
-  if (!lost_with(evidence, {EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN, ECONNREFUSED, EACCES,
-                            ENOPROTOOPT})) {
-    return std::nullopt;
-  }
-  return Finding{
-      Cause::unreachable_soft,
-      fmt::format("connection lost after {}: {} ({})", format_duration(evidence.transfer.duration),
-                  sys::errno_text(evidence.error.error), sys::errno_name(evidence.error.error)),
-      fmt::format("an ICMP error of the way or this host's routes: {}; {}",
-                  sys::errno_name(evidence.error.error), lost_bytes(evidence)),
-      fmt::format("the way to {} broke while the connection lived, and TCP gave up",
-                  evidence.peer.host()),
-      "the routes of this host and of the way (--diagnose active)"};
 }
 
 std::optional<Finding> zero_window(const Evidence& evidence) {
@@ -281,8 +289,8 @@ std::optional<Finding> peer_silent(const Evidence& evidence) {
       "the peer's program; ss -tn there shows whether it has read"};
 }
 
-constexpr std::array<Rule, 7> rules{reset,       path_mtu_black_hole,  zero_window, peer_vanished,
-                                    unreachable, keepalive_unanswered, peer_silent};
+constexpr std::array<Rule, 7> rules{reset,         path_mtu_black_hole,  zero_window, unreachable,
+                                    peer_vanished, keepalive_unanswered, peer_silent};
 
 }  // namespace
 

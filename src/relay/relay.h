@@ -56,7 +56,7 @@ struct RelayEnd {
   std::chrono::nanoseconds duration{0};  // since the connection was established
   std::optional<std::chrono::nanoseconds> first_byte;  // received, since then
   std::chrono::nanoseconds silence{0};  // since payload was last sent, acknowledged or received
-  std::optional<int> soft_error;        // the network's word that TCP survived: an errno
+  std::optional<int> soft_error;        // the network's last word on what is unacknowledged
   std::uint64_t stdin_reads = 0;        // that brought something
   std::optional<tcp::TcpInfo> info;
 };
@@ -150,6 +150,7 @@ class Relay {
   std::optional<tcp::TcpInfo> latest_info_;
   std::uint64_t acked_seen_ = 0;
   sys::TimePoint last_activity_;
+  std::optional<int> told_soft_error_;
   sys::TimePoint last_stdin_;  // stdin brought something, or the last of it went to the socket
   sys::TimePoint peer_fin_at_;
   sys::Deadline next_ack_check_;

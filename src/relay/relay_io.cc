@@ -90,10 +90,14 @@ void Relay::read_socket() {
 // its state.
 void Relay::take_sample() {
   next_sample_.reset();
-  if (unacknowledged() == 0 && outbound_.empty()) return;
+  if (unacknowledged() == 0 && outbound_.empty()) {
+    end_.soft_error.reset();
+    return;
+  }
   next_sample_ = kernel_.now() + sample_interval;
-  if (!latest_info_ || latest_info_->retransmits.value_or(0) == 0) {
-    end_.soft_error.reset();  // what the network said has passed
+  if (!latest_info_) return;
+  if (latest_info_->retransmits.value_or(0) == 0) {
+    if (latest_info_->state != tcp::State::closed) end_.soft_error.reset();  // TCP has recovered
     return;
   }
   int error = 0;
@@ -104,7 +108,8 @@ void Relay::take_sample() {
   if (latest_info_ && latest_info_->state == tcp::State::closed) {
     return lose_connection(Syscall::getsockopt, error);
   }
-  const bool told = end_.soft_error == error;
+  const bool told = told_soft_error_ == error;
+  told_soft_error_ = error;
   end_.soft_error = error;
   if (!told) observer_.soft_error(error);
 }

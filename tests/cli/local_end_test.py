@@ -126,6 +126,7 @@ class Local(tool.TestCase):
         result = tool.run("connect", "-s", REFUSED, "127.0.0.1", 9)
         self.assert_status(4, result)
         self.assert_stderr(rf"^tcptool: .*bind.*{REFUSED}.*EADDRNOTAVAIL", result)
+        self.assert_diagnosis("this host", f"no interface .* has the address {REFUSED}$", result)
         self.assert_status(4, tool.run("listen", REFUSED, 0))
 
     def test_an_interface_that_does_not_exist_is_status_4(self):
@@ -134,6 +135,8 @@ class Local(tool.TestCase):
             result = tool.run(*command)
             self.assert_status(4, result)
             self.assert_stderr("^tcptool: .*nosuchif0.*ENODEV", result)
+            self.assert_diagnosis("this host", "this host has no interface nosuchif0; it has ",
+                                  result)
 
     def test_an_interface_is_bound_to(self):
         self.assertEqual("127.0.0.1", self.peer_of("-i", "lo")[0])
@@ -149,7 +152,9 @@ class Local(tool.TestCase):
             for address in (["127.0.0.1", port], [port]):
                 result = tool.run("listen", *address)
                 self.assert_status(4, result)
-                self.assertRegex(result.stderr, rf"\Atcptool: .*bind.*:{port}.*EADDRINUSE.*\n\Z")
+                self.assertRegex(result.stderr, rf"\Atcptool: bind .*:{port}: .*EADDRINUSE")
+                self.assert_diagnosis("this host", rf"already listens on 127\.0\.0\.1:{port}$",
+                                      result)
 
     def test_a_source_port_in_use_is_status_4(self):
         with socket.create_server(("127.0.0.1", 0)) as one:

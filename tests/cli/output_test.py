@@ -97,8 +97,9 @@ class StatusLines(tool.TestCase):
             result = tool.run("connect", "both.example", port,
                               under=ends.mounted(hosts, "/etc/hosts"))
         self.assert_status(6, result)
-        self.assertRegex(result.stderr, (r"\Aattempt \[::1\]:\d+: .*refused.*\n"
-                                         r"attempt 127\.0\.0\.1:\d+: .*refused.*\n"
+        block = r"(  .*\n){4}  cause   nothing on this host listens .*\n  try     .*\n"
+        self.assertRegex(result.stderr, (rf"\Aattempt \[::1\]:\d+: .*refused.*\n{block}"
+                                         rf"attempt 127\.0\.0\.1:\d+: .*refused.*\n{block}"
                                          rf"tcptool: connect both\.example:{port}: "
                                          r"none of 2 addresses: .*refused.*\n\Z"))
 

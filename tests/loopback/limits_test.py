@@ -116,9 +116,9 @@ class IdleTimeout(tool.TestCase):
         result = process.finish()
         self.assert_idle_timeout(result, sent_bytes=1)
         # What was acknowledged long ago is not taken for news: it waits in full once, not twice.
-        waits = [line for line in ends.objects(result) if line.get("call") == "poll"
-                 and line["result"] == 0 and line["duration_ns"] > 600_000_000]
-        self.assertEqual(1, len(waits), result)
+        waits = [line["args"]["timeout"] for line in ends.objects(result)
+                 if line.get("call") == "poll" and line["result"] == 0]
+        self.assertTrue(690 <= sum(waits) < 1400, result)
 
     def test_it_is_suspended_while_only_our_stdout_is_stuck(self):
         for role in ends.ROLES:
@@ -163,7 +163,9 @@ class RunTimeout(tool.TestCase):
         chatter.join()
         self.assert_status(9, result)
         self.assertEqual("timeout", closed(result)["reason"])
-        self.assertIn("--timeout", ends.of_type(result, "error")["message"])
+        told = ends.of_type(result, "error")
+        self.assertIn("--timeout", told["message"])
+        self.assertNotIn("cause_id", told)  # nothing is wrong with a peer that is never silent
 
     def test_it_bounds_the_wait_for_a_client(self):
         result = tool.run("listen", "--timeout", "200ms", "127.0.0.1", 0)
@@ -198,7 +200,9 @@ class ConnectTimeout(tool.TestCase):
                               "host.example", 80, under=under)
         self.assert_status(3, result)
         self.assertRegex(result.stderr, (r"\Atry 1: look up host\.example: .*; again in .*\n"
-                                         r"tcptool: look up host\.example: .*\n\Z"))
+                                         r"tcptool: look up host\.example: no name server "
+                                         r"answers\n"))
+        self.assert_diagnosis("name", r"name server 127\.0\.53\.\d+ does not answer$", result)
 
     @with_pair("-w", "200ms", stdin=tool.PIPE)
     def test_w_says_nothing_about_an_established_connection(self, process, peer):

@@ -46,10 +46,11 @@ class Retry(tool.TestCase):
                               port)
         self.assert_status(6, result)
         lines = result.stderr.splitlines()
-        self.assertEqual(3, len(lines), result)
+        self.assertEqual(9, len(lines), result)
         self.assertRegex(lines[0], r"^try 1: .*refused.*; again in 1(\.00)? ms$")
         self.assertRegex(lines[1], r"^try 2: .*refused.*; again in 1(\.00)? ms$")
         self.assertRegex(lines[2], r"^tcptool: connect 127\.0\.0\.1:\d+: connection refused")
+        self.assert_diagnosis("transport", r"nothing on this host listens on port \d+$", result)
 
     def test_each_try_has_a_connect_timeout_of_its_own(self):
         with ends.silent_port() as port:
@@ -113,7 +114,8 @@ class Check(tool.TestCase):
         with tool.refusing_port() as port:
             result = tool.run("connect", "-z", "127.0.0.1", port)
         self.assert_status(6, result)
-        self.assertRegex(result.stderr, rf"\Atcptool: connect 127\.0\.0\.1:{port}: .*refused.*\n\Z")
+        self.assert_stderr(rf"\Atcptool: connect 127\.0\.0\.1:{port}: .*refused", result)
+        self.assert_diagnosis("transport", f"nothing on this host listens on port {port}$", result)
 
     def test_a_list_has_a_line_for_each_port_and_status_0_only_if_all_are_open(self):
         with socket.create_server(("127.0.0.1", 0)) as one, \

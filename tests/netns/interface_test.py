@@ -58,11 +58,14 @@ class Interface(netns.TestCase):
     def test_a_link_local_address_that_fails_is_named_with_its_zone(self):
         self.assert_failures([
             (("connect", "fe80::2%c0", 9000), 6,
-             r"connect \[fe80::2%c0\]:9000: connection refused \(RST"),
+             r"connect \[fe80::2%c0\]:9000: connection refused \(RST",
+             "transport", "nothing listens on port 9000 of fe80::2%c0, or a packet filter"),
             (("connect", "-w", "300ms", "fe80::99%c0", 9000), 5,
-             r"connect \[fe80::99%c0\]:9000: timed out .*the SYN never left"),
+             r"connect \[fe80::99%c0\]:9000: host unreachable: no answer to neighbour discovery ",
+             "link", "nobody on c0 has the address fe80::99%c0"),
             (("listen", "fe80::9%c0", 9000), 4,
-             r"bind \[fe80::9%c0\]:9000: cannot assign requested address \(EADDRNOTAVAIL\)$"),
+             r"bind \[fe80::9%c0\]:9000: fe80::9%c0 is not an address of this host "
+             r"\(EADDRNOTAVAIL\)$", "this host", "no interface of this host has the address"),
         ])
 
     def test_a_link_local_address_without_its_interface_is_a_usage_error(self):

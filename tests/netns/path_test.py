@@ -45,12 +45,17 @@ class Path(netns.TestCase):
     def wait_for_packet(self):
         ends.wait_until(lambda: self.world.filtered("r", "forward") > 0, "a packet at the router")
 
-    def assert_lost(self, result, undelivered, error):
+    def assert_lost(self, result, undelivered, error, cause, layer="transport"):
         self.assert_status(8, result)
         end = ends.closed(result)
         self.assertEqual(undelivered, end["undelivered_bytes"], str(result))
         self.assertFalse(end["peer_fin"], str(result))
-        self.assertRegex(ends.of_type(result, "error")["message"], f"connection lost .*{error}")
+        told = ends.of_type(result, "error")
+        self.assertRegex(told["message"], f"connection lost .*{error}")
+        self.assertEqual((cause, [layer]),
+                         (told["cause_id"], [row["layer"] for row in told["layers"]
+                                             if row["state"] == "failed"]), str(result))
+        return told
 
     def test_icmp_errors_in_the_middle_are_survived_in_both_roles(self):
         for role in ends.ROLES:
@@ -98,21 +103,25 @@ class Path(netns.TestCase):
                 process.wait_for_stdout(b"seen")
                 self.break_path("drop")
                 process.send(b"lost")
-                self.assert_lost(process.finish(), 4, "given up by this host's kernel")
+                self.assert_lost(process.finish(), 4, "the peer no longer acknowledges",
+                                 "peer-vanished")
             self.world.filter("r", "forward")
 
     def test_a_dead_path_that_answers_with_icmp_is_a_loss_and_the_reason_is_the_networks(self):
         with self.pair("-o", "TCP_USER_TIMEOUT=1s", stdin=tool.PIPE) as (process, _):
             self.break_path("reject with icmp type host-unreachable")
             process.send(b"lost")
-            self.assert_lost(process.finish(), 4, r"no route to host \(EHOSTUNREACH\)")
+            told = self.assert_lost(process.finish(), 4, r"no route to host \(EHOSTUNREACH\)",
+                                    "unreachable-soft", "internet")
+        self.assertIn("broke while the connection lived, and TCP gave up", told["cause"])
 
     def test_a_silent_peer_behind_a_dead_path_is_found_by_keepalive(self):
         for role in ends.ROLES:
             with (self.subTest(role=role),
                   self.pair("--keepalive", "1,1,1", role=role, stdin=tool.PIPE) as (process, _)):
                 self.break_path("drop")
-                self.assert_lost(process.finish(), 0, "given up by this host's kernel")
+                self.assert_lost(process.finish(), 0, "the peer answers no keepalive probe",
+                                 "keepalive-unanswered")
             self.world.filter("r", "forward")
 
     def test_half_a_path_is_enough_to_see_that_nothing_is_acknowledged(self):

@@ -48,6 +48,20 @@ class TestCase(unittest.TestCase):
         if result.stdout != expected:
             self.fail(f"stdout is not {expected[:1000]!r}{result}")
 
+    def assert_diagnosis(self, layer, cause, result):
+        """stderr has one diagnosis, in which this layer alone has failed, and the regex `cause` is
+        found in its cause line."""
+        failed = re.findall(r"^  (\S.{11}) failed ", result.stderr, re.MULTILINE)
+        if [name.rstrip() for name in failed] != [layer]:
+            self.fail(f"failed: {failed}, not {layer}{result}")
+        self.assert_stderr(rf"^  cause   .*{cause}", result)
+        self.assert_stderr(r"^  try     \S", result)
+
+    def assert_one_line(self, pattern, result):
+        """stderr is one line, and the regex matches it from its start."""
+        if not re.fullmatch(rf"{pattern}.*\n", result.stderr):
+            self.fail(f"stderr is not the one line {pattern!r}{result}")
+
     def assert_usage(self, pattern, result):
         """A usage error: status 2, nothing on stdout, its first line matches."""
         self.assert_status(2, result)

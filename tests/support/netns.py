@@ -113,6 +113,23 @@ class World:
             self.sh(end, f"ip route add default via 10.77.{net}.1\n"
                          f"ip -6 route add default via 2001:db8:{net}::1")
 
+    def two_routers(self):
+        """c 10.77.1.2 -- r -- 10.77.3.2 q 10.77.2.1 -- 10.77.2.2 s; r has 10.77.1.1, 10.77.3.1."""
+        self.add("c", "r", "q", "s")
+        self.link(("c", "c0", "10.77.1.2/24", "2001:db8:1::2/64"),
+                  ("r", "rc", "10.77.1.1/24", "2001:db8:1::1/64"))
+        self.link(("r", "rq", "10.77.3.1/24", "2001:db8:3::1/64"),
+                  ("q", "qr", "10.77.3.2/24", "2001:db8:3::2/64"))
+        self.link(("q", "qs", "10.77.2.1/24", "2001:db8:2::1/64"),
+                  ("s", "s0", "10.77.2.2/24", "2001:db8:2::2/64"))
+        for router in "rq":
+            self.sh(router, "echo 1 > /proc/sys/net/ipv4/ip_forward\n"
+                            "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding")
+        for name, via in (("c", "1::1"), ("r", "3::2"), ("q", "3::1"), ("s", "2::1")):
+            net, host = via.split("::")
+            self.sh(name, f"ip route add default via 10.77.{net}.{host}\n"
+                          f"ip -6 route add default via 2001:db8:{via}")
+
     def filter(self, name, hook, *rules):
         """The packet filter at this hook is these rules (nft's words), and no others."""
         table = f"test_{hook}"
@@ -208,10 +225,14 @@ class TestCase(tool.TestCase):
         self.assert_stderr(r"\A" + "tcptool: " + pattern, result)
 
     def assert_failures(self, cases, timeout=30):
-        """Runs them all at once, each in namespace c: (arguments, status, first line's pattern)."""
+        """Runs them all at once, each in namespace c: (arguments, status, first line's pattern),
+        and where there is a diagnosis the layer that failed and the pattern of its cause."""
         with contextlib.ExitStack() as stack:
             running = [(stack.enter_context(self.world.tool("c", *arguments)), *expected)
                        for arguments, *expected in cases]
-            for process, status, pattern in running:
+            for process, status, pattern, *diagnosis in running:
                 with self.subTest(command=" ".join(process.command[-3:])):
-                    self.assert_first_line(status, pattern, process.finish(timeout))
+                    result = process.finish(timeout)
+                    self.assert_first_line(status, pattern, result)
+                    if diagnosis:
+                        self.assert_diagnosis(*diagnosis, result)

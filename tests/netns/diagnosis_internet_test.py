@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""Causes on the internet layer: routes, routers, and packet filters that say so. One a test.
+
+c -- r -- s, as in unreachable_test.py, which has every ICMP code.
+"""
+
+import time
+
+import causes
+import tool
+
+SERVER, SERVER6 = "10.77.2.2", "2001:db8:2::2"
+ROUTER = "10.77.1.1"
+ACTIVE = ("--diagnose", "active")
+
+
+class Internet(causes.TestCase):
+    @staticmethod
+    def build(world):
+        world.routed()
+
+    def assert_internet(self, arguments, cause, words, or_else=None):
+        return self.assert_cause(("connect", *arguments), 5, cause, "internet", words, or_else)
+
+    def reject(self, name, hook, word, word6):
+        self.filter(name, hook, f"meta nfproto ipv4 tcp dport 9000 reject with icmp type {word}",
+                    f"meta nfproto ipv6 tcp dport 9000 reject with icmpv6 type {word6}")
+
+    def test_no_route(self):
+        self.world.sh("c", "ip route del default\nip -6 route del default")
+        self.addCleanup(self.world.sh, "c", f"ip route add default via {ROUTER}\n"
+                                            "ip -6 route add default via 2001:db8:1::1")
+        for address in (SERVER, SERVER6):
+            with self.subTest(address):
+                self.assert_internet((address, 9000), "no-route",
+                                     f"^  cause   this host has no route to {address}, and no def")
+
+    def test_a_route_of_this_host_that_refuses(self):
+        for number, kind in enumerate(("unreachable", "prohibit", "blackhole"), 1):
+            for net, host in ((f"10.9{number}.0.0/16", f"10.9{number}.0.1"),
+                              (f"2001:db8:9{number}::/48", f"2001:db8:9{number}::1")):
+                with self.subTest(net):
+                    self.world.sh("c", f"ip route add {kind} {net}")
+                    told, _ = self.assert_internet((host, 9000), f"route-{kind}",
+                                                   f"the route {kind} {net} of this host ")
+                    self.assertEqual("unknown", told["layers"][0]["state"])
+
+    def test_a_packet_filter_on_this_host(self):
+        self.reject("c", "output", "admin-prohibited", "admin-prohibited")
+        for address in (SERVER, SERVER6):
+            with self.subTest(address):
+                self.assert_internet((address, 9000), "rejected-here",
+                                     "^  transport    not reached  no SYN has left this host$")
+
+    def test_a_packet_filter_on_the_destination(self):
+        self.reject("s", "input", "port-unreachable", "port-unreachable")
+        for address in (SERVER, SERVER6):
+            with self.subTest(address):
+                self.assert_internet((address, 9000), "rejected-by-host",
+                                     f"a packet filter on {address} itself rejects the connection "
+                                     r"\(a closed port would answer with RST, not ICMP\)$")
+
+    def test_a_packet_filter_on_a_router(self):
+        self.reject("r", "forward", "admin-prohibited", "policy-fail")
+        for address in (SERVER, SERVER6):
+            with self.subTest(address):
+                self.assert_internet((address, 9000), "rejected-on-the-way",
+                                     f"rejects the connection: {address} never saw the SYN$")
+
+    def test_a_router_that_says_host_unreachable_at_once_leaves_two_causes(self):
+        self.reject("r", "forward", "host-unreachable", "addr-unreachable")
+        for address in (SERVER, SERVER6):
+            with self.subTest(address):
+                self.assert_internet((address, 9000), "rejected-on-the-way",
+                                     "by a rule, .* or it has just asked for the host in vain",
+                                     or_else="unreachable-on-the-way")
+
+    def test_active_finds_that_host_up_so_that_it_is_the_filter(self):
+        self.reject("r", "forward", "host-unreachable", "addr-unreachable")
+        for address in (SERVER, SERVER6):
+            with self.subTest(address):
+                _, text = self.assert_internet(
+                    (*ACTIVE, address, 9000), "rejected-on-the-way",
+                    rf"^  cause   {address} is up \(port 443 answered\), so router .* by a rule")
+                self.assertRegex(text, r"(?m)^probe path to .* by TTL: 1 \S+ \([^,]*\), "
+                                       r"2 \S+ \((host|address) unreachable, ")
+                self.assertRegex(text, r"(?m)^probe SYN to .*:443: RST after ")
+
+    def test_a_host_that_is_not_there_behind_a_router(self):
+        self.world.sh("r", "ip neigh flush all")
+        for address in ("10.77.2.99", "2001:db8:2::99"):
+            with self.subTest(address):
+                self.assert_internet((address, 9000), "unreachable-on-the-way",
+                                     f"got no answer from {address} on its link: the host is down")
+
+    def test_a_router_without_a_way_to_the_network(self):
+        self.reject("r", "forward", "net-unreachable", "no-route")
+        for address in (SERVER, SERVER6):
+            with self.subTest(address):
+                self.assert_internet((address, 9000), "unreachable-on-the-way",
+                                     f"^  cause   router .* has no way to the network of {address}")
+
+    def loop(self):
+        for name, via, via6 in (("r", SERVER, SERVER6), ("s", "10.77.2.1", "2001:db8:2::1")):
+            self.world.sh(name, f"echo 1 > /proc/sys/net/ipv4/ip_forward\n"
+                                f"echo 1 > /proc/sys/net/ipv6/conf/all/forwarding\n"
+                                f"ip route replace 10.88.0.0/16 via {via}\n"
+                                f"ip -6 route replace 2001:db8:88::/48 via {via6}")
+
+    def test_a_routing_loop(self):
+        self.loop()
+        for address, limit in (("10.88.0.1", "TTL"), ("2001:db8:88::1", "hop limit")):
+            with self.subTest(address):
+                self.assert_internet((address, 9000), "ttl-exceeded",
+                                     f"a routing loop: .* found its {limit} used up$")
+
+    def test_active_walks_a_routing_loop_in_one_line(self):
+        self.loop()
+        for address in ("10.88.0.1", "2001:db8:88::1"):
+            with self.subTest(address):
+                _, text = self.assert_internet((*ACTIVE, address, 9000), "ttl-exceeded",
+                                               "the routers of the way .listed above.$")
+                path = [line for line in text.splitlines() if line.startswith("probe path")]
+                self.assertEqual(1, len(path), text)
+                self.assertRegex(path[0], "3 .* again: a loop; the same up to TTL 30$")
+                self.assertLess(len(path[0]), 200)
+
+    def test_active_sends_no_more_than_it_may(self):
+        self.loop()
+        self.filter("c", "output", "tcp flags syn counter")
+        self.filter("c", "input", "icmp type time-exceeded drop")  # all are asked
+        start = time.monotonic()
+        result = self.world.run("c", "connect", *ACTIVE, "-w", "500ms", "10.88.0.1", 9000)
+        self.assertLess(time.monotonic() - start, 0.5 + 5 + 4 * tool.PATIENCE, str(result))
+        self.assert_text(result, 7, "transport", "^probe SYN ")
+        self.assertLessEqual(self.world.filtered("c", "output"), 1 + 40 + 1, str(result))
+
+    def test_a_ttl_of_ones_own_is_no_loop(self):
+        for option, address in (("IP_TTL=1", SERVER), ("IPV6_UNICAST_HOPS=1", SERVER6)):
+            with self.subTest(option):
+                self.assert_internet(("-o", option, address, 9000), "ttl-exceeded",
+                                     r"^  cause   router \S+ found the (TTL|hop limit) used up "
+                                     f"that -o asked for, before the SYN was at {address}$")
+
+    def test_off_and_quiet_are_one_line(self):
+        self.reject("r", "forward", "admin-prohibited", "admin-prohibited")
+        for option, words in ((("--diagnose", "off"), r"administratively prohibited \(ICMP type "),
+                              (("-q", ), "administratively prohibited")):
+            with self.subTest(option):
+                result = self.world.run("c", "connect", *option, SERVER, 9000)
+                self.assert_status(5, result)
+                self.assert_one_line(rf"tcptool: connect {SERVER}:9000: {words}", result)
+
+
+if __name__ == "__main__":
+    tool.main()

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Causes of a look-up that fails: one fault a test, with a name server that does as the test says.
+
+In a namespace with nothing but lo, and with files of our own in place of those in /etc.
+"""
+
+import socket
+import struct
+import threading
+
+import causes
+import tool
+
+NAME, SERVER = "www.test", "127.0.0.53"
+A, AAAA = 1, 28
+NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
+
+
+def reply(query, rcode, address=b""):
+    """The reply to a query: this RCODE, and an address of the asked type if one is given."""
+    question = query[12:query.index(b"\0", 12) + 5]
+    head = query[:2] + struct.pack("!HHHHH", 0x8180 | rcode, 1, 1 if address else 0, 0, 0)
+    if not address:
+        return head + question
+    kind = A if len(address) == 4 else AAAA
+    return head + question + struct.pack("!HHHIH", 0xc00c, kind, 1, 60, len(address)) + address
+
+
+class Names(causes.TestCase):
+    @staticmethod
+    def build(world):
+        world.add("c")
+
+    def files(self, resolv=f"nameserver {SERVER}\n", hosts="files dns"):
+        return {
+            "nsswitch.conf": self.file("nsswitch", f"hosts: {hosts}\nservices: files\n"),
+            "resolv.conf": self.file("resolv", resolv + "options timeout:1 attempts:1\n"),
+            "hosts": self.file("hosts", "127.0.0.1 localhost\n"),
+        }
+
+    def name_server(self, answer):
+        """Answers each query with answer(type) -> (rcode, address) until the end of the test;
+        with nothing where that is None."""
+        with self.world.inside("c"):
+            server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        server.bind((SERVER, 53))
+
+        def serve():
+            while (said := server.recvfrom(512))[0]:
+                query, peer = said
+                asked = query[query.index(b"\0", 12) + 1:]
+                if rcode_and_address := answer(struct.unpack("!H", asked[:2])[0]):
+                    server.sendto(reply(query, *rcode_and_address), peer)
+            server.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        self.addCleanup(thread.join, 5)
+        self.addCleanup(server.sendto, b"", (SERVER, 53))  # ends it
+
+    def assert_name(self, cause, words, *options, etc=None):
+        return self.assert_cause(("connect", *options, NAME, 9000), 3, cause, "name", words,
+                                 etc=etc or self.files())
+
+    def test_a_name_that_does_not_exist(self):
+        self.name_server(lambda _: (NXDOMAIN, ))
+        told, _ = self.assert_name("name-not-found", rf"^  name         failed       name server "
+                                   rf"{SERVER} answered NXDOMAIN for {NAME} after ")
+        self.assertEqual(["name"], [row["layer"] for row in told["layers"]])
+
+    def test_a_name_that_no_source_knows(self):
+        etc = self.files(hosts="files")
+        self.assert_name("name-not-found", r"nsswitch\.conf\) knows www\.test$", etc=etc)
+
+    def test_a_name_without_any_address(self):
+        self.name_server(lambda _: (NOERROR, ))
+        self.assert_name("name-without-address", "no address is registered for it$")
+
+    def test_a_name_with_an_address_of_the_other_family_alone(self):
+        self.name_server(lambda kind: (NOERROR, bytes((10, 0, 0, 1)) if kind == A else b""))
+        self.assert_name("name-without-address",
+                         "no IPv6 address is registered for it; it has an IPv4 address$", "-6")
+
+    def test_a_server_that_fails(self):
+        self.name_server(lambda _: (SERVFAIL, ))
+        self.assert_name("name-server-failed",
+                         rf"name server {SERVER} has no answer of its own \(SERVFAIL\)")
+
+    def test_a_server_that_refuses(self):
+        self.name_server(lambda _: (REFUSED, ))
+        self.assert_name("name-server-failed", r"does not serve this host or this name \(REFUSED")
+
+    def test_a_server_that_is_silent(self):
+        self.name_server(lambda _: None)
+        for option in ((), ("-w", "300ms")):
+            with self.subTest(option):
+                self.assert_name("name-server-silent", rf"^  name         failed       name server "
+                                 rf"{SERVER} silent for [\d.]+ (s|ms) \(asked by UDP, port 53\)$",
+                                 *option)
+
+    def test_a_host_that_serves_no_names(self):
+        self.assert_name("name-server-unreachable", rf"no name server runs on {SERVER}")
+
+    def test_a_server_to_which_there_is_no_route(self):
+        self.assert_name("name-server-unreachable",
+                         "192.0.2.53 of /etc/resolv.conf is unreachable from this host",
+                         etc=self.files("nameserver 192.0.2.53\n"))
+
+    def test_no_server_is_configured(self):
+        self.assert_name("no-name-server", "resolv.conf has no nameserver line", etc=self.files(""))
+
+    def test_off_and_quiet_are_one_line(self):
+        for option in (("--diagnose", "off"), ("-q", )):
+            with self.subTest(option):
+                result = self.world.run("c", "connect", *option, NAME, 9000, etc=self.files())
+                self.assert_status(3, result)
+                self.assert_one_line(rf"tcptool: look up {NAME}: ", result)
+
+
+if __name__ == "__main__":
+    tool.main()

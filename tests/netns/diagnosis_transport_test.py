@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MIT
+"""Causes of a handshake that fails on the transport layer: refused, or without any answer.
+
+One fault a test. c -- r -- q -- s: two routers, of which the nearer may answer for the server.
+"""
+
+import contextlib
+import socket
+import time
+
+import causes
+import ends
+import tool
+
+SERVER, SERVER6, CLIENT = "10.77.2.2", "2001:db8:2::2", "10.77.1.2"
+NEIGHBOUR = "10.77.1.1"
+ACTIVE = ("--diagnose", "active")
+
+
+class Transport(causes.TestCase):
+    @staticmethod
+    def build(world):
+        world.two_routers()
+
+    def assert_refused(self, arguments, cause, words, or_else=None):
+        return self.assert_cause(("connect", *arguments), 6, cause, "transport", words, or_else)
+
+    def assert_silent(self, arguments, cause, words, or_else=None):
+        return self.assert_cause(("connect", "-w", "1500ms", *arguments), 7, cause, "transport",
+                                 words, or_else)
+
+    def test_nothing_listens_or_a_filter_says_so(self):
+        for address in (SERVER, SERVER6):
+            with self.subTest(address):
+                self.assert_refused((address, 9000), "nothing-listens",
+                                    "or a packet filter refuses in its name with RST$",
+                                    or_else="rejected-by-host")
+
+    def test_nothing_listens_on_this_host(self):
+        for address in (CLIENT, "127.0.0.1", "::1"):
+            with self.subTest(address):
+                self.assert_refused((address, 9000), "nothing-listens",
+                                    "^  cause   nothing on this host listens on port 9000$")
+
+    def test_active_sees_that_a_router_refuses_for_the_host(self):
+        self.filter("r", "forward", "tcp dport 9000 reject with tcp reset")
+        for address in (SERVER, SERVER6):
+            with self.subTest(address):
+                _, text = self.assert_cause(
+                    ("connect", *ACTIVE, address, 9000), 6, "rejected-on-the-way", "internet",
+                    "its TTL shows that it was sent nearer to us than")
+                self.assertRegex(text, "(?m)^probe SYN to .*, heeding answers from TTL .*: RST")
+
+    def test_active_blames_no_router_for_a_port_that_is_closed(self):
+        for address in (SERVER, SERVER6):
+            with self.subTest(address):
+                _, text = self.assert_refused((*ACTIVE, address, 9000), "nothing-listens",
+                                              "nothing listens on port 9000 of ",
+                                              or_else="rejected-by-host")
+                self.assertRegex(text, r"(?m)^probe path .*: 1 \S+ .*, 2 \S+ .*, 3 RST \(")
+                self.assertRegex(text, "(?m)^probe SYN .*, heeding answers from TTL .*: no answer")
+
+    def test_a_service_that_listens_on_another_address_of_this_host(self):
+        with self.world.server("c", "127.0.0.1", 9000):
+            self.assert_refused((CLIENT, 9000), "listens-elsewhere",
+                                r"listens only on 127\.0\.0\.1:9000, not on 10\.77\.1\.2:9000$")
+
+    def test_a_service_that_listens_for_the_other_family(self):
+        with self.world.server("c", "::", 9000):
+            self.assert_refused((CLIENT, 9000), "listens-elsewhere",
+                                r"listens only on \[::\]:9000 \(IPv6 only\), not on ")
+
+    def test_a_connection_that_met_itself(self):
+        def meet(port, *options):
+            return self.world.run("c", "connect", *options, "-s", f"127.0.0.1:{port}", "127.0.0.1",
+                                  port)
+        self.assert_text(meet(9000), 6, "transport",
+                         "^  cause   nothing listens on 127.0.0.1:9000; the kernel chose the same")
+        told = self.assert_told(meet(9001, "--json"), 6, "met-itself", "transport")
+        self.assertIn("met itself", told["message"])
+
+    def test_a_filter_of_this_host_that_refuses_for_its_listener(self):
+        with self.world.server("c", "127.0.0.1", 9000):
+            self.filter("c", "input", "tcp dport 9000 reject with tcp reset")
+            self.assert_refused(("127.0.0.1", 9000), "filtered-here",
+                                "so a packet filter of this host's refuses in its name, or ")
+
+    def test_a_filter_of_this_host_that_drops_what_comes(self):
+        self.filter("c", "input", "tcp dport 9000 drop")
+        self.assert_silent((CLIENT, 9000), "filtered-here",
+                           "is this host itself: its own packet filter drops the SYN$")
+
+    def test_a_full_accept_queue_of_this_host(self):
+        with contextlib.ExitStack() as stack:
+            listener = stack.enter_context(self.world.server("c", CLIENT, 9000, backlog=0))
+            with self.world.inside("c"):
+                stack.enter_context(socket.create_connection(listener.getsockname(), 10))
+            self.assert_silent((CLIENT, 9000), "accept-queue-full",
+                               r"the accept queue of 10\.77\.1\.2:9000 is full \(1 waiting, "
+                               r"backlog 0\)")
+
+    def test_silence_of_a_host_on_our_own_link_that_answers_arp(self):
+        self.filter("r", "input", "tcp dport 9000 drop")
+        for address, asked in ((NEIGHBOUR, "ARP"), ("2001:db8:1::1", "neighbour discovery")):
+            with self.subTest(address):
+                self.assert_silent((address, 9000), "filtered-by-host",
+                                   rf"is up \(it answers {asked}\), but does not answer the SYN",
+                                   or_else="accept-queue-full")
+
+    def test_silence_behind_a_router_may_be_a_filter_or_a_host_that_is_down(self):
+        self.filter("s", "input", "tcp dport 9000 drop")
+        for address in (SERVER, SERVER6):
+            with self.subTest(address):
+                self.assert_silent((address, 9000), "filtered-or-down",
+                                   "^  try     --diagnose active: ")
+
+    def test_active_tells_a_filtered_port_from_a_host_that_is_down(self):
+        self.filter("s", "input", "tcp dport 9000 drop")
+        for address in (SERVER, SERVER6):
+            with self.subTest(address):
+                told, _ = self.assert_silent((*ACTIVE, address, 9000), "filtered-by-host",
+                                             "^  cause   .* is up, but SYNs to port 9000 are ",
+                                             or_else="accept-queue-full")
+                self.assertEqual("ok", told["layers"][1]["state"])
+
+    def test_active_finds_the_last_router_that_passes_a_syn_on(self):
+        self.filter("s", "input", "meta l4proto tcp drop")
+        for address, hop in ((SERVER, "10.77.3.2"), (SERVER6, "2001:db8:3::2")):
+            with self.subTest(address):
+                self.assert_silent((*ACTIVE, address, 9000), "filtered-or-down",
+                                   rf"SYNs get as far as hop 2 \({hop}\); behind it ")
+
+    def test_passive_waits_no_longer_than_it_was_told_and_sends_nothing_extra(self):
+        self.filter("s", "input", "tcp dport 9000 drop")
+        self.filter("c", "output", "tcp flags syn counter")
+        start = time.monotonic()
+        result = self.world.run("c", "connect", "-w", "500ms", SERVER, 9000)
+        self.assertLess(time.monotonic() - start, 0.5 + 0.5 + 4 * tool.PATIENCE, str(result))
+        self.assert_status(7, result)
+        self.assertEqual(1, self.world.filtered("c", "output"), str(result))
+
+    def test_a_list_of_ports_has_a_line_each_and_no_diagnosis(self):
+        with self.world.server("s", SERVER, 9001):
+            result = self.world.run("c", "connect", "-z", SERVER, "9000-9002")
+        self.assert_status(6, result)
+        self.assertEqual(["tcptool", "open 10.77.2.2", "tcptool"],
+                         [line.partition(":")[0] for line in result.stderr.splitlines()], result)
+
+    def test_of_several_tries_the_last_alone_is_explained(self):
+        result = self.world.run("c", "connect", "--retry=2", "--retry-interval", "1ms", SERVER,
+                                9000)
+        self.assert_text(result, 6, "transport", r"\Atry 1: .*\ntry 2: .*\ntcptool: connect ")
+
+    def test_several_addresses_have_a_block_each_and_one_verdict(self):
+        etc = {"hosts": self.file("hosts", f"{SERVER} many.test\n10.77.1.99 many.test\n"),
+               "nsswitch.conf": self.file("nsswitch", "hosts: files\nservices: files\n")}
+        result = self.world.run("c", "connect", "--json", "many.test", 9000, etc=etc)
+        self.assert_status(6, result)
+        told = [line for line in ends.objects(result) if line["type"] == "attempt"]
+        self.assertEqual({("10.77.1.99:9000", "neighbour-silent"),
+                          (f"{SERVER}:9000", "nothing-listens")},
+                         {(line["peer"], line["cause_id"]) for line in told}, result)
+        self.assertIn("none of 2 addresses: ", ends.of_type(result, "error")["message"])
+
+    def test_off_and_quiet_are_one_line(self):
+        for option in (("--diagnose", "off"), ("-q", )):
+            with self.subTest(option):
+                result = self.world.run("c", "connect", *option, SERVER, 9000)
+                self.assert_status(6, result)
+                self.assert_one_line(rf"tcptool: connect {SERVER}:9000: connection refused \(RST",
+                                     result)
+
+
+if __name__ == "__main__":
+    tool.main()
