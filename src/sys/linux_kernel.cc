@@ -33,7 +33,7 @@ struct Lookup {
 namespace {
 
 // Descriptors 0, 1 and 2 are the user's: what is wrong with them is no mistake of ours.
-constexpr int last_inherited_descriptor = 2;
+[[maybe_unused]] constexpr int last_inherited_descriptor = 2;
 
 void demand_sane([[maybe_unused]] Syscall call, [[maybe_unused]] int fd,
                  [[maybe_unused]] int error) {
@@ -75,7 +75,7 @@ void* run_lookup(void* argument) {
   if (list != nullptr) ::freeaddrinfo(list);
 
   const int fd = lookup->answer_fd;
-  const LookupHandle handle = lookup.release();
+  Lookup* const handle = lookup.release();
   if (::write(fd, &handle, sizeof handle) != sizeof handle) lookup.reset(handle);
   ::close(fd);
   return nullptr;

@@ -105,7 +105,7 @@ std::string addresses_text(std::span<const std::byte> first, std::int64_t count)
 
 std::string address_text(std::span<const std::byte> blob) {
   sockaddr_in6 storage{};
-  std::memcpy(&storage, blob.data(), std::min(blob.size(), sizeof storage));
+  if (!blob.empty()) std::memcpy(&storage, blob.data(), std::min(blob.size(), sizeof storage));
   const auto length = static_cast<socklen_t>(blob.size());
   return sys::Address::from(reinterpret_cast<const sockaddr*>(&storage), length).text();
 }

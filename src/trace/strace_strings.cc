@@ -54,7 +54,7 @@ void append_byte(std::string& out, unsigned char byte, bool digit_follows) {
 template <class T>
 T unpack_prefix(std::span<const std::byte> blob) {
   T value{};
-  std::memcpy(&value, blob.data(), std::min(blob.size(), sizeof value));
+  if (!blob.empty()) std::memcpy(&value, blob.data(), std::min(blob.size(), sizeof value));
   return value;
 }
 

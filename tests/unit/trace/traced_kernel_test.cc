@@ -215,12 +215,13 @@ TEST_CASE("with nobody to tell, the clock is read for no call, and the last call
   trace::TracedKernel kernel(inner, journal);
   const sys::TimePoint last = kernel.now();
   for (int i = 0; i < 100; ++i) static_cast<void>(kernel.getpid());
-  static_cast<void>(kernel.listen(-1, 5));
+  inner.script(Syscall::listen).fails(EADDRINUSE);
+  static_cast<void>(kernel.listen(7, 5));
   const auto kept = journal.last(20);
   REQUIRE(kept.size() == 20);
   CHECK(kept.front()->call == Syscall::getpid);
   CHECK(kept.back()->call == Syscall::listen);
-  CHECK(kept.back()->outcome.error == EBADF);
+  CHECK(kept.back()->outcome.error == EADDRINUSE);
   CHECK(kept.back()->start == last);
   CHECK(kept.back()->duration == trace::Event::unknown_duration);
   CHECK(journal.last(1000).size() == trace::Journal::kept);
