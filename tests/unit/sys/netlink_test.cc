@@ -165,7 +165,7 @@ TEST_CASE("bytes that are no netlink are EPROTO") {
   CHECK(answer.error().error == EPROTO);
 }
 
-TEST_CASE("each call of a question may fail and is named; interruptions go on") {
+TEST_CASE("each call of a question may fail and is named, interruptions go on") {
   for (const Syscall call : {Syscall::socket, Syscall::send, Syscall::poll, Syscall::recvmsg}) {
     CAPTURE(sys::name(call));
     sys::LinuxKernel linux_kernel;

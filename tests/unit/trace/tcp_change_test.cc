@@ -43,7 +43,7 @@ TEST_CASE("what has changed is told, as it was and as it is") {
         R"("rwnd_limited_ns":3000000000}})");
 }
 
-TEST_CASE("what is the same is no change; at first everything is news") {
+TEST_CASE("what is the same is no change, at first everything is news") {
   tcp_info info{};
   info.tcpi_state = 1;
   info.tcpi_snd_cwnd = 10;
