@@ -22,6 +22,7 @@ std::vector<T> or_nothing(Result<std::vector<T>, sys::SysError> rows) {
 
 std::vector<sys::Address> own_addresses(const std::vector<sys::InterfaceAddress>& addresses) {
   std::vector<sys::Address> out;
+  out.reserve(addresses.size());
   for (const sys::InterfaceAddress& entry : addresses) {
     out.push_back(entry.address.with_zone(0, "").with_port(0));
   }

@@ -178,13 +178,12 @@ std::optional<Finding> filtered_here(const Evidence& evidence) {
 }
 
 std::string last_hop(const Evidence& evidence) {
-  const auto& path = evidence.probes.path;
-  for (auto hop = path.rbegin(); hop != path.rend(); ++hop) {
-    if (hop->icmp && hop->icmp->offender.known()) {
-      return fmt::format("hop {} ({})", hop->ttl, hop->icmp->offender.host());
-    }
+  std::string last;
+  for (const tcp::SynProbe& hop : evidence.probes.path) {
+    if (!hop.icmp || !hop.icmp->offender.known()) continue;
+    last = fmt::format("hop {} ({})", hop.ttl, hop.icmp->offender.host());
   }
-  return "";
+  return last;
 }
 
 // Another SYN was answered: the host is up and the path is whole, so that the port is filtered.

@@ -102,6 +102,7 @@ sys::Wake send_probes(sys::Waiter& waiter, std::span<SynProbe> probes, const Soc
   const sys::TimePoint until = kernel.now() + longest_probe;
   while (!pending.empty()) {
     std::vector<pollfd> fds;
+    fds.reserve(pending.size());
     for (const Sent& sent : pending) fds.push_back({sent.fd.get(), POLLOUT, 0});
     const auto wake = waiter.wait(fds, until);
     if (!wake || wake->reason == sys::Wake::Reason::deadline) break;
