@@ -166,22 +166,21 @@ std::optional<Finding> path_mtu_black_hole(const Evidence& evidence) {
 
 // What was sent was sent again in vain, until the kernel gave up or the user's time was over.
 bool unacknowledged(const Evidence& evidence) {
-  if (lost_with(evidence, {ETIMEDOUT})) {
-    return evidence.transfer.undelivered > 0 || retransmitting(evidence);
-  }
-  return waited_in_vain(evidence) && retransmitting(evidence);
+  const bool again = retransmitting(evidence);
+  if (waited_in_vain(evidence)) return again;
+  return lost_with(evidence, {ETIMEDOUT}) && (again || evidence.transfer.undelivered > 0);
 }
 
-// And the network said why. Whether the kernel's last word is that or ETIMEDOUT is chance: it
-// depends on who read the error last.
+// And the network said why. Whether that or ETIMEDOUT is the kernel's last word is chance.
 std::optional<Finding> unreachable(const Evidence& evidence) {
   const auto& soft = evidence.transfer.soft_error;
   const bool last_word = lost_with(evidence, {EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN,
                                               ECONNREFUSED, ENOPROTOOPT, EACCES, EPROTO});
-  if (!last_word && !(soft && unacknowledged(evidence))) return std::nullopt;
+  const auto& again = evidence.probes.again;
+  const bool mended = again && (again->answer == Answer::syn_ack || again->answer == Answer::rst);
+  if (!last_word && (!soft || mended || !unacknowledged(evidence))) return std::nullopt;
   const int error = last_word ? evidence.error.error : *soft;
   const std::string said = fmt::format("{} ({})", sys::errno_text(error), sys::errno_name(error));
-  const auto& again = evidence.probes.again;
   const bool lost = evidence.transfer.end == End::lost;
   return Finding{
       Cause::unreachable_soft,

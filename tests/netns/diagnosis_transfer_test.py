@@ -100,7 +100,7 @@ class Transfer(causes.TestCase):
             listener.close()
             process.send(b"are you there?")
         told = self.assert_ended(fault, 8, "reset-after-data", "transport",
-                                 "or its host restarted and no longer knows the connection$")
+                                 "or its host restarted and no longer knows the connection")
         self.assertIn("14 bytes for the peer were not", told["message"])
 
     def test_a_path_that_dies(self):

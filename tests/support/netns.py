@@ -219,10 +219,12 @@ class TestCase(tool.TestCase):
         return path
 
     def assert_first_line(self, status, pattern, result):
-        """This status, nothing on stdout, and stderr begins with `tcptool: ` and `pattern`."""
+        """This status, nothing on stdout, and stderr begins with `tcptool: ` and `pattern`, but for
+        what was told while it waited."""
         self.assert_status(status, result)
         self.assert_stdout(b"", result)
-        self.assert_stderr(r"\A" + "tcptool: " + pattern, result)
+        waiting = r"(?:note .*\n|connect .*: no answer yet; .*\n)*"
+        self.assert_stderr(rf"\A{waiting}tcptool: {pattern}", result)
 
     def assert_failures(self, cases, timeout=30):
         """Runs them all at once, each in namespace c: (arguments, status, first line's pattern),

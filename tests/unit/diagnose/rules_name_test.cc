@@ -76,8 +76,16 @@ TEST_CASE("each answer of the name servers has its cause") {
        {not_answered(EPERM), answered(0, true)},
        "",
        ""},
-      {"silence, but somebody said no", EAI_NONAME, {not_answered()}, "", ""},
-      {"no route, but somebody said no", EAI_NONAME, {not_answered(ENETUNREACH)}, "", ""},
+      {"silence, but somebody said no",
+       EAI_NONAME,
+       {not_answered()},
+       "name-not-found",
+       "nsswitch.conf"},
+      {"no route, but somebody said no",
+       EAI_NONAME,
+       {not_answered(ENETUNREACH)},
+       "name-not-found",
+       "nsswitch.conf"},
       {"a truncated answer", EAI_AGAIN, {truncated()}, "", ""}};
   for (const Row& row : rows) {
     CAPTURE(row.what);

@@ -67,12 +67,13 @@ TEST_CASE("a peer has vanished where what was sent is no longer acknowledged") {
   CHECK(cause_of(evidence) == "peer-vanished");
   CHECK(holds(text_of(evidence), "retransmitted in vain"));
   evidence.transfer.soft_error = EHOSTUNREACH;
-  CHECK(holds(text_of(evidence), "the network said no route to host, and TCP gave up"));
+  CHECK(cause_of(evidence) == "unreachable-soft");
+  CHECK(holds(text_of(evidence), "broke while the connection lived, and TCP gave up"));
   CHECK(holds(text_of(probed(evidence, Answer::rst)), "has forgotten it"));
   CHECK(holds(text_of(probed(stuck(lost(ETIMEDOUT), 9, 9), Answer::none)), "not answered either"));
   Evidence clock = stuck(idle(), 900, 4100);
   clock.transfer.soft_error = EHOSTUNREACH;
-  CHECK(cause_of(clock) == "peer-vanished");
+  CHECK(cause_of(clock) == "unreachable-soft");
   CHECK_FALSE(holds(text_of(clock), "TCP gave up"));
 }
 
@@ -102,7 +103,7 @@ TEST_CASE("a path MTU black hole is where full segments alone get lost") {
   CHECK(cause_of(stuck(lost(ECONNRESET), 5000, 12)) == "reset-after-data");
   Evidence told = hole;
   told.transfer.soft_error = EHOSTUNREACH;
-  CHECK(cause_of(told) == "peer-vanished");
+  CHECK(cause_of(told) == "unreachable-soft");
   Evidence small = hole;
   small.info->snd_mss = 536;
   CHECK(cause_of(small) == "peer-vanished");
