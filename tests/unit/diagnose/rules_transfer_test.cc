@@ -77,7 +77,7 @@ TEST_CASE("a peer has vanished where what was sent is no longer acknowledged") {
   CHECK_FALSE(holds(text_of(clock), "TCP gave up"));
 }
 
-TEST_CASE("a FIN alone may be what nobody acknowledges; else it was a keepalive probe") {
+TEST_CASE("a FIN alone may be what nobody acknowledges, else it was a keepalive probe") {
   CHECK(cause_of(stuck(lost(ETIMEDOUT), 0, 5000)) == "peer-vanished");
   CHECK(holds(text_of(stuck(lost(ETIMEDOUT), 0, 5000)), "8 retransmissions of the FIN"));
   CHECK(cause_of(lost(ETIMEDOUT)) == "keepalive-unanswered");
