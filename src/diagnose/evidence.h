@@ -77,8 +77,7 @@ struct TransferFacts {
   std::uint64_t undelivered = 0;
   bool peer_fin = false;
   std::chrono::nanoseconds duration{0};
-  std::optional<int> soft_error;      // what SO_ERROR told while the connection lived
-  std::optional<tcp::TcpInfo> alive;  // the last sample before it was lost
+  std::optional<int> soft_error;  // what SO_ERROR told while the connection lived
 };
 
 // What extra SYNs found out (--diagnose active).

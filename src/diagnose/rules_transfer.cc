@@ -33,9 +33,7 @@ bool waited_in_vain(const Evidence& evidence) {
   return evidence.transfer.end == End::idle_timeout;
 }
 
-// The sample with the most to tell: what the kernel said last while the connection lived.
 const tcp::TcpInfo* sample(const Evidence& evidence) {
-  if (evidence.transfer.alive) return &*evidence.transfer.alive;
   return evidence.info ? &*evidence.info : nullptr;
 }
 

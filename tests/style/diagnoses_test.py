@@ -12,7 +12,7 @@ PAGE, CAUSES = "man/tcptool.1", "src/diagnose/cause.cc"
 def causes_unlike(texts):
     """Every cause of the code that the page lacks, and every surplus one."""
     code = set(re.findall(r'CauseInfo\{Cause::\w+,\s+"([\w-]+)"', texts[CAUSES]))
-    listed = re.search(r"^\.Ss Diagnoses$(.*?)^\.Sh ", texts[PAGE], re.MULTILINE | re.DOTALL)[1]
+    listed = re.search(r"^\.Ss Causes$(.*?)^\.Sh ", texts[PAGE], re.MULTILINE | re.DOTALL)[1]
     items = "\n".join(re.findall(r"^\.It (Sy .*)$", listed, re.MULTILINE))
     page = set(re.findall(r"Sy ([\w-]+)", items))
     if not code:
@@ -27,7 +27,7 @@ class Diagnoses(tool.TestCase):
 
     def test_a_missing_and_a_surplus_one_are_found(self):
         texts = {CAUSES: 'CauseInfo{Cause::a, "a-b", Layer::link},',
-                 PAGE: ".Ss Diagnoses\n.It Sy c-d\n.Sh NEXT\n"}
+                 PAGE: ".Ss Causes\n.It Sy c-d\n.Sh NEXT\n"}
         self.assertEqual(2, len(list(causes_unlike(texts))))
 
 

@@ -2,6 +2,7 @@
 """Failures whose cause tcptool names: run as JSON and as text, which must agree."""
 
 import ends
+import json_schema
 import netns
 
 __unittest = True  # keeps these frames out of tracebacks
@@ -15,6 +16,7 @@ class TestCase(netns.TestCase):
     def assert_told(self, result, status, cause, layer, or_else=None):
         """A run with --json has this exit status and cause, and this layer alone has failed;
         returns the error object."""
+        self.assert_none(json_schema.diagnosis_violations(result.stderr))
         told = ends.of_type(result, "error")
         self.assertEqual((status, cause, or_else),
                          (result.status, told.get("cause_id"), told.get("or_else")), str(result))

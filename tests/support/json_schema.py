@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A validator of the part of JSON Schema that tests/oracle/trace.schema.json uses."""
+"""A validator of the part of JSON Schema that the schemas in tests/ use."""
 
 import json
 import os
@@ -7,7 +7,8 @@ import re
 
 import tool
 
-SCHEMA = os.path.join(tool.SOURCE, "tests", "oracle", "trace.schema.json")
+TRACE = os.path.join(tool.SOURCE, "tests", "oracle", "trace.schema.json")
+DIAGNOSIS = os.path.join(tool.SOURCE, "tests", "netns", "diagnosis.schema.json")
 TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool,
          "null": type(None)}
 
@@ -50,9 +51,19 @@ def complaints(value, schema, root, where="$"):
             yield from complaints(item, schema["items"], root, f"{where}[{number}]")
 
 
-def schema():
-    with open(SCHEMA, encoding="ascii") as file:
+def schema(path=TRACE):
+    with open(path, encoding="ascii") as file:
         return json.load(file)
+
+
+def diagnosis_violations(text):
+    """Complaints about what tcptool --json says of a failure and its cause."""
+    root = schema(DIAGNOSIS)
+    for line in text.splitlines():
+        value = json.loads(line)
+        if value.get("type") in root["$defs"]:
+            for complaint in complaints(value, root["$defs"][value["type"]], root):
+                yield f"{complaint}\n    in {line}"
 
 
 def violations(text):

@@ -176,11 +176,3 @@ TEST_CASE("--timeout in the midst of a transfer shows no cause") {
     CHECK(cause_of(evidence) != "");
   }
 }
-
-TEST_CASE("the sample from the connection's life outweighs the one of its end") {
-  Evidence evidence = idle();
-  evidence.transfer.undelivered = 99'000;
-  evidence.transfer.alive = evidence.info;
-  evidence.transfer.alive->snd_wnd = 0;
-  CHECK(cause_of(evidence) == "zero-window");
-}
