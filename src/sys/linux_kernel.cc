@@ -123,7 +123,7 @@ Outcome LinuxKernel::connect(int sockfd, const Address& addr) {
 }
 
 Outcome LinuxKernel::fcntl(int fd, int op, int arg) {
-  return outcome(Syscall::fcntl, fd, ::fcntl(fd, op, arg));
+  return outcome(Syscall::fcntl, 0, ::fcntl(fd, op, arg));  // may ask whether `fd` is open
 }
 
 Outcome LinuxKernel::fstat(int fd, struct stat& statbuf) {
