@@ -9,6 +9,7 @@
 #include "cmd/run.h"
 #include "cmd/trace_output.h"
 #include "sys/linux_kernel.h"
+#include "sys/names.h"
 #include "sys/standard_streams.h"
 #include "trace/traced_kernel.h"
 
@@ -59,6 +60,11 @@ ExitStatus run(sys::Kernel& kernel, cmd::Console& console, const cmd::Command& c
   cmd::Context context{kernel, waiter, console, closed};
   const cmd::Exit exit = cmd::run(context, command);
   if (exit.signal != 0) sys::die_of_signal(kernel, exit.signal);
+  if (const int signum = waiter.signal_taken(); signum != 0) {
+    console.status(
+        cmd::note_message("the diagnosis was interrupted by " + sys::signal_name(signum)));
+    sys::die_of_signal(kernel, signum);
+  }
   // A line that nobody read gave way to a signal or to --timeout: that is how the run ended.
   if (console.gave_way()) {
     if (const auto signum = signals->take()) sys::die_of_signal(kernel, *signum);

@@ -50,7 +50,7 @@ Message listening_message(const tcp::Listener& listener, std::optional<int> aske
   const auto in_force = static_cast<int>(
       listener.queue_limit.value_or(static_cast<unsigned>(std::max(listener.backlog, 0))));
   std::string backlog = fmt::format("backlog {}", in_force);
-  if (asked_backlog && *asked_backlog != in_force) {
+  if (asked_backlog.value_or(in_force) != in_force) {
     backlog =
         fmt::format("backlog {}, clamped to {} by net.core.somaxconn", *asked_backlog, in_force);
   }

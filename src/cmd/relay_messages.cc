@@ -170,11 +170,14 @@ std::string pending_text(const RelayEnd& end) {
 std::optional<Message> path_mtu_note(const RelayEnd& end, const tcp::Connection& connection) {
   if (!end.info || !end.info->path_mtu || !connection.path_mtu) return std::nullopt;
   const auto now = *end.info->path_mtu;
-  if (now >= *connection.path_mtu) return std::nullopt;
-  Message message = note_message(fmt::format(
-      "the path MTU fell from {} to {} bytes: a router's ICMP said that a link on the way takes no "
-      "larger packets; segments now carry {} bytes",
-      *connection.path_mtu, now, end.info->snd_mss.value_or(0)));
+  // Below what every link must carry (RFC 791) it is no path's: the route itself has gone.
+  constexpr std::uint32_t least = 552;  // Linux's net.ipv4.route.min_pmtu
+  if (now >= *connection.path_mtu || now < least) return std::nullopt;
+  Message message = note_message(
+      fmt::format("the path MTU fell from {} to {} bytes: a link on the way takes no larger "
+                  "packets (a router's "
+                  "ICMP said so, or the route has changed); segments now carry {} bytes",
+                  *connection.path_mtu, now, end.info->snd_mss.value_or(0)));
   message.fields.add("path_mtu", now).add("path_mtu_before", *connection.path_mtu);
   return message;
 }

@@ -87,6 +87,7 @@ PathFacts read_path(sys::Kernel& kernel, const sys::Address& address) {
   }
   if (family == AF_INET6) path.ipv6_disabled = ipv6_disabled(kernel);
   path.next_hop = destination;
+  if (destination.is_any()) path.own_address = true;  // connect(2) takes it for this host
   if (!routes) return path;
   const sys::Route* const route = sys::best_route(*routes, destination);
   if (route == nullptr) return path;

@@ -31,7 +31,7 @@ bool takes(const sys::SocketRow& listener, const sys::Address& asked) {
   if (listener.ifindex != 0 && listener.ifindex != loopback) return false;
   const sys::Address local = listener.local.unmapped().with_port(0);
   const sys::Address wanted = asked.unmapped().with_port(0);
-  if (local == wanted) return true;
+  if (local == wanted || wanted.is_any()) return true;  // 0.0.0.0 and :: mean this host
   if (!local.is_any()) return false;
   return local.family() == wanted.family() || (local.family() == AF_INET6 && !listener.v6only);
 }
@@ -124,6 +124,25 @@ std::optional<Finding> refused_on_the_way(const Evidence& evidence) {
   return finding;
 }
 
+// A SYN with a TTL of 1 does not get beyond the first router, and drew a RST.
+std::optional<Finding> refused_before_the_first_router(const Evidence& evidence) {
+  const auto& path = evidence.probes.path;
+  const bool at_once = !path.empty() && path.front().ttl == 1 && path.front().answer == Answer::rst;
+  if (!refused(evidence) || !at_once || next_hop_is_peer(evidence)) return std::nullopt;
+  const std::string gateway = evidence.path.next_hop.host();
+  Finding finding{
+      Cause::rejected_on_the_way, refused_headline(evidence),
+      fmt::format("{}, but so is a SYN with a TTL of 1, which gateway {} does not pass on",
+                  refusal(evidence), gateway),
+      fmt::format("a packet filter on this host or on gateway {} refuses in the name of "
+                  "{} with RST",
+                  gateway, evidence.peer.host()),
+      fmt::format("the rules of this host and of {} for tcp port {}", gateway,
+                  evidence.peer.port())};
+  finding.or_else = Cause::rejected_here;
+  return finding;
+}
+
 std::optional<Finding> nothing_listens(const Evidence& evidence) {
   if (!refused(evidence)) return std::nullopt;
   Finding finding{
@@ -196,11 +215,12 @@ std::optional<Finding> filtered_port(const Evidence& evidence) {
                   "with {} after {}",
                   syn_count(evidence), evidence.peer.port(), other->peer.port(),
                   other->answer == Answer::rst ? "RST" : "SYN-ACK", format_duration(other->after)),
-      fmt::format("{} is up, but SYNs to port {} are dropped: by a packet filter, or by "
-                  "a listener whose accept queue is full",
-                  evidence.peer.host(), evidence.peer.port()),
-      fmt::format("the filter's rules on {} and on the way for tcp port {}", evidence.peer.host(),
-                  evidence.peer.port())};
+      fmt::format(
+          "{} is up, but SYNs to port {} or their answers are dropped: by a packet filter "
+          "(there, on the way or on this host), or by a listener whose accept queue is full",
+          evidence.peer.host(), evidence.peer.port()),
+      fmt::format("the filters' rules for tcp port {} on {}, on the way and on this host",
+                  evidence.peer.port(), evidence.peer.host())};
   finding.or_else = Cause::accept_queue_full;
   return finding;
 }
@@ -231,7 +251,7 @@ std::optional<Finding> filtered_or_down(const Evidence& evidence) {
                   fmt::format("{} in {}, no answer, and no ICMP error", syn_count(evidence),
                               format_duration(evidence.after)),
                   fmt::format("a packet filter on this host, on the way or on {} drops the SYN or "
-                              "its answer, or the host is down",
+                              "its answer, or the host is down or has no route back",
                               evidence.peer.host()),
                   "--diagnose active: a SYN to another port and the hops of the way tell which"};
   if (evidence.probes.made) {
@@ -239,19 +259,27 @@ std::optional<Finding> filtered_or_down(const Evidence& evidence) {
         fmt::format("whether {} is up; the rules of the filters on the way", evidence.peer.host());
     if (!hop.empty()) {
       finding.explanation = fmt::format(
-          "SYNs get as far as {}; behind it a packet filter drops them or their answers, or {} is "
-          "down",
+          "SYNs get as far as {}; there or behind it a packet filter drops them or their answers, "
+          "or {} is down or has no route back",
+          hop, evidence.peer.host());
+      finding.advice = fmt::format(
+          "the rules and routes of {}; whether {} is up, and its own route "
+          "to this host",
           hop, evidence.peer.host());
       finding.evidence += fmt::format("; the last hop that is known is {}", hop);
+    } else if (evidence.path.next_hop.known() && !next_hop_is_peer(evidence)) {
+      finding.evidence += "; no hop answered a SYN with a small TTL";
+      finding.explanation +=
+          fmt::format("; or gateway {} does not forward", evidence.path.next_hop.host());
     }
   }
   return finding;
 }
 
-constexpr std::array<Rule, 10> rules{met_itself,         listens_elsewhere, nothing_listens_here,
-                                     refused_on_the_way, nothing_listens,   accept_queue_full,
-                                     filtered_here,      filtered_port,     filtered_by_host,
-                                     filtered_or_down};
+constexpr std::array<Rule, 11> rules{
+    met_itself,         listens_elsewhere, nothing_listens_here, refused_before_the_first_router,
+    refused_on_the_way, nothing_listens,   accept_queue_full,    filtered_here,
+    filtered_port,      filtered_by_host,  filtered_or_down};
 
 }  // namespace
 

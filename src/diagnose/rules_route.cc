@@ -206,9 +206,9 @@ std::optional<Finding> no_route(const Evidence& evidence) {
                   fmt::format("this host has no route to {}, and no default route", host),
                   fmt::format("ip route; a route or default gateway for {}", host)};
   if (!evidence.path.family_has_address) {
-    finding.explanation = fmt::format("this host has no {} address and no {} route",
-                                      family_word(evidence), family_word(evidence));
-    finding.advice = "an address of the other family";
+    finding.explanation = fmt::format("this host has no {} address but loopback's, and no route",
+                                      family_word(evidence));
+    finding.advice = "ip addr and ip route; or an address of the other family";
   }
   return finding;
 }

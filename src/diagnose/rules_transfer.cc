@@ -66,11 +66,11 @@ std::optional<Finding> reset(const Evidence& evidence) {
                     after),
         fmt::format("RST after {}; {}; {}", after, moved(evidence), lost_bytes(evidence)),
         transfer.sent > 0
-            ? "the peer's program closed without reading what it had been sent, or died; "
-              "or a proxy or packet filter in front of it cut the connection"
+            ? "the peer's program closed without reading what it had been sent, or died; or its "
+              "host restarted, or a NAT on the way forgot the connection; or a packet filter cut it"
             : "the peer's program aborted the connection, or closed its listener before "
               "it accepted; or a proxy or packet filter in front of it cut it",
-        "the log of the peer's program"};
+        "the log of the peer's program; its host's uptime"};
   }
   return Finding{
       Cause::reset_after_data,
@@ -219,9 +219,11 @@ std::optional<Finding> peer_vanished(const Evidence& evidence) {
           evidence.peer.host());
     }
   }
+  const bool up = again && (again->answer == Answer::syn_ack || again->answer == Answer::rst);
   return Finding{Cause::peer_vanished, headline, seen, cause,
-                 again ? "the path (the probes above), and the host's power"
-                       : "whether the host answers a new connection (--diagnose active tries)"};
+                 up      ? "--keepalive, shorter than that firewall or NAT remembers"
+                 : again ? "the host's power, and the way to it"
+                         : "whether the host answers a new connection (--diagnose active tries)"};
 }
 
 std::optional<Finding> keepalive_unanswered(const Evidence& evidence) {

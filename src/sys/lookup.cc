@@ -21,6 +21,12 @@ Result<PendingLookup, SysError> PendingLookup::start(Kernel& kernel, const Looku
   return pending;
 }
 
+PendingLookup::~PendingLookup() {
+  if (!answer_.open()) return;
+  pollfd answer{answer_.get(), POLLIN, 0};
+  if (kernel_->poll({&answer, 1}, 0).value > 0) static_cast<void>(finish());
+}
+
 Result<LookupResult, SysError> PendingLookup::finish() {
   LookupHandle handle = nullptr;
   const auto bytes = std::as_writable_bytes(std::span(&handle, 1));
@@ -29,6 +35,7 @@ Result<LookupResult, SysError> PendingLookup::finish() {
   if (got.as_size() != bytes.size()) return failure(SysError{Syscall::getaddrinfo, EIO, ""});
   LookupResult result;
   static_cast<void>(kernel_->finish_lookup(handle, result));
+  static_cast<void>(answer_.close());
   return result;
 }
 

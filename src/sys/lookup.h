@@ -14,7 +14,14 @@ class PendingLookup {
   // Errors: pipe2(2)'s, or EAGAIN when no thread could be made.
   static Result<PendingLookup, SysError> start(Kernel& kernel, const LookupRequest& request);
 
-  // Polls readable once the answer is there. Destroying this before abandons the look-up.
+  PendingLookup(PendingLookup&&) = default;
+  PendingLookup& operator=(PendingLookup&&) = default;
+  PendingLookup(const PendingLookup&) = delete;
+  PendingLookup& operator=(const PendingLookup&) = delete;
+  // Abandons a look-up that has not been finished; an answer that is there already is freed.
+  ~PendingLookup();
+
+  // Polls readable once the answer is there.
   [[nodiscard]] int fd() const { return answer_.get(); }
 
   // The answer, which can be taken once, when fd() is readable. Errors: read(2)'s.

@@ -32,7 +32,10 @@ Result<Wake, SysError> Waiter::wait(std::span<pollfd> fds, Deadline deadline) {
       return failure(SysError{Syscall::poll, polled.error, ""});
     }
     if (polled_.back().revents != 0) {
-      if (const auto signum = signals_->take()) return Wake{Wake::Reason::signal, *signum};
+      if (const auto signum = signals_->take()) {
+        signal_taken_ = *signum;
+        return Wake{Wake::Reason::signal, *signum};
+      }
       if (polled.value == 1) continue;
     }
     if (run_deadline_ && kernel_->now() >= *run_deadline_) {

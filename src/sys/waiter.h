@@ -48,6 +48,9 @@ class Waiter {
   // revents. Errors: poll's own (ENOMEM).
   Result<Wake, SysError> wait(std::span<pollfd> fds, Deadline deadline);
 
+  // The last signal that ended a wait; 0: none. Who asked for the wait may have gone on.
+  [[nodiscard]] int signal_taken() const { return signal_taken_; }
+
   // Nothing but time, the run's deadline or a signal.
   Result<Wake, SysError> sleep_until(TimePoint time) { return wait({}, time); }
 
@@ -55,6 +58,7 @@ class Waiter {
   Kernel* kernel_;
   const Signals* signals_;
   Deadline run_deadline_;
+  int signal_taken_ = 0;
   std::vector<pollfd> polled_;  // the caller's and the signal descriptor's
 };
 

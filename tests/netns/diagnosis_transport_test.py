@@ -121,7 +121,7 @@ class Transport(causes.TestCase):
         for address in (SERVER, SERVER6):
             with self.subTest(address):
                 told, _ = self.assert_silent((*ACTIVE, address, 9000), "filtered-by-host",
-                                             "^  cause   .* is up, but SYNs to port 9000 are ",
+                                             "^  cause   .* is up, but SYNs to port 9000 or their ",
                                              or_else="accept-queue-full")
                 self.assertEqual("ok", told["layers"][1]["state"])
 
@@ -130,7 +130,7 @@ class Transport(causes.TestCase):
         for address, hop in ((SERVER, "10.77.3.2"), (SERVER6, "2001:db8:3::2")):
             with self.subTest(address):
                 self.assert_silent((*ACTIVE, address, 9000), "filtered-or-down",
-                                   rf"SYNs get as far as hop 2 \({hop}\); behind it ")
+                                   rf"SYNs get as far as hop 2 \({hop}\); there or behind it ")
 
     def test_passive_waits_no_longer_than_it_was_told_and_sends_nothing_extra(self):
         self.filter("s", "input", "tcp dport 9000 drop")

@@ -191,7 +191,7 @@ class Routes(netns.TestCase):
              "interface c0, which leads to .*, is down"),
             (("connect", "2001:db8:77::2", 9000), 5,
              first("2001:db8:77::2", 9000, "no route to .* in this host's routing table"),
-             "internet", "this host has no IPv6 address and no IPv6 route")])
+             "internet", "no IPv6 address but loopback's, and no route")])
 
     def test_a_silent_neighbour_is_unreachable_when_the_kernel_gives_it_up(self):
         self.assert_failures(

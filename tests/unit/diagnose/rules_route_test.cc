@@ -75,7 +75,7 @@ TEST_CASE("no route is claimed of tables that were read, and not covered the add
   CHECK(cause_of(evidence) == "no-route");
   CHECK(holds(text_of(evidence), "no default route"));
   evidence.path.family_has_address = false;
-  CHECK(holds(text_of(evidence), "no IPv4 address and no IPv4 route"));
+  CHECK(holds(text_of(evidence), "no IPv4 address but loopback's, and no route"));
   evidence.path.routes_known = false;
   CHECK(cause_of(evidence) == "");
   evidence.path.routes_known = true;

@@ -66,7 +66,8 @@ TEST_CASE("an answer that cannot be read is an error") {
   Scene scene;
   auto lookup = sys::PendingLookup::start(scene.kernel, {"127.0.0.1", "", AF_INET});
   REQUIRE(lookup);
-  scene.kernel.script(Syscall::read).fails(EINTR);
+  REQUIRE(scene.ready(*lookup));
+  scene.kernel.script(Syscall::read).nth(1).fails(EINTR);
   const auto result = lookup->finish();
   REQUIRE_FALSE(result);
   CHECK(result.error().error == EINTR);
