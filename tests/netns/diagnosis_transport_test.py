@@ -5,6 +5,7 @@ One fault a test. c -- r -- q -- s: two routers, of which the nearer may answer 
 """
 
 import contextlib
+import signal
 import socket
 import time
 
@@ -131,6 +132,16 @@ class Transport(causes.TestCase):
             with self.subTest(address):
                 self.assert_silent((*ACTIVE, address, 9000), "filtered-or-down",
                                    rf"SYNs get as far as hop 2 \({hop}\); there or behind it ")
+
+    def test_a_signal_that_cuts_a_diagnosis_short_ends_the_run(self):
+        self.filter("s", "input", "meta l4proto tcp drop")
+        with self.world.tool("c", "connect", "-w", "500ms", *ACTIVE, SERVER, 9000) as process:
+            process.wait_for("^probe path ")
+            process.signal(signal.SIGINT)
+            result = process.finish()
+        self.assert_signal(signal.SIGINT, result)
+        self.assert_stderr("^  cause   ", result)
+        self.assert_stderr("^note the diagnosis was interrupted by SIGINT$", result)
 
     def test_passive_waits_no_longer_than_it_was_told_and_sends_nothing_extra(self):
         self.filter("s", "input", "tcp dport 9000 drop")

@@ -157,7 +157,7 @@ class Tool:
 
     def signal(self, number):
         """Sends a signal to tcptool itself, under strace too."""
-        os.kill(family(self.pid)[1] if self._under else self.pid, number)
+        os.kill(family(self.pid)[-1] if self._under else self.pid, number)
 
     def wait_for(self, pattern, timeout=10):
         """Waits for the regex `pattern` (^ and $ are a line's) in stderr; returns the match."""

@@ -262,3 +262,19 @@ TEST_CASE("errors, notes and option reports are one line and their fields") {
   CHECK(cmd::option_message({"SO_RCVBUF", "1", "1152"}).text ==
         "note SO_RCVBUF=1 was asked for, 1152 is in force");
 }
+
+TEST_CASE("a path MTU that fell is worth a note, but not one that no path has") {
+  relay::RelayEnd end;
+  tcp::Connection connection;
+  end.info.emplace();
+  CHECK_FALSE(cmd::path_mtu_note(end, connection));
+  connection.path_mtu = 1500;
+  end.info->path_mtu = 1500;
+  CHECK_FALSE(cmd::path_mtu_note(end, connection));
+  end.info->path_mtu = 1000;
+  end.info->snd_mss = 948;
+  REQUIRE(cmd::path_mtu_note(end, connection));
+  CHECK(holds(cmd::path_mtu_note(end, connection)->text, "fell from 1500 to 1000 bytes"));
+  end.info->path_mtu = 68;  // the route has gone
+  CHECK_FALSE(cmd::path_mtu_note(end, connection));
+}

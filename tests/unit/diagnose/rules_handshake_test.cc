@@ -75,6 +75,40 @@ TEST_CASE("a refusal by another host leaves two causes, and says how to tell the
   CHECK(cause_of(evidence) == "nothing-listens|rejected-by-host");
 }
 
+TEST_CASE("a RST for a SYN that no router passes on is not the host's") {
+  Evidence evidence = connect_failed(ECONNREFUSED);
+  evidence.peer = test::at("10.99.0.9", 80);
+  evidence.path.next_hop = test::at("10.77.1.1", 0);
+  evidence.probes.made = true;
+  evidence.probes.path = {probe(Answer::rst, 80)};
+  evidence.probes.path.front().ttl = 1;
+  CHECK(cause_of(evidence) == "rejected-on-the-way|rejected-here");
+  CHECK(holds(text_of(evidence), "on this host or on gateway 10.77.1.1"));
+  evidence.probes.path.front().ttl = 2;
+  CHECK(cause_of(evidence) == "nothing-listens|rejected-by-host");
+  evidence.probes.path.front().ttl = 1;
+  evidence.path.next_hop = evidence.peer.with_port(0);  // no router between
+  CHECK(cause_of(evidence) == "nothing-listens|rejected-by-host");
+}
+
+TEST_CASE("0.0.0.0 means this host, and any of its listeners takes it") {
+  Evidence evidence = here(connect_failed(ECONNREFUSED), {});
+  evidence.peer = test::at("0.0.0.0", 80);
+  CHECK(holds(text_of(evidence), "nothing on this host listens on port 80"));
+  evidence.host.holders = {holder("127.0.0.1", listening)};
+  CHECK(cause_of(evidence) == "filtered-here");
+}
+
+TEST_CASE("where no hop answers, the gateway may not forward") {
+  Evidence evidence = connect_timed_out();
+  evidence.peer = test::at("10.99.0.9", 80);
+  evidence.path.next_hop = test::at("10.77.1.1", 0);
+  CHECK_FALSE(holds(text_of(evidence), "does not forward"));
+  evidence.probes.made = true;
+  CHECK(holds(text_of(evidence), "gateway 10.77.1.1 does not forward"));
+  CHECK(holds(text_of(evidence), "no route back"));
+}
+
 TEST_CASE("on this host the sockets tell who listens where") {
   struct Row {
     std::vector<PortHolder> holders;
