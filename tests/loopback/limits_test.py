@@ -118,7 +118,8 @@ class IdleTimeout(tool.TestCase):
         # What was acknowledged long ago is not taken for news: it waits in full once, not twice.
         waits = [line["args"]["timeout"] for line in ends.objects(result)
                  if line.get("call") == "poll" and line["result"] == 0]
-        self.assertTrue(690 <= sum(waits) < 1400, result)
+        least = 0 if tool.WRAPPER else 690  # a slow program's time goes by between its waits
+        self.assertTrue(least <= sum(waits) < 1400, result)
 
     def test_it_is_suspended_while_only_our_stdout_is_stuck(self):
         for role in ends.ROLES:
@@ -178,6 +179,7 @@ class RunTimeout(tool.TestCase):
         self.assert_status(9, result)
         self.assert_stderr(r"^tcptool: connect 127\.0\.0\.1:\d+: .*--timeout", result)
 
+    @unittest.skipIf(tool.WRAPPER, "the time is over before the wrapper has started")
     def test_it_bounds_retries_and_tells_the_last_reason(self):
         with tool.refusing_port() as port:
             result = tool.run("connect", "--timeout", "300ms", "--retry", "--retry-interval",
