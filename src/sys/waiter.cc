@@ -21,6 +21,7 @@ Deadline earlier(Deadline a, Deadline b) {
 }
 
 Result<Wake, SysError> Waiter::wait(std::span<pollfd> fds, Deadline deadline) {
+  if (signal_taken_ != 0) return Wake{Wake::Reason::signal, signal_taken_};
   polled_.assign(fds.begin(), fds.end());
   polled_.push_back({signals_->fd(), POLLIN, 0});
   const Deadline first = earlier(deadline, run_deadline_);

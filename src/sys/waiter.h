@@ -45,10 +45,11 @@ class Waiter {
 
   // Polls `fds` (entries with a negative descriptor are skipped, as in poll(2)) until one has
   // something to say, at most until `deadline`; EINTR goes on waiting. What was ready is in
-  // revents. Errors: poll's own (ENOMEM).
+  // revents. Once a signal has come, every later wait ends with it at once: whoever had waited for
+  // a probe may have gone on. Errors: poll's own (ENOMEM).
   Result<Wake, SysError> wait(std::span<pollfd> fds, Deadline deadline);
 
-  // The last signal that ended a wait; 0: none. Who asked for the wait may have gone on.
+  // The signal that has ended a wait; 0: none.
   [[nodiscard]] int signal_taken() const { return signal_taken_; }
 
   // Nothing but time, the run's deadline or a signal.

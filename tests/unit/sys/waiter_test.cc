@@ -112,6 +112,11 @@ TEST_CASE("a signal sent to ourselves wakes and is named, before anything else")
     CHECK(wake->reason == Wake::Reason::signal);
     CHECK(wake->signal == signum);
     CHECK_FALSE(waiting.signals.take());
+    CHECK(waiting.waiter.signal_taken() == signum);
+    // Whoever did not heed it must not make the others miss it.
+    const auto again = waiting.waiter.wait(scene.fds, {});
+    CHECK(again->reason == Wake::Reason::signal);
+    CHECK(again->signal == signum);
   }
 }
 
