@@ -13,7 +13,7 @@ auto into(std::string& out) {
   return std::back_inserter(out);
 }
 
-void append_byte(std::string& out, unsigned char byte, bool digit_follows) {
+void append_byte(std::string& out, unsigned char byte, bool octal_follows) {
   switch (byte) {
     case '"':
       out += "\\\"";
@@ -42,10 +42,10 @@ void append_byte(std::string& out, unsigned char byte, bool digit_follows) {
   if (byte >= 0x20 && byte <= 0x7e) {
     out += static_cast<char>(byte);
   } else {
-    // In octal, without leading zeros unless the next digit would be taken for one of these.
+    // In octal, without leading zeros unless an octal digit follows.
     out += '\\';
-    if (digit_follows || byte >= 0100) out += static_cast<char>('0' + (byte >> 6));
-    if (digit_follows || byte >= 010) out += static_cast<char>('0' + (byte >> 3 & 7));
+    if (octal_follows || byte >= 0100) out += static_cast<char>('0' + (byte >> 6));
+    if (octal_follows || byte >= 010) out += static_cast<char>('0' + (byte >> 3 & 7));
     out += static_cast<char>('0' + (byte & 7));
   }
 }
@@ -65,7 +65,7 @@ void append_strace_string(std::string& out, std::span<const std::byte> kept, std
   out += '"';
   for (std::size_t i = 0; i < kept.size(); ++i) {
     const bool more = i + 1 < kept.size();
-    append_byte(out, byte_at(i), more && byte_at(i + 1) >= '0' && byte_at(i + 1) <= '9');
+    append_byte(out, byte_at(i), more && byte_at(i + 1) >= '0' && byte_at(i + 1) <= '7');
   }
   out += '"';
   if (static_cast<std::int64_t>(kept.size()) < whole) out += "...";

@@ -60,6 +60,7 @@ TEST_CASE(
   CHECK(text_of("a\n\t\r\v\f\"\\"sv, 8) == R"("a\n\t\r\v\f\"\\")");
   CHECK(text_of("\0\0011\x1b[\377"sv, 6) == R"("\0\0011\33[\377")");
   CHECK(text_of("\0001"sv, 2) == R"("\0001")");
+  CHECK(text_of("\0067\0068"sv, 4) == R"("\0067\68")");
   CHECK(text_of("abc"sv, 4) == R"("abc"...)");
   CHECK(text_of(""sv, 0) == R"("")");
 }
