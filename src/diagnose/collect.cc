@@ -150,9 +150,10 @@ Evidence collect_prepare(sys::Kernel& kernel, const sys::SysError& error,
   evidence.error = error;
   evidence.peer = address;
   if (error.error == EMFILE) {
-    std::uint64_t soft = 0;
-    std::uint64_t hard = 0;
-    if (kernel.prlimit64(RLIMIT_NOFILE, soft, hard).ok()) evidence.host.descriptor_limit = soft;
+    sys::RLimit limit;
+    if (kernel.prlimit64(RLIMIT_NOFILE, nullptr, &limit).ok()) {
+      evidence.host.descriptor_limit = limit.soft;
+    }
     return evidence;  // every other question needs a descriptor
   }
   evidence.host = read_host(kernel);

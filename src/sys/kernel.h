@@ -7,6 +7,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -54,6 +55,20 @@ struct LookupResult {
   std::vector<Address> addresses;
 };
 
+// One limit of setrlimit(2); RLIM_INFINITY for none.
+struct RLimit {
+  std::uint64_t soft = 0;
+  std::uint64_t hard = 0;
+};
+
+// A program to start, and what it is to have otherwise than this process.
+struct SpawnRequest {
+  std::vector<std::string> argv;   // at least one: argv[0] is looked up in our PATH
+  std::vector<std::string> set;    // NAME=VALUE, added to our environment or replacing there
+  std::vector<std::string> unset;  // names
+  int socket = -1;                 // becomes the child's 0 and 1, with its O_NONBLOCK as it is
+};
+
 // What the resolver's thread hands over: whoever reads it owns the answer behind it.
 struct Lookup;
 using LookupHandle = Lookup*;
@@ -69,6 +84,11 @@ class Kernel {
   virtual Outcome bind(int sockfd, const Address& addr) = 0;
   virtual Outcome close(int fd) = 0;
   virtual Outcome connect(int sockfd, const Address& addr) = 0;
+  virtual Outcome epoll_create1(int flags) = 0;
+  // EPOLL_CTL_DEL has no use for the event.
+  virtual Outcome epoll_ctl(int epfd, int op, int fd, const epoll_event& event) = 0;
+  // The outcome's value is how many of `events` were filled. timeout in milliseconds, -1 for none.
+  virtual Outcome epoll_wait(int epfd, std::span<epoll_event> events, int timeout) = 0;
   virtual Outcome fcntl(int fd, int op, int arg) = 0;
   virtual Outcome fstat(int fd, struct stat& statbuf) = 0;
   // One getdents64(2): `names` becomes what that call gave, without . and ..; the outcome's value
@@ -85,11 +105,12 @@ class Kernel {
   virtual Outcome kill(pid_t pid, int sig) = 0;
   virtual Outcome listen(int sockfd, int backlog) = 0;
   virtual Outcome open(const std::string& pathname, int flags, unsigned mode) = 0;
+  virtual Outcome pidfd_open(pid_t pid, unsigned flags) = 0;
   virtual Outcome pipe2(std::array<int, 2>& pipefd, int flags) = 0;
   // timeout in milliseconds, -1 for none, as in poll(2).
   virtual Outcome poll(std::span<pollfd> fds, int timeout) = 0;
-  // Of this process, reading only, as getrlimit(3) makes it. RLIM_INFINITY for none.
-  virtual Outcome prlimit64(int resource, std::uint64_t& soft, std::uint64_t& hard) = 0;
+  // Of this process. Either pointer may be null.
+  virtual Outcome prlimit64(int resource, const RLimit* new_limit, RLimit* old_limit) = 0;
   virtual Outcome read(int fd, std::span<std::byte> buf) = 0;
   // The link's text is not terminated, and cut where buf is too small for it.
   virtual Outcome readlink(const std::string& pathname, std::span<std::byte> buf) = 0;
@@ -106,6 +127,9 @@ class Kernel {
   virtual Outcome sigprocmask(int how, const sigset_t& set) = 0;
   virtual Outcome socket(int domain, int type, int protocol) = 0;
   virtual Outcome unlink(const std::string& pathname) = 0;
+  // The outcome's value is the child's pid; 0 with WNOHANG where none has changed, and wstatus is
+  // as it was.
+  virtual Outcome wait4(pid_t pid, int& wstatus, int options) = 0;
   virtual Outcome write(int fd, std::span<const std::byte> buf) = 0;
 
   // getaddrinfo(3) in a thread of its own, which writes a LookupHandle into `answer_fd` and closes
@@ -118,6 +142,10 @@ class Kernel {
   // See if_nametoindex(3), if_indextoname(3). The name is at most IFNAMSIZ - 1 characters.
   virtual Outcome if_indextoname(unsigned ifindex, std::string& ifname) = 0;
   virtual Outcome if_nametoindex(const std::string& ifname) = 0;
+  // posix_spawnp(3). The child has the socket as 0 and 1, our 2, no other descriptor of ours, no
+  // signal blocked, and SIGPIPE and SIGXFSZ do by default what they do. The outcome's value is its
+  // pid, for wait4(). Errors: those of posix_spawn(3) and of execve(2) in the child.
+  virtual Outcome posix_spawn(const SpawnRequest& request) = 0;
 
   [[nodiscard]] virtual TimePoint now() = 0;
   // CLOCK_REALTIME, to tie the run's relative times to the world's.

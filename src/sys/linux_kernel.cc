@@ -7,18 +7,16 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 
 #include "sys/directory.h"
+#include "sys/linux_outcome.h"
 #include "sys/syscall.h"
 
 namespace tcptool::sys {
@@ -48,13 +46,6 @@ void demand_sane([[maybe_unused]] Syscall call, [[maybe_unused]] int fd,
 #endif
 }
 
-Outcome outcome(Syscall call, int fd, std::int64_t value) {
-  if (value >= 0) return {value, 0};
-  const int error = errno;
-  demand_sane(call, fd, error);
-  return {-1, error};
-}
-
 void* run_lookup(void* argument) {
   std::unique_ptr<Lookup> lookup(static_cast<Lookup*>(argument));
   addrinfo hints{};
@@ -81,28 +72,13 @@ void* run_lookup(void* argument) {
   return nullptr;
 }
 
-// What a signal handler is to call, which can be told in no other way.
-void (*crash_words)() = nullptr;
-
-// The words may need what the crash has broken: then a second later SIGALRM ends the process.
-void say_crash_words(int signum) {
-  ::alarm(1);
-  crash_words();
-  static_cast<void>(::raise(signum));  // by default now, once this handler returns
-}
-
 }  // namespace
 
-void LinuxKernel::before_crash(void (*last_words)()) {
-  crash_words = last_words;
-  struct sigaction action {};
-  action.sa_handler = say_crash_words;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  for (const int signum : {SIGQUIT, SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS, SIGXCPU}) {
-    struct sigaction at_start {};
-    if (::sigaction(signum, nullptr, &at_start) != 0 || at_start.sa_handler != SIG_DFL) continue;
-    static_cast<void>(::sigaction(signum, &action, nullptr));
-  }
+Outcome outcome(Syscall call, int fd, std::int64_t value) {
+  if (value >= 0) return {value, 0};
+  const int error = errno;
+  demand_sane(call, fd, error);
+  return {-1, error};
 }
 
 Outcome LinuxKernel::accept4(int sockfd, Address& peer, int flags) {
@@ -120,6 +96,21 @@ Outcome LinuxKernel::close(int fd) {
 
 Outcome LinuxKernel::connect(int sockfd, const Address& addr) {
   return outcome(Syscall::connect, sockfd, ::connect(sockfd, addr.data(), addr.size()));
+}
+
+Outcome LinuxKernel::epoll_create1(int flags) {
+  return outcome(Syscall::epoll_create1, 0, ::epoll_create1(flags));
+}
+
+Outcome LinuxKernel::epoll_ctl(int epfd, int op, int fd, const epoll_event& event) {
+  // Only read; a copy would have another address than what a trace shows for EPOLL_CTL_DEL.
+  auto* const unchanged = const_cast<epoll_event*>(&event);
+  return outcome(Syscall::epoll_ctl, fd, ::epoll_ctl(epfd, op, fd, unchanged));
+}
+
+Outcome LinuxKernel::epoll_wait(int epfd, std::span<epoll_event> events, int timeout) {
+  const int most = static_cast<int>(events.size());
+  return outcome(Syscall::epoll_wait, epfd, ::epoll_wait(epfd, events.data(), most, timeout));
 }
 
 Outcome LinuxKernel::fcntl(int fd, int op, int arg) {
@@ -143,10 +134,6 @@ Outcome LinuxKernel::getpeername(int sockfd, Address& addr) {
   return outcome(Syscall::getpeername, sockfd, ::getpeername(sockfd, addr.buffer(), &length));
 }
 
-Outcome LinuxKernel::getpid() {
-  return {::getpid(), 0};
-}
-
 Outcome LinuxKernel::getsockname(int sockfd, Address& addr) {
   socklen_t length = Address::capacity();
   return outcome(Syscall::getsockname, sockfd, ::getsockname(sockfd, addr.buffer(), &length));
@@ -158,16 +145,8 @@ Outcome LinuxKernel::getsockopt(int sockfd, int level, int optname, std::span<st
   return outcome(Syscall::getsockopt, sockfd, status == 0 ? static_cast<int>(length) : -1);
 }
 
-Outcome LinuxKernel::getuid() {
-  return {::getuid(), 0};
-}
-
 Outcome LinuxKernel::ioctl(int fd, unsigned long request, int& argument) {
   return outcome(Syscall::ioctl, fd, ::ioctl(fd, request, &argument));
-}
-
-Outcome LinuxKernel::kill(pid_t pid, int sig) {
-  return outcome(Syscall::kill, 0, ::kill(pid, sig));
 }
 
 Outcome LinuxKernel::listen(int sockfd, int backlog) {
@@ -184,14 +163,6 @@ Outcome LinuxKernel::pipe2(std::array<int, 2>& pipefd, int flags) {
 
 Outcome LinuxKernel::poll(std::span<pollfd> fds, int timeout) {
   return outcome(Syscall::poll, 0, ::poll(fds.data(), fds.size(), timeout));
-}
-
-Outcome LinuxKernel::prlimit64(int resource, std::uint64_t& soft, std::uint64_t& hard) {
-  struct rlimit limits {};
-  const int status = ::getrlimit(static_cast<__rlimit_resource>(resource), &limits);
-  soft = limits.rlim_cur;
-  hard = limits.rlim_max;
-  return outcome(Syscall::prlimit64, 0, status);
 }
 
 Outcome LinuxKernel::read(int fd, std::span<std::byte> buf) {
@@ -228,20 +199,6 @@ Outcome LinuxKernel::setsockopt(int sockfd, int level, int optname,
 
 Outcome LinuxKernel::shutdown(int sockfd, int how) {
   return outcome(Syscall::shutdown, sockfd, ::shutdown(sockfd, how));
-}
-
-Outcome LinuxKernel::sigaction(int signum, const struct sigaction* act, struct sigaction* oldact) {
-  return outcome(Syscall::sigaction, 0, ::sigaction(signum, act, oldact));
-}
-
-Outcome LinuxKernel::signalfd(int fd, const sigset_t& mask, int flags) {
-  return outcome(Syscall::signalfd, 0, ::signalfd(fd, &mask, flags));
-}
-
-Outcome LinuxKernel::sigprocmask(int how, const sigset_t& set) {
-  // Called before there is a second thread; the resolver's inherits the mask.
-  const int status = ::sigprocmask(how, &set, nullptr);  // NOLINT(concurrency-mt-unsafe)
-  return outcome(Syscall::sigprocmask, 0, status);
 }
 
 Outcome LinuxKernel::socket(int domain, int type, int protocol) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The real kernel: the only file with raw system calls, and the only reader of errno. Without
+// The real kernel: linux_kernel*.cc alone make raw system calls and read errno. Without
 // NDEBUG, the errors that can only be our own mistake (EFAULT, ENOTSOCK, and EBADF on a descriptor
 // above 2) abort with the call's name.
 #pragma once
@@ -18,6 +18,9 @@ class LinuxKernel final : public Kernel {
   Outcome bind(int sockfd, const Address& addr) override;
   Outcome close(int fd) override;
   Outcome connect(int sockfd, const Address& addr) override;
+  Outcome epoll_create1(int flags) override;
+  Outcome epoll_ctl(int epfd, int op, int fd, const epoll_event& event) override;
+  Outcome epoll_wait(int epfd, std::span<epoll_event> events, int timeout) override;
   Outcome fcntl(int fd, int op, int arg) override;
   Outcome fstat(int fd, struct stat& statbuf) override;
   Outcome getdents64(int fd, std::vector<std::string>& names) override;
@@ -30,9 +33,10 @@ class LinuxKernel final : public Kernel {
   Outcome kill(pid_t pid, int sig) override;
   Outcome listen(int sockfd, int backlog) override;
   Outcome open(const std::string& pathname, int flags, unsigned mode) override;
+  Outcome pidfd_open(pid_t pid, unsigned flags) override;
   Outcome pipe2(std::array<int, 2>& pipefd, int flags) override;
   Outcome poll(std::span<pollfd> fds, int timeout) override;
-  Outcome prlimit64(int resource, std::uint64_t& soft, std::uint64_t& hard) override;
+  Outcome prlimit64(int resource, const RLimit* new_limit, RLimit* old_limit) override;
   Outcome read(int fd, std::span<std::byte> buf) override;
   Outcome readlink(const std::string& pathname, std::span<std::byte> buf) override;
   Outcome recv(int sockfd, std::span<std::byte> buf, int flags) override;
@@ -47,11 +51,13 @@ class LinuxKernel final : public Kernel {
   Outcome sigprocmask(int how, const sigset_t& set) override;
   Outcome socket(int domain, int type, int protocol) override;
   Outcome unlink(const std::string& pathname) override;
+  Outcome wait4(pid_t pid, int& wstatus, int options) override;
   Outcome write(int fd, std::span<const std::byte> buf) override;
   Outcome start_lookup(const LookupRequest& request, int answer_fd) override;
   Outcome finish_lookup(LookupHandle handle, LookupResult& result) override;
   Outcome if_indextoname(unsigned ifindex, std::string& ifname) override;
   Outcome if_nametoindex(const std::string& ifname) override;
+  Outcome posix_spawn(const SpawnRequest& request) override;
   [[nodiscard]] TimePoint now() override;
   [[nodiscard]] std::chrono::system_clock::time_point wall_clock() override;
 };

@@ -7,10 +7,12 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <array>
 #include <csignal>
@@ -164,6 +166,44 @@ std::string poll_events_name(short events) {
                                                {POLLNVAL, "POLLNVAL"},
                                                {POLLRDHUP, "POLLRDHUP"}}};
   return flags_by_name(table, static_cast<unsigned short>(events));
+}
+
+std::string epoll_events_name(std::uint32_t events) {
+  static constexpr std::array<Named, 10> table{{{EPOLLIN, "EPOLLIN"},
+                                                {EPOLLPRI, "EPOLLPRI"},
+                                                {EPOLLOUT, "EPOLLOUT"},
+                                                {EPOLLERR, "EPOLLERR"},
+                                                {EPOLLHUP, "EPOLLHUP"},
+                                                {EPOLLRDHUP, "EPOLLRDHUP"},
+                                                {EPOLLEXCLUSIVE, "EPOLLEXCLUSIVE"},
+                                                {EPOLLWAKEUP, "EPOLLWAKEUP"},
+                                                {EPOLLONESHOT, "EPOLLONESHOT"},
+                                                {EPOLLET, "EPOLLET"}}};
+  return flags_by_name(table, events);
+}
+
+std::string epoll_flags_name(int flags) {
+  static constexpr std::array<Named, 1> table{{{EPOLL_CLOEXEC, "EPOLL_CLOEXEC"}}};
+  return flags_by_name(table, flags);
+}
+
+std::string epoll_op_name(int op) {
+  static constexpr std::array<Named, 3> table{{{EPOLL_CTL_ADD, "EPOLL_CTL_ADD"},
+                                               {EPOLL_CTL_DEL, "EPOLL_CTL_DEL"},
+                                               {EPOLL_CTL_MOD, "EPOLL_CTL_MOD"}}};
+  return name_or_number(table, op);
+}
+
+std::string pidfd_flags_name(int flags) {
+  static constexpr std::array<Named, 1> table{{{O_NONBLOCK, "PIDFD_NONBLOCK"}}};
+  return flags_by_name(table, flags);
+}
+
+std::string wait_options_name(int options) {
+  // WSTOPPED is WUNTRACED's other name, and the one that strace uses.
+  static constexpr std::array<Named, 3> table{
+      {{WNOHANG, "WNOHANG"}, {WSTOPPED, "WSTOPPED"}, {WCONTINUED, "WCONTINUED"}}};
+  return flags_by_name(table, options);
 }
 
 std::string open_flags_name(int flags) {

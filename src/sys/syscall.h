@@ -14,6 +14,9 @@ enum class Syscall {
   bind,
   close,
   connect,
+  epoll_create1,
+  epoll_ctl,
+  epoll_wait,
   fcntl,
   fstat,
   getdents64,
@@ -26,6 +29,7 @@ enum class Syscall {
   kill,
   listen,
   open,
+  pidfd_open,
   pipe2,
   poll,
   prlimit64,
@@ -42,20 +46,23 @@ enum class Syscall {
   sigprocmask,
   socket,
   unlink,
+  wait4,
   write,
   getaddrinfo,
   if_indextoname,
   if_nametoindex,
+  posix_spawn,
 };
 
-inline constexpr std::array<std::string_view, 36> syscall_names{
-    "accept4",    "bind",        "close",    "connect",     "fcntl",          "fstat",
-    "getdents64", "getpeername", "getpid",   "getsockname", "getsockopt",     "getuid",
-    "ioctl",      "kill",        "listen",   "open",        "pipe2",          "poll",
-    "prlimit64",  "read",        "readlink", "recv",        "recvmsg",        "rename",
-    "send",       "setsockopt",  "shutdown", "sigaction",   "signalfd",       "sigprocmask",
-    "socket",     "unlink",      "write",    "getaddrinfo", "if_indextoname", "if_nametoindex"};
-static_assert(syscall_names.size() == static_cast<std::size_t>(Syscall::if_nametoindex) + 1);
+inline constexpr std::array<std::string_view, 42> syscall_names{
+    "accept4",     "bind",       "close",       "connect",        "epoll_create1",  "epoll_ctl",
+    "epoll_wait",  "fcntl",      "fstat",       "getdents64",     "getpeername",    "getpid",
+    "getsockname", "getsockopt", "getuid",      "ioctl",          "kill",           "listen",
+    "open",        "pidfd_open", "pipe2",       "poll",           "prlimit64",      "read",
+    "readlink",    "recv",       "recvmsg",     "rename",         "send",           "setsockopt",
+    "shutdown",    "sigaction",  "signalfd",    "sigprocmask",    "socket",         "unlink",
+    "wait4",       "write",      "getaddrinfo", "if_indextoname", "if_nametoindex", "posix_spawn"};
+static_assert(syscall_names.size() == static_cast<std::size_t>(Syscall::posix_spawn) + 1);
 
 constexpr std::string_view name(Syscall call) {
   return syscall_names[static_cast<std::size_t>(call)];

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "sys/names.h"
+#include "trace/structures.h"
 
 namespace tcptool::trace {
 namespace {
@@ -58,6 +59,20 @@ std::string option_value_text(const sys::SocketOptionInfo* option, std::span<con
   const int value = unpack<int>(kept);
   if (option->name == "SO_ERROR" && value != 0) return sys::errno_name(value);
   return fmt::format("{}", value);
+}
+
+// A list of C strings.
+std::string texts_text(std::span<const std::byte> blob, std::int64_t whole) {
+  const std::vector<std::string_view> texts = unpack_texts(blob);
+  std::string out = "[";
+  for (const std::string_view& text : texts) {
+    if (out.size() > 1) out += ", ";
+    const bool cut = &text == &texts.back() && blob.back() != std::byte{0};
+    out += c_string(std::as_bytes(std::span(text)),
+                    static_cast<std::int64_t>(text.size()) + (cut ? 1 : 0));
+  }
+  if (static_cast<std::int64_t>(texts.size()) < whole) out += ", ...";
+  return out + "]";
 }
 
 std::string signal_set_text(std::int64_t bits) {
@@ -194,6 +209,22 @@ std::string decode(const Event& event, const Arg& arg) {
       return c_string(blob, arg.value);
     case ArgKind::poll_fds:
       return poll_fds_text(blob, arg.value);
+    case ArgKind::texts:
+      return texts_text(blob, arg.value);
+    case ArgKind::epoll_flags:
+      return sys::epoll_flags_name(number);
+    case ArgKind::epoll_op:
+      return sys::epoll_op_name(number);
+    case ArgKind::epoll_event:
+      return epoll_event_text(unpack<epoll_event>(blob));
+    case ArgKind::epoll_events:
+      return epoll_events_text(blob, arg.value);
+    case ArgKind::pidfd_flags:
+      return sys::pidfd_flags_name(number);
+    case ArgKind::wait_options:
+      return sys::wait_options_name(number);
+    case ArgKind::wait_status:
+      return wait_status_text(number);
     case ArgKind::signal:
       return sys::signal_name(number);
     case ArgKind::signal_set:
@@ -208,8 +239,8 @@ std::string decode(const Event& event, const Arg& arg) {
       return sys::ioctl_request_name(static_cast<unsigned long>(arg.value));
     case ArgKind::resource:
       return sys::resource_name(number);
-    case ArgKind::limit:
-      return arg.value == -1 ? "RLIM_INFINITY" : fmt::format("{}", arg.value);
+    case ArgKind::limits:
+      return limits_text(unpack<sys::RLimit>(blob));
     case ArgKind::addresses:
       return addresses_text(blob, arg.value);
     case ArgKind::message:

@@ -54,6 +54,19 @@ void Event::add_text(std::string_view name, std::string_view text) {
       most_text);
 }
 
+void Event::add_texts(std::string_view name, std::span<const std::string> texts) {
+  std::array<std::byte, storage_size> together;
+  std::size_t used = 0;
+  for (const std::string& text : texts) {
+    const auto with_end = std::as_bytes(std::span(text.c_str(), text.size() + 1));
+    const std::size_t length = std::min(with_end.size(), together.size() - used);
+    std::copy_n(with_end.begin(), length, together.begin() + static_cast<std::ptrdiff_t>(used));
+    used += length;
+  }
+  add(name, ArgKind::texts, static_cast<std::int64_t>(texts.size()),
+      std::span(together).first(used));
+}
+
 void Event::add_address(std::string_view name, const sys::Address& address) {
   add(name, ArgKind::address, address.size(), address.bytes());
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "sys/kernel.h"
@@ -39,7 +40,15 @@ enum class ArgKind : std::uint8_t {
   address,       // blob: a sockaddr
   bytes,         // blob: the first bytes of a buffer; value: how many there were
   text,          // blob: a path or a name
+  texts,         // blob: the first bytes of them, a NUL behind each; value: how many there were
   poll_fds,      // blob: the first pollfds; value: how many there were
+  epoll_flags,
+  epoll_op,
+  epoll_event,   // blob: one
+  epoll_events,  // blob: the first; value: how many there were
+  pidfd_flags,
+  wait_options,
+  wait_status,  // value: as wait(2) gave it
   signal,
   signal_set,  // value: a bit for each signal, bit 1 for signal 1
   signal_how,
@@ -47,7 +56,7 @@ enum class ArgKind : std::uint8_t {
   fcntl_op,
   ioctl_request,
   resource,  // of prlimit64
-  limit,     // value: as rlim_t, so that RLIM_INFINITY is -1
+  limits,    // blob: a sys::RLimit
   ioctl_value,
   addresses,  // value: how many addresses a look-up returned; blob: the first
   message,    // blob: a MessageHeader, then the bytes that it counts
@@ -130,6 +139,8 @@ struct Event {
 
   // A path or a name, of which at most 120 bytes are kept.
   void add_text(std::string_view name, std::string_view text);
+  // Of which as many bytes are kept as there is room for.
+  void add_texts(std::string_view name, std::span<const std::string> texts);
   void add_address(std::string_view name, const sys::Address& address);
   // A buffer of payload, of which at most most_payload bytes are kept.
   void add_buffer(std::string_view name, std::span<const std::byte> bytes);

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Written straight into the line, since a trace may have millions of them: no object in between.
+#include <sys/resource.h>
+#include <sys/wait.h>
+
 #include <charconv>
 
 #include "base/json.h"
 #include "sys/names.h"
 #include "trace/control.h"
 #include "trace/open_sink.h"
+#include "trace/structures.h"
 
 namespace tcptool::trace {
 namespace {
@@ -14,7 +18,8 @@ std::string_view chars(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-void append_number(std::string& out, std::int64_t value) {
+template <class Integer>
+void append_number(std::string& out, Integer value) {
   std::array<char, 24> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
   out.append(digits.data(), end);
@@ -49,6 +54,61 @@ void append_poll_fds(std::string& out, std::span<const std::byte> kept) {
     out += '}';
   }
   out += ']';
+}
+
+void append_epoll_event(std::string& out, const epoll_event& event) {
+  out += '{';
+  add(out, "events", sys::epoll_events_name(event.events));
+  append_name(out, "data");
+  append_number(out, std::uint64_t{event.data.u64});
+  out += '}';
+}
+
+void append_epoll_events(std::string& out, std::span<const std::byte> kept) {
+  out += '[';
+  for (const epoll_event& event : unpack_epoll_events(kept)) {
+    if (out.back() != '[') out += ',';
+    append_epoll_event(out, event);
+  }
+  out += ']';
+}
+
+void append_texts(std::string& out, std::span<const std::byte> kept) {
+  out += '[';
+  for (const std::string_view text : unpack_texts(kept)) {
+    if (out.back() != '[') out += ',';
+    append_json_string(out, text);
+  }
+  out += ']';
+}
+
+// No limit is as large as there are numbers.
+void append_limit(std::string& out, std::string_view name, std::uint64_t limit) {
+  if (limit == RLIM_INFINITY) return add(out, name, "RLIM_INFINITY");
+  append_name(out, name);
+  append_number(out, limit);
+}
+
+void append_limits(std::string& out, const sys::RLimit& limits) {
+  out += '{';
+  append_limit(out, "rlim_cur", limits.soft);
+  append_limit(out, "rlim_max", limits.hard);
+  out += '}';
+}
+
+void append_wait_status(std::string& out, int wstatus) {
+  if (WIFEXITED(wstatus)) {
+    out += '{';
+    add(out, "WEXITSTATUS", WEXITSTATUS(wstatus));
+    out += '}';
+  } else if (WIFSIGNALED(wstatus)) {
+    out += '{';
+    add(out, "WTERMSIG", sys::signal_name(WTERMSIG(wstatus)));
+    append_name(out, "WCOREDUMP");
+    out += WCOREDUMP(wstatus) ? "true}" : "false}";
+  } else {
+    append_number(out, wstatus);
+  }
 }
 
 void append_signals(std::string& out, std::int64_t bits) {
@@ -126,10 +186,16 @@ void append_value(std::string& out, const Event& event, const Arg& arg) {
     case ArgKind::fd:
     case ArgKind::ioctl_value:
       return append_number(out, arg.value);
-    case ArgKind::limit:
-      // No limit is as large as there are numbers.
-      if (arg.value == -1) return append_json_string(out, decode(event, arg));
-      return append_number(out, arg.value);
+    case ArgKind::limits:
+      return append_limits(out, unpack<sys::RLimit>(blob));
+    case ArgKind::epoll_event:
+      return append_epoll_event(out, unpack<epoll_event>(blob));
+    case ArgKind::epoll_events:
+      return append_epoll_events(out, blob);
+    case ArgKind::wait_status:
+      return append_wait_status(out, static_cast<int>(arg.value));
+    case ArgKind::texts:
+      return append_texts(out, blob);
     case ArgKind::length:
       return append_number(out, blob.empty() ? arg.value : unpack<int>(blob));
     case ArgKind::bytes:

@@ -6,6 +6,7 @@
 
 #include "sys/names.h"
 #include "trace/control.h"
+#include "trace/structures.h"
 
 namespace tcptool::trace {
 namespace {
@@ -95,21 +96,6 @@ void append_signal_action(std::string& out, const SignalAction& action) {
   out += ", sa_mask=";
   append_signal_set(out, action.mask);
   fmt::format_to(into(out), ", sa_flags={}}}", hex(static_cast<unsigned>(action.flags)));
-}
-
-// One half of a struct rlimit.
-void append_limit(std::string& out, const Arg& arg) {
-  constexpr std::int64_t unit = 1024;
-  const bool current = arg.name == "rlim_cur";
-  fmt::format_to(into(out), "{}{}=", current ? "{" : "", arg.name);
-  if (arg.value == -1) {
-    out += "RLIM64_INFINITY";
-  } else if (arg.value > unit && arg.value % unit == 0) {
-    fmt::format_to(into(out), "{}*1024", arg.value / unit);
-  } else {
-    fmt::format_to(into(out), "{}", arg.value);
-  }
-  if (!current) out += '}';
 }
 
 void append_file_status(std::string& out, const FileStatus& status) {
@@ -216,12 +202,21 @@ void append_strace(std::string& out, const Event& event, const Arg& arg) {
     case ArgKind::protocol:
       out += protocol_name(event, static_cast<int>(arg.value));
       return;
-    case ArgKind::resource:
-      // Of this process, and no new limits.
-      fmt::format_to(into(out), "0, {}, NULL", decode(event, arg));
+    case ArgKind::limits:
+      out += limits_strace(unpack<sys::RLimit>(blob));
       return;
-    case ArgKind::limit:
-      return append_limit(out, arg);
+    case ArgKind::epoll_event:
+      out += epoll_event_strace(unpack<epoll_event>(blob));
+      return;
+    case ArgKind::epoll_events:
+      out += epoll_events_strace(blob, arg.value);
+      return;
+    case ArgKind::wait_status:
+      out += wait_status_strace(static_cast<int>(arg.value));
+      return;
+    case ArgKind::pointer:
+      out += arg.value == 0 ? "NULL" : decode(event, arg);
+      return;
     case ArgKind::ioctl_value:
       fmt::format_to(into(out), "[{}]", arg.value);
       return;

@@ -30,6 +30,10 @@ KernelCall kernel_call(const Event& event) {
       return {"recvfrom", "", ", NULL, NULL"};
     case Syscall::send:
       return {"sendto", "", ", NULL, 0"};
+    case Syscall::prlimit64:
+      return {"prlimit64", "0, ", ""};  // of this process
+    case Syscall::wait4:
+      return {"wait4", "", ", NULL"};  // no rusage
     case Syscall::sigaction:
       return {"rt_sigaction", "", ", 8"};
     case Syscall::sigprocmask:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The calls on files, and those that take any descriptor.
+// The calls on files, and those that take any descriptor or wait for it.
 #include <fcntl.h>
 #include <sys/sysmacros.h>
 
@@ -14,6 +14,47 @@ using sys::Outcome;
 using sys::Syscall;
 
 }  // namespace
+
+Outcome TracedKernel::epoll_create1(int flags) {
+  Event& event = journal_.begin(Syscall::epoll_create1);
+  event.add("flags", ArgKind::epoll_flags, flags);
+  make(event, [&] { return inner_.epoll_create1(flags); });
+  return told(event);
+}
+
+Outcome TracedKernel::epoll_ctl(int epfd, int op, int fd, const epoll_event& changed) {
+  Event& event = journal_.begin(Syscall::epoll_ctl);
+  event.add("epfd", ArgKind::fd, epfd);
+  event.add("op", ArgKind::epoll_op, op);
+  event.add("fd", ArgKind::fd, fd);
+  if (op != EPOLL_CTL_DEL) {
+    event.add_packed("event", ArgKind::epoll_event, changed);
+  } else {
+    event.add_pointer("event", &changed);  // which nobody reads
+  }
+  make(event, [&] { return inner_.epoll_ctl(epfd, op, fd, changed); });
+  return told(event);
+}
+
+Outcome TracedKernel::epoll_wait(int epfd, std::span<epoll_event> events, int timeout) {
+  constexpr std::size_t most_shown = 8;  // of perhaps a thousand
+  if (timeout != 0) journal_.flush();
+  Event& event = journal_.begin(Syscall::epoll_wait);
+  event.add("epfd", ArgKind::fd, epfd);
+  make(event, [&] { return inner_.epoll_wait(epfd, events, timeout); });
+  if (event.outcome.ok()) {
+    const auto ready = events.first(std::min(events.size(), event.outcome.as_size()));
+    event.add("events", ArgKind::epoll_events, static_cast<std::int64_t>(ready.size()),
+              std::as_bytes(ready), most_shown * sizeof(epoll_event));
+  } else {
+    event.add_pointer("events", events.data());
+  }
+  event.add("maxevents", ArgKind::integer, static_cast<std::int64_t>(events.size()));
+  event.add("timeout", ArgKind::integer, timeout);
+  const Outcome outcome = told(event);
+  if (journal_.wants_more()) read_tcp_info();
+  return outcome;
+}
 
 Outcome TracedKernel::fcntl(int fd, int op, int arg) {
   Event& event = journal_.begin(Syscall::fcntl);

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "trace/traced_kernel.h"
 
-#include <fcntl.h>
-
 #include <array>
-#include <csignal>
 #include <utility>
 
 #include "sys/names.h"
@@ -14,20 +11,6 @@ namespace {
 
 using sys::Outcome;
 using sys::Syscall;
-
-std::int64_t bits_of(const sigset_t& set) {
-  constexpr int last_signal = 31;  // the real-time signals beyond are never ours
-  std::int64_t bits = 0;
-  for (int signum = 1; signum <= last_signal; ++signum) {
-    if (sigismember(&set, signum) == 1) bits |= std::int64_t{1} << signum;
-  }
-  return bits;
-}
-
-SignalAction packed(const struct sigaction& action) {
-  const auto handler = reinterpret_cast<std::uintptr_t>(action.sa_handler);
-  return {static_cast<std::int64_t>(handler), bits_of(action.sa_mask), action.sa_flags};
-}
 
 }  // namespace
 
@@ -94,79 +77,6 @@ Outcome TracedKernel::close(int fd) {
   mark_nonblocking(fd, false);
   connections_.erase(fd);
   return told(event);
-}
-
-Outcome TracedKernel::getpid() {
-  Event& event = journal_.begin(Syscall::getpid);
-  make(event, [&] { return inner_.getpid(); });
-  return told(event);
-}
-
-Outcome TracedKernel::getuid() {
-  Event& event = journal_.begin(Syscall::getuid);
-  make(event, [&] { return inner_.getuid(); });
-  return told(event);
-}
-
-Outcome TracedKernel::kill(pid_t pid, int sig) {
-  journal_.flush();
-  Event& event = journal_.begin(Syscall::kill);
-  event.add("pid", ArgKind::integer, pid);
-  event.add("sig", ArgKind::signal, sig);
-  make(event, [&] { return inner_.kill(pid, sig); });
-  return told(event);
-}
-
-Outcome TracedKernel::prlimit64(int resource, std::uint64_t& soft, std::uint64_t& hard) {
-  Event& event = journal_.begin(Syscall::prlimit64);
-  event.add("resource", ArgKind::resource, resource);
-  make(event, [&] { return inner_.prlimit64(resource, soft, hard); });
-  if (event.outcome.ok()) {
-    event.add("rlim_cur", ArgKind::limit, static_cast<std::int64_t>(soft));
-    event.add("rlim_max", ArgKind::limit, static_cast<std::int64_t>(hard));
-  }
-  return told(event);
-}
-
-Outcome TracedKernel::sigaction(int signum, const struct sigaction* act, struct sigaction* oldact) {
-  Event& event = journal_.begin(Syscall::sigaction);
-  event.add("signum", ArgKind::signal, signum);
-  if (act != nullptr) event.add_packed("act", ArgKind::signal_action, packed(*act));
-  make(event, [&] { return inner_.sigaction(signum, act, oldact); });
-  if (oldact != nullptr && event.outcome.ok()) {
-    event.add_packed("oldact", ArgKind::signal_action, packed(*oldact));
-  } else if (oldact != nullptr) {
-    event.add_pointer("oldact", oldact);
-  }
-  return told(event);
-}
-
-Outcome TracedKernel::signalfd(int fd, const sigset_t& mask, int flags) {
-  Event& event = journal_.begin(Syscall::signalfd);
-  event.add("fd", ArgKind::fd, fd);
-  event.add("mask", ArgKind::signal_set, bits_of(mask));
-  event.add("flags", ArgKind::signalfd_flags, flags);
-  make(event, [&] { return inner_.signalfd(fd, mask, flags); });
-  // SFD_NONBLOCK is the same bit.
-  mark_nonblocking(event.outcome.as_int(), (flags & O_NONBLOCK) != 0);
-  return told(event);
-}
-
-Outcome TracedKernel::sigprocmask(int how, const sigset_t& set) {
-  Event& event = journal_.begin(Syscall::sigprocmask);
-  event.add("how", ArgKind::signal_how, how);
-  event.add("set", ArgKind::signal_set, bits_of(set));
-  if (how == SIG_BLOCK) {
-    make(event, [&] { return inner_.sigprocmask(how, set); });
-    return told(event);
-  }
-  event.start = inner_.now();
-  event.duration = Event::unknown_duration;
-  event.outcome = {};
-  event.returned = false;
-  journal_.commit();
-  journal_.close();
-  return inner_.sigprocmask(how, set);
 }
 
 Outcome TracedKernel::start_lookup(const sys::LookupRequest& request, int answer_fd) {

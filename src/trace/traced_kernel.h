@@ -21,6 +21,9 @@ class TracedKernel final : public sys::Kernel {
   sys::Outcome bind(int sockfd, const sys::Address& addr) override;
   sys::Outcome close(int fd) override;
   sys::Outcome connect(int sockfd, const sys::Address& addr) override;
+  sys::Outcome epoll_create1(int flags) override;
+  sys::Outcome epoll_ctl(int epfd, int op, int fd, const epoll_event& event) override;
+  sys::Outcome epoll_wait(int epfd, std::span<epoll_event> events, int timeout) override;
   sys::Outcome fcntl(int fd, int op, int arg) override;
   sys::Outcome fstat(int fd, struct stat& statbuf) override;
   sys::Outcome getdents64(int fd, std::vector<std::string>& names) override;
@@ -33,9 +36,11 @@ class TracedKernel final : public sys::Kernel {
   sys::Outcome kill(pid_t pid, int sig) override;
   sys::Outcome listen(int sockfd, int backlog) override;
   sys::Outcome open(const std::string& pathname, int flags, unsigned mode) override;
+  sys::Outcome pidfd_open(pid_t pid, unsigned flags) override;
   sys::Outcome pipe2(std::array<int, 2>& pipefd, int flags) override;
   sys::Outcome poll(std::span<pollfd> fds, int timeout) override;
-  sys::Outcome prlimit64(int resource, std::uint64_t& soft, std::uint64_t& hard) override;
+  sys::Outcome prlimit64(int resource, const sys::RLimit* new_limit,
+                         sys::RLimit* old_limit) override;
   sys::Outcome read(int fd, std::span<std::byte> buf) override;
   sys::Outcome readlink(const std::string& pathname, std::span<std::byte> buf) override;
   sys::Outcome recv(int sockfd, std::span<std::byte> buf, int flags) override;
@@ -52,11 +57,13 @@ class TracedKernel final : public sys::Kernel {
   sys::Outcome sigprocmask(int how, const sigset_t& set) override;
   sys::Outcome socket(int domain, int type, int protocol) override;
   sys::Outcome unlink(const std::string& pathname) override;
+  sys::Outcome wait4(pid_t pid, int& wstatus, int options) override;
   sys::Outcome write(int fd, std::span<const std::byte> buf) override;
   sys::Outcome start_lookup(const sys::LookupRequest& request, int answer_fd) override;
   sys::Outcome finish_lookup(sys::LookupHandle handle, sys::LookupResult& result) override;
   sys::Outcome if_indextoname(unsigned ifindex, std::string& ifname) override;
   sys::Outcome if_nametoindex(const std::string& ifname) override;
+  sys::Outcome posix_spawn(const sys::SpawnRequest& request) override;
   [[nodiscard]] sys::TimePoint now() override { return last_now_ = inner_.now(); }
   [[nodiscard]] std::chrono::system_clock::time_point wall_clock() override {
     return inner_.wall_clock();

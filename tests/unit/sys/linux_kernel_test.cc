@@ -79,11 +79,13 @@ TEST_CASE("links, directories and limits are read") {
   const test::Plug file = test::open_file("/dev/null", O_RDONLY);
   CHECK(kernel.getdents64(file.fd(), names).error == ENOTDIR);
 
-  std::uint64_t soft = 0;
-  std::uint64_t hard = 0;
-  CHECK(kernel.prlimit64(RLIMIT_NOFILE, soft, hard).ok());
-  CHECK(soft > 0);
-  CHECK(soft <= hard);
-  CHECK(kernel.prlimit64(-1, soft, hard).error == EINVAL);
+  sys::RLimit limit;
+  CHECK(kernel.prlimit64(RLIMIT_NOFILE, nullptr, &limit).ok());
+  CHECK(limit.soft > 0);
+  CHECK(limit.soft <= limit.hard);
+  const sys::RLimit more_than_hard{limit.hard + 1, limit.hard};
+  CHECK(kernel.prlimit64(RLIMIT_NOFILE, &more_than_hard, nullptr).error == EINVAL);
+  CHECK(kernel.prlimit64(RLIMIT_NOFILE, &limit, &limit).ok());
+  CHECK(kernel.prlimit64(-1, nullptr, &limit).error == EINVAL);
   CHECK(kernel.getuid().value == ::getuid());
 }

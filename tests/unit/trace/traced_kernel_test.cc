@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -90,6 +91,12 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
   });
   scene.check(Syscall::bind, [&](Kernel& k) { return k.bind(7, address); });
   scene.check(Syscall::connect, [&](Kernel& k) { return k.connect(7, address); });
+  epoll_event ready{};
+  scene.check(Syscall::epoll_create1, [&](Kernel& k) { return k.epoll_create1(EPOLL_CLOEXEC); });
+  scene.check(Syscall::epoll_ctl,
+              [&](Kernel& k) { return k.epoll_ctl(7, EPOLL_CTL_ADD, 8, ready); });
+  scene.check(Syscall::epoll_wait,
+              [&](Kernel& k) { return k.epoll_wait(7, std::span(&ready, 1), 0); });
   scene.check(Syscall::fcntl, [&](Kernel& k) { return k.fcntl(7, F_GETFL, 0); });
   scene.check(Syscall::fstat, [&](Kernel& k) {
     struct stat status {};
@@ -118,6 +125,7 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
   scene.check(Syscall::kill, [&](Kernel& k) { return k.kill(::getpid(), 0); });
   scene.check(Syscall::listen, [&](Kernel& k) { return k.listen(7, 1); });
   scene.check(Syscall::open, [&](Kernel& k) { return k.open("/dev/null", O_RDONLY, 0); });
+  scene.check(Syscall::pidfd_open, [&](Kernel& k) { return k.pidfd_open(::getpid(), 0); });
   scene.check(Syscall::pipe2, [&](Kernel& k) {
     std::array<int, 2> ends{};
     return k.pipe2(ends, O_CLOEXEC);
@@ -125,9 +133,8 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
   scene.check(Syscall::poll, [&](Kernel& k) { return k.poll({}, 0); });
   scene.check(Syscall::read, [&](Kernel& k) { return k.read(7, bytes); });
   scene.check(Syscall::prlimit64, [&](Kernel& k) {
-    std::uint64_t soft = 0;
-    std::uint64_t hard = 0;
-    return k.prlimit64(RLIMIT_NOFILE, soft, hard);
+    sys::RLimit limit;
+    return k.prlimit64(RLIMIT_NOFILE, nullptr, &limit);
   });
   scene.check(Syscall::readlink, [&](Kernel& k) { return k.readlink("a", bytes); });
   scene.check(Syscall::recv, [&](Kernel& k) { return k.recv(7, bytes, 0); });
@@ -147,12 +154,19 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
       Syscall::sigprocmask, [&](Kernel& k) { return k.sigprocmask(SIG_UNBLOCK, set); }, true);
   scene.check(Syscall::socket, [&](Kernel& k) { return k.socket(AF_INET, SOCK_STREAM, 0); });
   scene.check(Syscall::unlink, [&](Kernel& k) { return k.unlink("a"); });
+  scene.check(Syscall::wait4, [&](Kernel& k) {
+    int wstatus = 0;
+    return k.wait4(-1, wstatus, WNOHANG);
+  });
   scene.check(Syscall::write, [&](Kernel& k) { return k.write(7, bytes); });
   scene.check(Syscall::if_indextoname, [&](Kernel& k) {
     std::string name;
     return k.if_indextoname(1, name);
   });
   scene.check(Syscall::if_nametoindex, [&](Kernel& k) { return k.if_nametoindex("lo"); });
+  scene.check(Syscall::posix_spawn, [&](Kernel& k) {
+    return k.posix_spawn({{"true"}, {}, {}, 7});
+  });
   scene.check(Syscall::getaddrinfo, [&](Kernel& k) {
     return k.start_lookup({"localhost", "", AF_INET}, 7);
   });

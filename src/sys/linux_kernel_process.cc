@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+// The calls on this process, its signals, its limits and its children.
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include "sys/linux_kernel.h"
+#include "sys/linux_outcome.h"
+
+namespace tcptool::sys {
+
+namespace {
+
+// What a signal handler is to call, which can be told in no other way.
+void (*crash_words)() = nullptr;
+
+// The words may need what the crash has broken: then a second later SIGALRM ends the process.
+void say_crash_words(int signum) {
+  ::alarm(1);
+  crash_words();
+  static_cast<void>(::raise(signum));  // by default now, once this handler returns
+}
+
+// The kernel's structure, in place: a trace shows its address.
+static_assert(sizeof(RLimit) == sizeof(struct rlimit));
+static_assert(sizeof(RLimit::soft) == sizeof(rlimit::rlim_cur));
+
+std::string_view name_of(std::string_view variable) {
+  return variable.substr(0, variable.find('='));
+}
+
+// Our environment with the changes that the request asks for.
+std::vector<std::string> environment_for(const SpawnRequest& request) {
+  const auto changed = [&request](std::string_view name) {
+    const auto same = [name](const std::string& other) { return name_of(other) == name; };
+    return std::any_of(request.set.begin(), request.set.end(), same) ||
+           std::any_of(request.unset.begin(), request.unset.end(), same);
+  };
+  std::vector<std::string> variables;
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
+    if (!changed(name_of(*variable))) variables.emplace_back(*variable);
+  }
+  variables.insert(variables.end(), request.set.begin(), request.set.end());
+  return variables;
+}
+
+// As execve(2) takes them: not changed, valid as long as `texts` is.
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// The socket as 0 and 1, 2 as it is, and nothing else, whoever opened it.
+class ChildDescriptors {
+ public:
+  explicit ChildDescriptors(int socket) {
+    error_ = ::posix_spawn_file_actions_init(&actions_);
+    if (error_ == 0) error_ = ::posix_spawn_file_actions_adddup2(&actions_, socket, 0);
+    if (error_ == 0) error_ = ::posix_spawn_file_actions_adddup2(&actions_, socket, 1);
+    if (error_ == 0) error_ = ::posix_spawn_file_actions_addclosefrom_np(&actions_, 3);
+  }
+  ChildDescriptors(const ChildDescriptors&) = delete;
+  ChildDescriptors& operator=(const ChildDescriptors&) = delete;
+  ~ChildDescriptors() { ::posix_spawn_file_actions_destroy(&actions_); }
+  [[nodiscard]] int error() const { return error_; }
+  [[nodiscard]] const posix_spawn_file_actions_t* get() const { return &actions_; }
+
+ private:
+  posix_spawn_file_actions_t actions_{};
+  int error_ = 0;
+};
+
+// What we have changed for ourselves goes back to the default: the mask, and what we ignore. What
+// was ignored when we started (nohup) stays so.
+class ChildSignals {
+ public:
+  ChildSignals() {
+    sigset_t none;
+    sigemptyset(&none);
+    sigset_t by_default = none;
+    sigaddset(&by_default, SIGPIPE);
+    sigaddset(&by_default, SIGXFSZ);
+    constexpr short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    error_ = ::posix_spawnattr_init(&attributes_);
+    if (error_ == 0) error_ = ::posix_spawnattr_setsigmask(&attributes_, &none);
+    if (error_ == 0) error_ = ::posix_spawnattr_setsigdefault(&attributes_, &by_default);
+    if (error_ == 0) error_ = ::posix_spawnattr_setflags(&attributes_, flags);
+  }
+  ChildSignals(const ChildSignals&) = delete;
+  ChildSignals& operator=(const ChildSignals&) = delete;
+  ~ChildSignals() { ::posix_spawnattr_destroy(&attributes_); }
+  [[nodiscard]] int error() const { return error_; }
+  [[nodiscard]] const posix_spawnattr_t* get() const { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_{};
+  int error_ = 0;
+};
+
+}  // namespace
+
+void LinuxKernel::before_crash(void (*last_words)()) {
+  crash_words = last_words;
+  struct sigaction action {};
+  action.sa_handler = say_crash_words;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  for (const int signum : {SIGQUIT, SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS, SIGXCPU}) {
+    struct sigaction at_start {};
+    if (::sigaction(signum, nullptr, &at_start) != 0 || at_start.sa_handler != SIG_DFL) continue;
+    static_cast<void>(::sigaction(signum, &action, nullptr));
+  }
+}
+
+Outcome LinuxKernel::getpid() {
+  return {::getpid(), 0};
+}
+
+Outcome LinuxKernel::getuid() {
+  return {::getuid(), 0};
+}
+
+Outcome LinuxKernel::kill(pid_t pid, int sig) {
+  return outcome(Syscall::kill, 0, ::kill(pid, sig));
+}
+
+Outcome LinuxKernel::pidfd_open(pid_t pid, unsigned flags) {
+  // libc has it from 2.36 on.
+  return outcome(Syscall::pidfd_open, 0, ::syscall(SYS_pidfd_open, pid, flags));
+}
+
+Outcome LinuxKernel::prlimit64(int resource, const RLimit* new_limit, RLimit* old_limit) {
+  const auto which = static_cast<__rlimit_resource>(resource);
+  return outcome(Syscall::prlimit64, 0,
+                 ::prlimit(0, which, reinterpret_cast<const struct rlimit*>(new_limit),
+                           reinterpret_cast<struct rlimit*>(old_limit)));
+}
+
+Outcome LinuxKernel::sigaction(int signum, const struct sigaction* act, struct sigaction* oldact) {
+  return outcome(Syscall::sigaction, 0, ::sigaction(signum, act, oldact));
+}
+
+Outcome LinuxKernel::signalfd(int fd, const sigset_t& mask, int flags) {
+  return outcome(Syscall::signalfd, 0, ::signalfd(fd, &mask, flags));
+}
+
+Outcome LinuxKernel::sigprocmask(int how, const sigset_t& set) {
+  // Called before there is a second thread; the resolver's inherits the mask.
+  const int status = ::sigprocmask(how, &set, nullptr);  // NOLINT(concurrency-mt-unsafe)
+  return outcome(Syscall::sigprocmask, 0, status);
+}
+
+Outcome LinuxKernel::wait4(pid_t pid, int& wstatus, int options) {
+  return outcome(Syscall::wait4, 0, ::wait4(pid, &wstatus, options, nullptr));
+}
+
+Outcome LinuxKernel::posix_spawn(const SpawnRequest& request) {
+  const ChildDescriptors descriptors(request.socket);
+  if (descriptors.error() != 0) return {-1, descriptors.error()};
+  const ChildSignals signals;
+  if (signals.error() != 0) return {-1, signals.error()};
+  const std::vector<std::string> environment = environment_for(request);
+  pid_t child = -1;
+  const int error =
+      ::posix_spawnp(&child, request.argv.at(0).c_str(), descriptors.get(), signals.get(),
+                     pointers_to(request.argv).data(), pointers_to(environment).data());
+  if (error != 0) return {-1, error};
+  return {child, 0};
+}
+
+}  // namespace tcptool::sys
