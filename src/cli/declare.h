@@ -67,6 +67,7 @@ struct Draft {
   bool numeric = false;   // -n
   bool no_half_close = false;
   bool half_close = false;
+  bool client_buffer_given = false;
   bool ipv4 = false;
   bool ipv6 = false;
 };
@@ -74,11 +75,13 @@ struct Draft {
 void declare_common_options(CLI::App& app, Draft& draft, cmd::CommonOptions& common);
 void declare_connect_options(CLI::App& app, Draft& draft);
 void declare_listen_options(CLI::App& app, Draft& draft);
+void declare_serve_options(CLI::App& app, Draft& draft);
 
 // What is still to be checked once all options are known: a usage error's text, or nothing.
 std::string settle_common_options(const Draft& draft, cmd::CommonOptions& common);
 std::string settle_connect_options(Draft& draft);
 std::string settle_listen_options(Draft& draft);
+std::string settle_serve_options(Draft& draft);
 
 // The help text of a subcommand, its options in groups, at most 80 columns wide.
 std::string help_text(const CLI::App& command);

@@ -54,10 +54,11 @@ std::string usage_of(const std::string& command) {
            "       tcptool connect [OPTIONS] HOST:PORT\n\n"
            "Connects to HOST, sends stdin, writes what arrives to stdout.\n";
   }
-  return "Usage: tcptool listen [OPTIONS] [-p] PORT\n"
-         "       tcptool listen [OPTIONS] ADDR PORT\n"
-         "       tcptool listen [OPTIONS] ADDR:PORT\n\n"
-         "Accepts one connection, sends stdin, writes what arrives to stdout.\n";
+  return "Usage: tcptool listen [OPTIONS] [-p] PORT      [-- COMMAND [ARG...]]\n"
+         "       tcptool listen [OPTIONS] ADDR PORT     [-- COMMAND [ARG...]]\n"
+         "       tcptool listen [OPTIONS] ADDR:PORT     [-- COMMAND [ARG...]]\n\n"
+         "Accepts one connection, sends stdin, writes what arrives to stdout; with -k as\n"
+         "many as come. COMMAND is run for a connection, which is its stdin and stdout.\n";
 }
 
 // nc's, ncat's and socat's letters that mean something else here.
@@ -72,13 +73,13 @@ std::string foreign_option(const std::string& word) {
       return "tcptool speaks TCP only; for Unix sockets use nc -U or socat UNIX-CONNECT:";
     case 'e':
     case 'c':
-      return "tcptool runs no program for a connection; use socat TCP-LISTEN:PORT EXEC:COMMAND";
+      return "to run a program for a connection, say: tcptool listen PORT -- COMMAND";
     case 'x':
       return "tcptool uses no proxy; for one use ncat --proxy";
     case 'd':
       return "to leave stdin alone, say --recv-only, or read from < /dev/null";
     case 'k':
-      return "tcptool listen serves one connection; for several use ncat -k";
+      return "-k serves many clients: tcptool listen -k PORT";
     default:
       return "";
   }

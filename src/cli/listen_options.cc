@@ -114,12 +114,14 @@ void declare_listen_options(CLI::App& app, Draft& draft) {
              "end with status 9 when no client has come within D (default: wait for ever)"},
             keep(common.connect_timeout, parse_duration))
       ->group(group);
+  declare_serve_options(app, draft);
   declare_common_options(app, draft, common);
 }
 
 std::string settle_listen_options(Draft& draft) {
   for (std::string wrong :
-       {settle_target(draft), settle_common_options(draft, draft.listen.common)}) {
+       {settle_target(draft), settle_common_options(draft, draft.listen.common),
+        settle_serve_options(draft)}) {
     if (!wrong.empty()) return wrong;
   }
   return settle_address(draft);

@@ -219,11 +219,11 @@ Result<cmd::Command, Stop> parse_words(const std::vector<std::string>& arguments
   }
   if (parser.help->parsed()) return failure(help_for(parser));
   if (parser.listen->parsed() && dashes != arguments.end()) {
-    return failure(
-        usage_error("'--': tcptool listen runs no program for a connection; use socat "
-                    "TCP-LISTEN:PORT EXEC:COMMAND"));
-  }
-  if (dashes != arguments.end()) {
+    if (dashes + 1 == arguments.end()) {
+      return failure(usage_error("which command? Say: tcptool listen PORT -- COMMAND [ARG...]"));
+    }
+    parser.draft.listen.command.assign(dashes + 1, arguments.end());
+  } else if (dashes != arguments.end()) {
     parser.draft.positionals.insert(parser.draft.positionals.end(), dashes + 1, arguments.end());
   }
   if (parser.listen->parsed() || parser.connect->parsed()) return settle(parser, arguments);

@@ -41,6 +41,7 @@ class Waiter {
       : kernel_(&kernel), signals_(&signals), run_deadline_(run_deadline) {}
 
   [[nodiscard]] Kernel& kernel() const { return *kernel_; }
+  [[nodiscard]] const Signals& signals() const { return *signals_; }
   [[nodiscard]] Deadline run_deadline() const { return run_deadline_; }
 
   // Polls `fds` (entries with a negative descriptor are skipped, as in poll(2)) until one has

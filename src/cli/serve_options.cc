@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// The options of a listener for many: -k, -m, --serve, COMMAND and what bounds them.
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "base/parse.h"
+#include "base/text.h"
+#include "cli/declare.h"
+
+namespace tcptool::cli {
+
+void declare_serve_options(CLI::App& app, Draft& draft) {
+  cmd::ListenOptions& options = draft.listen;
+  const std::string group = "Serving";
+  add_flag(app,
+           {"-k,--keep-open", "",
+            "serve clients until stopped, all at once; stdin goes to all, all go to stdout"},
+           [&options] { options.keep_open = true; })
+      ->group(group);
+  add_value(app,
+            {"-m,--max-clients", "N",
+             "with -k: at most N at a time; the rest wait in the accept queue"},
+            [&options](const std::string& text) -> std::string {
+              auto count = parse_unsigned(text, std::numeric_limits<int>::max());
+              if (!count) return count.error();
+              if (*count == 0) return "0 would let nobody in; give at least 1";
+              options.max_clients = *count;
+              return "";
+            })
+      ->group(group);
+  add_value(app,
+            {"--client-buffer", "SIZE",
+             "with -k: a client this far behind stdin is disconnected (default: 1M)"},
+            [&draft, &options](const std::string& text) -> std::string {
+              constexpr std::uint64_t most = std::uint64_t{1} << 30;
+              auto size = parse_size(text, most);
+              if (!size) return size.error();
+              if (*size == 0) return "0 leaves no room for a byte; give a size such as 256k";
+              options.client_buffer = *size;
+              draft.client_buffer_given = true;
+              return "";
+            })
+      ->group(group);
+  add_value(app,
+            {"--serve", "echo|discard", "a built-in service for each connection, without stdin and "
+                                        "stdout"},
+            [&options](const std::string& text) -> std::string {
+              if (text == "echo") {
+                options.service = cmd::BuiltInService::echo;
+              } else if (text == "discard") {
+                options.service = cmd::BuiltInService::discard;
+              } else {
+                return fmt::format("{} is no service; there are echo and discard", in_quotes(text));
+              }
+              return "";
+            })
+      ->group(group);
+  add_value(app,
+            {"--grace", "D",
+             "after SIGTERM, clients have D to finish; then they are reset (default: 5s)"},
+            keep(options.grace, parse_duration))
+      ->group(group);
+}
+
+std::string settle_serve_options(Draft& draft) {
+  cmd::ListenOptions& options = draft.listen;
+  options.half_close = draft.half_close;
+  if (options.service && !options.command.empty()) {
+    return "--serve and -- COMMAND both say what to do with a connection; give one of them";
+  }
+  if (options.max_clients && !options.keep_open) {
+    return "-m bounds the clients of -k; without -k there is only one";
+  }
+  if (draft.client_buffer_given && !(options.keep_open && options.uses_standard_streams())) {
+    return "--client-buffer is for what stdin brings to the clients of -k";
+  }
+  return "";
+}
+
+}  // namespace tcptool::cli

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/commands.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+
+#include "base/text.h"
+#include "sys/activation.h"
+#include "sys/names.h"
+
+namespace tcptool::cmd {
+namespace {
+
+constexpr auto unwatched_interval = std::chrono::milliseconds(100);
+
+}  // namespace
+
+Commands::Commands(Context& context, sys::EventPoll& poll, const std::vector<std::string>& command,
+                   relay::ServiceObserver& observer)
+    : context_(context), poll_(poll), command_(command), observer_(observer) {}
+
+sys::Outcome Commands::spawn(const tcp::Connection& connection) {
+  sys::Kernel& kernel = context_.kernel;
+  const int fd = connection.fd.get();
+  // Programs expect read(2) to wait. The description is the child's alone after this.
+  const sys::Outcome flags = kernel.fcntl(fd, F_GETFL, 0);
+  if (!flags.ok()) return flags;
+  const sys::Outcome set = kernel.fcntl(fd, F_SETFL, flags.as_int() & ~O_NONBLOCK);
+  if (!set.ok()) return set;
+  sys::SpawnRequest request;
+  request.argv = command_;
+  request.socket = fd;
+  const sys::Address local = connection.local.unmapped();
+  request.set = {"TCPLOCALIP=" + local.host(), fmt::format("TCPLOCALPORT={}", local.port()),
+                 "TCPREMOTEIP=" + connection.peer.host(),
+                 fmt::format("TCPREMOTEPORT={}", connection.peer.port()), "PROTO=TCP"};
+  request.unset = sys::activation_variables();
+  return kernel.posix_spawn(request);
+}
+
+void Commands::add(tcp::Connection connection) {
+  const sys::Outcome spawned = spawn(connection);
+  if (!spawned.ok()) {
+    relay::ClientEnd end;
+    end.reason = relay::ClientEnd::Reason::lost;
+    end.peer = connection.peer;
+    end.error = {sys::Syscall::posix_spawn, spawned.error, escape(command_.front())};
+    static_cast<void>(connection.fd.close());
+    context_.console.status(error_message(end.error));
+    last_status_ = 1;
+    return observer_.client_ended(end);
+  }
+  Child child;
+  child.pid = spawned.as_int();
+  child.peer = connection.peer;
+  child.started = context_.kernel.now();
+  static_cast<void>(connection.fd.close());
+  const std::uint64_t token = next_token_++;
+  if (const sys::Outcome opened = context_.kernel.pidfd_open(child.pid, 0); opened.ok()) {
+    child.pidfd = sys::Fd(context_.kernel, opened.as_int());
+    static_cast<void>(poll_.add(child.pidfd.get(), EPOLLIN, token));
+  } else {
+    ++unwatched_;
+  }
+  children_.emplace(token, std::move(child));
+}
+
+bool Commands::reap(const Child& child) {
+  int status = 0;
+  const sys::Outcome ended = context_.kernel.wait4(child.pid, status, WNOHANG);
+  if (ended.ok() && ended.value == 0) return false;
+  constexpr int shell_base = 128;
+  last_status_ = WIFEXITED(status) ? WEXITSTATUS(status) : shell_base + WTERMSIG(status);
+  const CommandEnd end{child.pid, child.peer, status, context_.kernel.now() - child.started};
+  context_.console.status(command_ended_message(end));
+  return true;
+}
+
+void Commands::take(std::uint64_t token, std::uint32_t) {
+  const auto found = children_.find(token);
+  if (found == children_.end() || !reap(found->second)) return;
+  relay::ClientEnd end;
+  end.peer = found->second.peer;
+  end.duration = context_.kernel.now() - found->second.started;
+  if (!found->second.pidfd.open()) --unwatched_;
+  children_.erase(found);
+  observer_.client_ended(end);
+}
+
+sys::Deadline Commands::deadline() {
+  if (unwatched_ == 0) return std::nullopt;
+  return context_.kernel.now() + unwatched_interval;
+}
+
+void Commands::on_time() {
+  if (unwatched_ == 0) return;
+  std::vector<std::uint64_t> tokens;
+  for (const auto& [token, child] : children_) {
+    if (!child.pidfd.open()) tokens.push_back(token);
+  }
+  for (const std::uint64_t token : tokens) take(token, 0);
+}
+
+void Commands::cut_short() {
+  for (const auto& [token, child] : children_) {
+    static_cast<void>(context_.kernel.kill(child.pid, SIGTERM));
+    relay::ClientEnd end;
+    end.reason = relay::ClientEnd::Reason::cut_short;
+    end.peer = child.peer;
+    end.duration = context_.kernel.now() - child.started;
+    observer_.client_ended(end);
+  }
+  children_.clear();
+}
+
+}  // namespace tcptool::cmd

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// -- COMMAND: one process a connection, with the socket as its stdin and stdout.
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "cmd/context.h"
+#include "cmd/serve_messages.h"
+#include "relay/service.h"
+
+namespace tcptool::cmd {
+
+class Commands final : public relay::Service {
+ public:
+  Commands(Context& context, sys::EventPoll& poll, const std::vector<std::string>& command,
+           relay::ServiceObserver& observer);
+
+  void add(tcp::Connection connection) override;
+  void take(std::uint64_t token, std::uint32_t events) override;
+  [[nodiscard]] sys::Deadline deadline() override;
+  void on_time() override;
+  void wind_down() override {}
+  // SIGTERM to the commands that are left: the connections are theirs.
+  void cut_short() override;
+  [[nodiscard]] std::size_t clients() const override { return children_.size(); }
+
+  // The exit status, or 128 + n, of the command that ended last.
+  [[nodiscard]] int last_status() const { return last_status_; }
+
+ private:
+  struct Child {
+    pid_t pid = 0;
+    sys::Fd pidfd;  // becomes readable at its end; not open where there was no descriptor for it
+    sys::Address peer;
+    sys::TimePoint started;
+  };
+
+  [[nodiscard]] sys::Outcome spawn(const tcp::Connection& connection);
+  // Whether the child has ended; then it is reaped and told of.
+  bool reap(const Child& child);
+
+  Context& context_;
+  sys::EventPoll& poll_;
+  const std::vector<std::string>& command_;
+  relay::ServiceObserver& observer_;
+  std::unordered_map<std::uint64_t, Child> children_;
+  std::size_t unwatched_ = 0;  // children without a pidfd
+  std::uint64_t next_token_ = first_token;
+  int last_status_ = 0;
+};
+
+}  // namespace tcptool::cmd

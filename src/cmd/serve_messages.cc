@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/serve_messages.h"
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+#include "base/text.h"
+#include "sys/names.h"
+
+namespace tcptool::cmd {
+namespace {
+
+using relay::ClientEnd;
+using Reason = ClientEnd::Reason;
+
+std::string_view reason_name(Reason reason) {
+  switch (reason) {
+    case Reason::complete:
+      return "complete";
+    case Reason::lost:
+      return "connection lost";
+    case Reason::too_slow:
+      return "too slow";
+    case Reason::idle:
+      return "idle timeout";
+    case Reason::cut_short:
+      return "cut short";
+  }
+  return "";
+}
+
+std::string how(const ClientEnd& end, std::size_t client_buffer) {
+  switch (end.reason) {
+    case Reason::complete:
+      return end.peer_first ? "client first (FIN)" : "this side first (FIN)";
+    case Reason::lost:
+      return diagnose::lost_connection_text(end.error.error);
+    case Reason::too_slow:
+      return fmt::format("reset: it does not read, and was {} behind stdin (--client-buffer)",
+                         format_bytes(client_buffer));
+    case Reason::idle:
+      return "reset: nothing was sent or received (--idle-timeout)";
+    case Reason::cut_short:
+      return "reset: the run has ended";
+  }
+  return "";
+}
+
+// ", 3 reset by --client-buffer": nothing where there were none.
+void append_count(std::string& out, std::uint64_t count, std::string_view what) {
+  if (count > 0) out += fmt::format(", {} {}", count, what);
+}
+
+}  // namespace
+
+Message client_closed_message(const ClientEnd& end, std::size_t client_buffer) {
+  Message message{"client-closed", {}, {}};
+  message.text = fmt::format("closed {} after {}, {}: sent {}, received {}", end.peer.text(),
+                             format_duration(end.duration), how(end, client_buffer),
+                             format_bytes(end.sent), format_bytes(end.received));
+  if (end.undelivered > 0) {
+    message.text += fmt::format("; {} for it {} not sent", format_bytes(end.undelivered),
+                                end.undelivered == 1 ? "was" : "were");
+  }
+  message.fields.add("peer", end.peer.text())
+      .add("reason", reason_name(end.reason))
+      .add("first_to_close", end.reason == Reason::complete && end.peer_first ? "peer"
+                             : end.reason == Reason::lost                     ? "nobody"
+                                                                              : "this side")
+      .add("duration_ns", end.duration.count())
+      .add("sent_bytes", end.sent)
+      .add("received_bytes", end.received)
+      .add("undelivered_bytes", end.undelivered);
+  if (end.error.error != 0) message.fields.add("errno", sys::errno_name(end.error.error));
+  return message;
+}
+
+Message command_ended_message(const CommandEnd& end) {
+  Message message{"command-ended", {}, {}};
+  const bool exited = WIFEXITED(end.status);
+  const std::string how = exited ? fmt::format("exited with status {}", WEXITSTATUS(end.status))
+                                 : fmt::format("was ended by {}",
+                                               sys::signal_name(WTERMSIG(end.status)));
+  message.text = fmt::format("command {} for {} {} after {}", end.pid, end.peer.text(), how,
+                             format_duration(end.duration));
+  message.fields.add("pid", end.pid).add("peer", end.peer.text());
+  if (exited) {
+    message.fields.add("exit_status", WEXITSTATUS(end.status));
+  } else {
+    message.fields.add("signal", sys::signal_name(WTERMSIG(end.status)));
+  }
+  message.fields.add("duration_ns", end.duration.count());
+  return message;
+}
+
+Message winding_down_message(int signum, std::uint64_t in_flight, std::chrono::nanoseconds grace) {
+  Message message{"winding-down", {}, {}};
+  message.text = fmt::format("{}: accepting no more; {} in flight {} to finish (--grace {})",
+                             sys::signal_name(signum), count_of(in_flight, "client"),
+                             in_flight == 1 ? "has" : "have", format_duration(grace));
+  message.fields.add("signal", sys::signal_name(signum))
+      .add("in_flight", in_flight)
+      .add("grace_ns", grace.count());
+  return message;
+}
+
+Message served_message(const ServeCounts& counts, const AcceptCounts& accepted,
+                       const std::optional<WindDown>& wind_down, std::chrono::nanoseconds duration,
+                       int signum) {
+  Message message{"served", {}, {}};
+  std::string& text = message.text;
+  text = fmt::format("served {} in {}: {} complete", count_of(accepted.accepted, "client"),
+                     format_duration(duration), counts.complete);
+  append_count(text, counts.lost, "lost");
+  append_count(text, counts.too_slow, "reset for not reading (--client-buffer)");
+  append_count(text, counts.idle, "idle (--idle-timeout)");
+  append_count(text, counts.cut_short, "reset at the end");
+  append_count(text, accepted.denied, "refused by rule");
+  text += fmt::format("; sent {}, received {}", format_bytes(counts.sent),
+                      format_bytes(counts.received));
+  if (counts.unwritten > 0) {
+    text += fmt::format(", of which {} not written to stdout", format_bytes(counts.unwritten));
+  }
+  if (wind_down) {
+    text += fmt::format("; of {} in flight at the signal {} finished, {} reset",
+                        wind_down->in_flight, wind_down->finished,
+                        wind_down->in_flight - wind_down->finished);
+  }
+  text += accept_summary_text(accepted);
+  if (signum != 0) text += fmt::format(", interrupted by {}", sys::signal_name(signum));
+  message.fields.add("duration_ns", duration.count())
+      .add("complete", counts.complete)
+      .add("lost", counts.lost)
+      .add("too_slow", counts.too_slow)
+      .add("idle", counts.idle)
+      .add("cut_short", counts.cut_short)
+      .add("sent_bytes", counts.sent)
+      .add("received_bytes", counts.received)
+      .add("unwritten_bytes", counts.unwritten);
+  if (wind_down) {
+    message.fields.add("in_flight_at_signal", wind_down->in_flight)
+        .add("finished_in_grace", wind_down->finished);
+  }
+  message.fields.append(accept_summary_fields(accepted));
+  if (signum != 0) message.fields.add("signal", sys::signal_name(signum));
+  return message;
+}
+
+ExitStatus status_of(const ClientEnd& end) {
+  switch (end.reason) {
+    case Reason::complete:
+    case Reason::cut_short:
+      return ExitStatus::ok;
+    case Reason::lost:
+    case Reason::too_slow:
+      return ExitStatus::lost;
+    case Reason::idle:
+      return ExitStatus::timeout;
+  }
+  return ExitStatus::failure;
+}
+
+}  // namespace tcptool::cmd

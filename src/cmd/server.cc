@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/server.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "base/text.h"
+#include "cmd/commands.h"
+#include "cmd/explain.h"
+#include "cmd/serve_messages.h"
+#include "cmd/session.h"
+#include "diagnose/recognize.h"
+#include "relay/echo.h"
+#include "relay/hub.h"
+
+namespace tcptool::cmd {
+namespace {
+
+using relay::ClientEnd;
+using relay::LocalStream;
+
+constexpr std::uint64_t listener_token = 1;
+
+class Server final : public relay::ServiceObserver {
+ public:
+  Server(Context& context, const ListenOptions& options, Acceptor& acceptor, sys::EventPoll poll);
+
+  Exit run(sys::Deadline first_client);
+
+  void client_ended(const ClientEnd& end) override;
+  void client_spoke(const tcp::Connection& connection,
+                    std::span<const std::byte> received) override;
+  void stdout_reader_gone() override;
+  void stdin_failed(const sys::SysError& error) override;
+
+ private:
+  std::unique_ptr<relay::Service> make_service();
+  // One round of the loop; what ended the run, if anything did.
+  std::optional<Exit> step(sys::Deadline first_client);
+  std::optional<Exit> take_signal(int signum);
+  std::optional<Exit> take_time(const sys::Wake& wake, sys::Deadline first_client);
+  std::optional<Exit> accept();
+  std::optional<Exit> refuse(const sys::SysError& error);
+  [[nodiscard]] bool through() const;
+  void watch_listener();
+  void wind_down();
+  [[nodiscard]] Exit end_of_one();
+  void close_output();
+  void tell_summary(int signum);
+
+  Context& context_;
+  const ListenOptions& options_;
+  Acceptor& acceptor_;
+  sys::EventPoll poll_;
+  LocalStream input_;
+  LocalStream output_;
+  std::unique_ptr<relay::Service> service_;
+  const Commands* commands_ = nullptr;  // the service, where it is one
+  const relay::Hub* hub_ = nullptr;
+  sys::TimePoint started_;
+  int watched_fd_ = -1;
+  std::uint64_t accepted_ = 0;
+  ServeCounts counts_;
+  ExitStatus last_status_ = ExitStatus::ok;  // of the client that ended last
+  std::optional<WindDown> wind_down_;
+  sys::Deadline grace_end_;
+  int signum_ = 0;  // what wound it down
+  bool stdin_failed_ = false;
+};
+
+Server::Server(Context& context, const ListenOptions& options, Acceptor& acceptor,
+               sys::EventPoll poll)
+    : context_(context),
+      options_(options),
+      acceptor_(acceptor),
+      poll_(std::move(poll)),
+      input_(LocalStream::inspect(context.kernel, 0, context.closed.input)),
+      output_(LocalStream::inspect(context.kernel, 1, context.closed.output)),
+      service_(make_service()),
+      started_(context.kernel.now()) {}
+
+std::unique_ptr<relay::Service> Server::make_service() {
+  const relay::RelayPolicy& relay = options_.common.relay;
+  if (!options_.command.empty()) {
+    auto commands = std::make_unique<Commands>(context_, poll_, options_.command, *this);
+    commands_ = commands.get();
+    return commands;
+  }
+  if (options_.service) {
+    return std::make_unique<relay::Echo>(context_.kernel, poll_, *this, relay.idle_timeout,
+                                         *options_.service == BuiltInService::discard);
+  }
+  if (!relay.recv_only) input_.reopen(O_RDONLY);
+  if (!relay.send_only) output_.reopen(O_WRONLY);
+  relay::HubPolicy policy;
+  policy.client_buffer = options_.client_buffer;
+  policy.half_close = options_.half_close;
+  policy.discard = relay.send_only;
+  policy.ignore_stdin = relay.recv_only;
+  policy.crlf = relay.crlf;
+  policy.idle_timeout = relay.idle_timeout;
+  auto hub = std::make_unique<relay::Hub>(context_.kernel, poll_, input_, output_, policy, *this);
+  hub_ = hub.get();
+  return hub;
+}
+
+// ------------------------------------------------------------------------------- the observer
+
+void Server::client_ended(const ClientEnd& end) {
+  using Reason = ClientEnd::Reason;
+  if (commands_ == nullptr) {
+    context_.console.status(client_closed_message(end, options_.client_buffer));
+  }
+  switch (end.reason) {
+    case Reason::complete:
+      ++counts_.complete;
+      break;
+    case Reason::lost:
+      ++counts_.lost;
+      break;
+    case Reason::too_slow:
+      ++counts_.too_slow;
+      break;
+    case Reason::idle:
+      ++counts_.idle;
+      break;
+    case Reason::cut_short:
+      ++counts_.cut_short;
+      break;
+  }
+  if (wind_down_ && end.reason != Reason::cut_short) ++wind_down_->finished;
+  counts_.sent += end.sent;
+  counts_.received += end.received;
+  last_status_ = status_of(end);
+  acceptor_.descriptor_freed();
+}
+
+void Server::client_spoke(const tcp::Connection&, std::span<const std::byte> received) {
+  constexpr std::size_t kept = relay::Relay::first_bytes_kept;
+  const auto first = received.first(std::min(received.size(), kept));
+  if (auto note = diagnose::recognize(first, {})) {
+    context_.console.status(note_message(std::move(*note)));
+  }
+}
+
+void Server::stdout_reader_gone() {
+  Message message{"stdout-closed", {}, {}};
+  message.text = "whoever read stdout has gone; accepting no more";
+  context_.console.status(message);
+  acceptor_.close();
+  if (!wind_down_) wind_down();
+}
+
+void Server::stdin_failed(const sys::SysError& error) {
+  stdin_failed_ = true;
+  context_.console.failure(ExitStatus::local_io, error_message(error));
+}
+
+// ------------------------------------------------------------------------------------ the loop
+
+void Server::watch_listener() {
+  const bool room =
+      !options_.max_clients || service_->clients() < static_cast<std::size_t>(*options_.max_clients);
+  acceptor_.admit(room);
+  const int fd = acceptor_.fd();
+  if (fd == watched_fd_) return;
+  if (watched_fd_ >= 0 && acceptor_.listener().fd.open()) {
+    static_cast<void>(poll_.remove(watched_fd_));
+  }
+  if (fd >= 0) static_cast<void>(poll_.add(fd, EPOLLIN, listener_token));
+  watched_fd_ = fd;
+}
+
+std::optional<Exit> Server::refuse(const sys::SysError& error) {
+  context_.console.failure(status_of(error), explained_prepare_failure(context_, options_.common,
+                                                                       error,
+                                                                       acceptor_.listener().local));
+  return Exit{status_of(error)};
+}
+
+// As many as are waiting, as far as there is room.
+std::optional<Exit> Server::accept() {
+  constexpr int most_at_once = 64;  // then the clients have their turn
+  for (int i = 0; i < most_at_once && acceptor_.fd() >= 0; ++i) {
+    auto taken = acceptor_.take();
+    if (!taken) return refuse(taken.error());
+    if (!*taken) return std::nullopt;
+    ++accepted_;
+    const bool more = (*taken)->queue && (*taken)->queue->length > 0;
+    // One connection only: those still in the queue are reset now, rather than left waiting.
+    if (!options_.keep_open) acceptor_.close();
+    service_->add(std::move((*taken)->connection));
+    watch_listener();
+    if (!more) break;
+  }
+  return std::nullopt;
+}
+
+bool Server::through() const {
+  if (service_->failure() != nullptr) return true;
+  const bool no_more = wind_down_ || (!options_.keep_open && accepted_ > 0);
+  return no_more && service_->idle();
+}
+
+void Server::wind_down() {
+  wind_down_ = WindDown{service_->clients(), 0};
+  grace_end_ = context_.kernel.now() + options_.grace;
+  service_->wind_down();
+}
+
+// SIGTERM lets the clients finish; anything else, or a second signal, ends at once.
+std::optional<Exit> Server::take_signal(int signum) {
+  const bool gently = signum == SIGTERM && !wind_down_ && options_.grace.count() > 0;
+  signum_ = signum;
+  if (!gently) {
+    service_->cut_short();
+    return Exit{ExitStatus::ok, signum};
+  }
+  acceptor_.close();
+  if (service_->idle()) return Exit{ExitStatus::ok, signum};
+  context_.console.status(winding_down_message(signum, service_->clients(), options_.grace));
+  wind_down();
+  return std::nullopt;
+}
+
+std::optional<Exit> Server::take_time(const sys::Wake& wake, sys::Deadline first_client) {
+  if (wake.reason == sys::Wake::Reason::run_deadline) {
+    service_->cut_short();
+    context_.console.failure(
+        ExitStatus::timeout,
+        failure_message("listen", acceptor_.listener().local.text(),
+                        fmt::format("not done within {} (--timeout)",
+                                    format_duration(options_.common.run_timeout))));
+    return Exit{ExitStatus::timeout};
+  }
+  const sys::TimePoint now = context_.kernel.now();
+  if (first_client && accepted_ == 0 && now >= *first_client) {
+    context_.console.failure(ExitStatus::timeout,
+                             no_client_message(acceptor_.listener().local, options_.common));
+    return Exit{ExitStatus::timeout};
+  }
+  if (grace_end_ && now >= *grace_end_) service_->cut_short();
+  if (const auto due = acceptor_.deadline(); due && now >= *due) acceptor_.on_time();
+  if (const auto due = service_->deadline(); due && now >= *due) service_->on_time();
+  return std::nullopt;
+}
+
+std::optional<Exit> Server::step(sys::Deadline first_client) {
+  watch_listener();
+  sys::Deadline deadline = sys::earlier(acceptor_.deadline(), service_->deadline());
+  if (accepted_ == 0) deadline = sys::earlier(deadline, first_client);
+  const auto wake = poll_.wait(sys::earlier(deadline, grace_end_));
+  if (!wake) return refuse(wake.error());
+  if (wake->reason == sys::Wake::Reason::signal) return take_signal(wake->signal);
+  for (const epoll_event& event : poll_.ready()) {
+    if (event.data.u64 == listener_token) {
+      if (auto ended = accept()) return ended;
+    } else {
+      service_->take(event.data.u64, event.events);
+    }
+  }
+  return take_time(*wake, first_client);
+}
+
+// ------------------------------------------------------------------------------------- the end
+
+void Server::close_output() {
+  if (hub_ == nullptr || options_.common.relay.send_only || service_->failure() != nullptr) return;
+  const sys::Outcome closed = output_.close();
+  if (closed.ok()) return;
+  context_.console.failure(ExitStatus::local_io,
+                           error_message({sys::Syscall::close, closed.error, "stdout"}));
+  last_status_ = ExitStatus::local_io;
+}
+
+void Server::tell_summary(int signum) {
+  if (hub_ != nullptr) counts_.unwritten = hub_->unwritten();
+  context_.console.status(served_message(counts_, acceptor_.counts(), wind_down_,
+                                         context_.kernel.now() - started_, signum));
+}
+
+// Without -k the one client's end is the run's.
+Exit Server::end_of_one() {
+  if (commands_ == nullptr || commands_->last_status() == 0) return Exit{last_status_};
+  context_.console.failure(
+      ExitStatus::failure,
+      failure_message("run", escape(options_.command.front()),
+                      fmt::format("it ended with status {}", commands_->last_status())));
+  return Exit{ExitStatus::failure};
+}
+
+Exit Server::run(sys::Deadline first_client) {
+  std::optional<Exit> ended;
+  while (!ended && !through()) ended = step(first_client);
+  acceptor_.close();
+  Exit exit;
+  if (const sys::SysError* const failed = service_->failure()) {
+    context_.console.failure(ExitStatus::local_io, error_message(*failed));
+    service_->cut_short();
+    exit = Exit{ExitStatus::local_io};
+  } else if (ended) {
+    exit = *ended;
+    service_->cut_short();
+  } else if (signum_ != 0) {
+    exit = Exit{ExitStatus::ok, signum_};
+  } else if (!options_.keep_open) {
+    exit = end_of_one();
+  }
+  close_output();
+  if (exit.status == ExitStatus::ok && (stdin_failed_ || last_status_ == ExitStatus::local_io)) {
+    exit.status = ExitStatus::local_io;
+  }
+  tell_summary(exit.signal);
+  return exit;
+}
+
+// Many clients need many descriptors: as many as this process may have.
+void raise_descriptor_limit(sys::Kernel& kernel) {
+  sys::RLimit limit;
+  if (!kernel.prlimit64(RLIMIT_NOFILE, nullptr, &limit).ok() || limit.soft >= limit.hard) return;
+  limit.soft = limit.hard;
+  static_cast<void>(kernel.prlimit64(RLIMIT_NOFILE, &limit, nullptr));
+}
+
+}  // namespace
+
+std::optional<Exit> refuse_bad_command(Context& context, const ListenOptions& options) {
+  if (options.command.empty()) return std::nullopt;
+  const std::string& program = options.command.front();
+  sys::Kernel& kernel = context.kernel;
+  int error = ENOENT;
+  const auto executable = [&](const std::string& path) {
+    const sys::Outcome opened = kernel.open(path, O_PATH | O_CLOEXEC, 0);
+    if (!opened.ok()) {
+      if (opened.error != ENOENT && opened.error != ENOTDIR) error = opened.error;
+      return false;
+    }
+    const sys::Fd fd(kernel, opened.as_int());
+    struct stat status {};
+    constexpr mode_t any_execute = S_IXUSR | S_IXGRP | S_IXOTH;
+    const bool good = kernel.fstat(fd.get(), status).ok() && S_ISREG(status.st_mode) &&
+                      (status.st_mode & any_execute) != 0;
+    if (!good) error = EACCES;
+    return good;
+  };
+  if (program.find('/') != std::string::npos) {
+    if (executable(program)) return std::nullopt;
+  } else {
+    const char* const variable = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe)
+    std::string_view rest = variable == nullptr ? "/bin:/usr/bin" : variable;
+    while (true) {
+      const auto colon = rest.find(':');
+      const std::string folder(rest.substr(0, colon));
+      if (executable((folder.empty() ? "." : folder) + "/" + program)) return std::nullopt;
+      if (colon == std::string_view::npos) break;
+      rest.remove_prefix(colon + 1);
+    }
+  }
+  context.console.failure(
+      ExitStatus::usage,
+      failure_message("run", in_quotes(program),
+                      fmt::format("{} ({}); nothing was opened", sys::errno_text(error),
+                                  sys::errno_name(error))));
+  return Exit{ExitStatus::usage};
+}
+
+Exit serve(Context& context, const ListenOptions& options, Acceptor& acceptor,
+           sys::Deadline first_client) {
+  if (options.keep_open && options.command.empty()) raise_descriptor_limit(context.kernel);
+  auto poll = sys::EventPoll::open(context.waiter);
+  if (!poll) {
+    context.console.failure(status_of(poll.error()), error_message(poll.error()));
+    return Exit{status_of(poll.error())};
+  }
+  Server server(context, options, acceptor, std::move(*poll));
+  return server.run(first_client);
+}
+
+}  // namespace tcptool::cmd

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// The connections of a service whose bytes pass through this process: looked up by token, watched
+// for what they are wanted for, ended in one place.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "relay/service.h"
+
+namespace tcptool::relay {
+
+struct Client {
+  tcp::Connection connection;
+  std::uint64_t token = 0;
+  std::uint32_t interest = 0;  // the events it is watched for; 0: it is not watched
+  bool peer_fin = false;       // read
+  bool fin_sent = false;       // by us
+  bool peer_first = false;     // see ClientEnd
+  bool held = false;           // not read for now: stdout is another's, or full
+  bool lost = false;           // a reset was told while it could not be read
+  std::uint64_t sent = 0;      // as in ClientEnd
+  std::uint64_t received = 0;
+  std::uint64_t position = 0;     // in what goes to all, of the next byte for this one
+  std::vector<std::byte> answer;  // of its own, on its way back
+  sys::TimePoint last_active;     // payload sent or received
+  std::list<std::uint64_t>::iterator by_activity;  // with an idle timeout only
+
+  [[nodiscard]] int fd() const { return connection.fd.get(); }
+};
+
+class ClientSet {
+ public:
+  using Map = std::unordered_map<std::uint64_t, std::unique_ptr<Client>>;
+
+  // idle_timeout 0: none.
+  ClientSet(sys::Kernel& kernel, sys::EventPoll& poll, ServiceObserver& observer,
+            std::chrono::nanoseconds idle_timeout);
+
+  Client& add(tcp::Connection connection);
+  [[nodiscard]] Client* find(std::uint64_t token);
+  [[nodiscard]] std::size_t size() const { return clients_.size(); }
+  [[nodiscard]] bool empty() const { return clients_.empty(); }
+  [[nodiscard]] const Map& all() const { return clients_; }
+
+  void watch(Client& client, std::uint32_t events);
+  // At most buf.size() bytes of the client's, counted. See recv(2).
+  sys::Outcome receive(Client& client, std::span<std::byte> buf);
+  sys::Outcome send(Client& client, std::span<const std::byte> buf);
+  void send_fin(Client& client);
+
+  // Tells of the client's end and closes it, by RST unless it is complete or lost. The reference is
+  // dead then.
+  void end(Client& client, ClientEnd::Reason reason, std::uint64_t undelivered = 0,
+           sys::SysError error = {});
+  // Lost, by the error that a call reported.
+  void lose(Client& client, sys::Syscall call, int error, std::uint64_t undelivered);
+
+  // Its idle timeout begins anew.
+  void touch(Client& client);
+  // The idle timeout of the client that has been silent for longest.
+  [[nodiscard]] sys::Deadline idle_deadline() const;
+  // A client whose idle timeout has come.
+  [[nodiscard]] Client* idle_client();
+  // Any client, while there is one.
+  [[nodiscard]] Client& any() { return *clients_.begin()->second; }
+
+ private:
+  sys::Kernel& kernel_;
+  sys::EventPoll& poll_;
+  ServiceObserver& observer_;
+  std::chrono::nanoseconds idle_timeout_;
+  Map clients_;
+  std::list<std::uint64_t> by_activity_;  // the longest silent first
+  std::uint64_t next_token_ = Service::first_token;
+};
+
+}  // namespace tcptool::relay
