@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "cmd/acceptor.h"
 #include "cmd/context.h"
 #include "cmd/options.h"
 
@@ -16,6 +17,8 @@ struct ListenOptions {
   tcp::Port port;
   std::optional<int> backlog;
   std::string port_file;
+  bool inherited = false;  // LISTEN_FDS: the listener is descriptor 3, and has address and port
+  AcceptOptions accept;
 };
 
 Exit listen(Context& context, const ListenOptions& options);
