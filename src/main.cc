@@ -8,6 +8,7 @@
 #include "cmd/messages.h"
 #include "cmd/run.h"
 #include "cmd/trace_output.h"
+#include "sys/activation.h"
 #include "sys/linux_kernel.h"
 #include "sys/names.h"
 #include "sys/standard_streams.h"
@@ -81,7 +82,7 @@ ExitStatus tcptool_main(std::span<const char* const> arguments) {
   const auto started = kernel.wall_clock();
   const auto closed = sys::fill_closed_standard_streams(kernel);
   sys::ignore_write_signals(kernel);
-  const auto command = cli::parse(arguments);
+  const auto command = cli::parse(arguments, sys::inherited_descriptors(kernel));
   if (!command) return stop(bare, command.error(), closed[1]);
 
   const cmd::OutputOptions& output = cmd::common_options(*command).output;

@@ -70,12 +70,14 @@ struct Draft {
   bool client_buffer_given = false;
   bool ipv4 = false;
   bool ipv6 = false;
+  unsigned inherited = 0;  // listening sockets handed over by LISTEN_FDS
 };
 
 void declare_common_options(CLI::App& app, Draft& draft, cmd::CommonOptions& common);
 void declare_connect_options(CLI::App& app, Draft& draft);
 void declare_listen_options(CLI::App& app, Draft& draft);
 void declare_serve_options(CLI::App& app, Draft& draft);
+void declare_accept_options(CLI::App& app, cmd::AcceptOptions& options);
 
 // What is still to be checked once all options are known: a usage error's text, or nothing.
 std::string settle_common_options(const Draft& draft, cmd::CommonOptions& common);

@@ -15,8 +15,24 @@ bool is_port_number(const std::string& word) {
   return port && port->service.empty();
 }
 
+// With LISTEN_FDS there is a listening socket already, which has its address, port and family.
+std::string settle_inherited(Draft& draft) {
+  if (draft.inherited > 1) {
+    return fmt::format("LISTEN_FDS hands over {} sockets, and tcptool listens on one",
+                       draft.inherited);
+  }
+  if (!draft.positionals.empty() || !draft.port.empty() || !draft.source.empty() || draft.ipv4 ||
+      draft.ipv6) {
+    return "LISTEN_FDS hands over a listening socket; leave address, port and family out, or unset "
+           "LISTEN_FDS";
+  }
+  draft.listen.inherited = true;
+  return "";
+}
+
 // [-p] PORT, ADDR PORT or ADDR:PORT, with -s ADDR as another way to give the address.
 std::string settle_target(Draft& draft) {
+  if (draft.inherited > 0) return settle_inherited(draft);
   std::vector<std::string> words = draft.positionals;
   if (!draft.port.empty()) words.push_back(draft.port);
   if (words.empty()) return "which port? Say: tcptool listen PORT (0 takes any free one)";
@@ -115,13 +131,13 @@ void declare_listen_options(CLI::App& app, Draft& draft) {
             keep(common.connect_timeout, parse_duration))
       ->group(group);
   declare_serve_options(app, draft);
+  declare_accept_options(app, options.accept);
   declare_common_options(app, draft, common);
 }
 
 std::string settle_listen_options(Draft& draft) {
-  for (std::string wrong :
-       {settle_target(draft), settle_common_options(draft, draft.listen.common),
-        settle_serve_options(draft)}) {
+  for (std::string wrong : {settle_target(draft), settle_common_options(draft, draft.listen.common),
+                            settle_serve_options(draft)}) {
     if (!wrong.empty()) return wrong;
   }
   return settle_address(draft);

@@ -79,7 +79,13 @@ std::vector<std::string> with_explicit_values(std::span<const char* const> argum
   for (const char* const argument : arguments) {
     const std::string_view word = argument;
     if (word == "--") options = false;
-    out.emplace_back(options && word == "--retry" ? "--retry=unlimited" : word);
+    if (options && word == "--retry") {
+      out.emplace_back("--retry=unlimited");
+    } else if (options && word == "--watch") {
+      out.emplace_back("--watch=200ms");
+    } else {
+      out.emplace_back(word);
+    }
   }
   return out;
 }
@@ -195,7 +201,8 @@ std::string parse_error_text(const CLI::ParseError& error) {
   return escape(text);
 }
 
-Result<cmd::Command, Stop> parse_words(const std::vector<std::string>& arguments) {
+Result<cmd::Command, Stop> parse_words(const std::vector<std::string>& arguments,
+                                       unsigned inherited) {
   if (arguments.empty()) return failure(Stop{ExitStatus::usage, overview_text(), true});
   // What follows -- are words; CLI11 would hand them to nobody.
   const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
@@ -204,6 +211,7 @@ Result<cmd::Command, Stop> parse_words(const std::vector<std::string>& arguments
     return failure(usage_error(text));
   }
   Parser parser;
+  parser.draft.inherited = inherited;
   try {
     std::vector<std::string> reversed(options.rbegin(), options.rend());  // as CLI11 takes them
     parser.app.parse(reversed);
@@ -237,9 +245,9 @@ std::string_view version() {
   return TCPTOOL_VERSION;
 }
 
-Result<cmd::Command, Stop> parse(std::span<const char* const> arguments) {
+Result<cmd::Command, Stop> parse(std::span<const char* const> arguments, unsigned inherited) {
   const std::vector<std::string> words = with_explicit_values(arguments);
-  auto command = parse_words(words);
+  auto command = parse_words(words, inherited);
   if (!command) {
     command.error().json = std::find(words.begin(), words.end(), "--json") != words.end();
   }

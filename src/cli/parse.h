@@ -21,7 +21,7 @@ struct Stop {
   bool json = false;     // --json was among the arguments
 };
 
-Result<cmd::Command, Stop> parse(std::span<const char* const> arguments);
+Result<cmd::Command, Stop> parse(std::span<const char* const> arguments, unsigned inherited = 0);
 
 std::string_view version();
 

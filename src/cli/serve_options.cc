@@ -18,16 +18,16 @@ void declare_serve_options(CLI::App& app, Draft& draft) {
             "serve clients until stopped, all at once; stdin goes to all, all go to stdout"},
            [&options] { options.keep_open = true; })
       ->group(group);
-  add_value(app,
-            {"-m,--max-clients", "N",
-             "with -k: at most N at a time; the rest wait in the accept queue"},
-            [&options](const std::string& text) -> std::string {
-              auto count = parse_unsigned(text, std::numeric_limits<int>::max());
-              if (!count) return count.error();
-              if (*count == 0) return "0 would let nobody in; give at least 1";
-              options.max_clients = *count;
-              return "";
-            })
+  add_value(
+      app,
+      {"-m,--max-clients", "N", "with -k: at most N at a time; the rest wait in the accept queue"},
+      [&options](const std::string& text) -> std::string {
+        auto count = parse_unsigned(text, std::numeric_limits<int>::max());
+        if (!count) return count.error();
+        if (*count == 0) return "0 would let nobody in; give at least 1";
+        options.max_clients = *count;
+        return "";
+      })
       ->group(group);
   add_value(app,
             {"--client-buffer", "SIZE",
@@ -43,8 +43,9 @@ void declare_serve_options(CLI::App& app, Draft& draft) {
             })
       ->group(group);
   add_value(app,
-            {"--serve", "echo|discard", "a built-in service for each connection, without stdin and "
-                                        "stdout"},
+            {"--serve", "echo|discard",
+             "a built-in service for each connection, without stdin and "
+             "stdout"},
             [&options](const std::string& text) -> std::string {
               if (text == "echo") {
                 options.service = cmd::BuiltInService::echo;

@@ -37,7 +37,7 @@ sys::Outcome Commands::spawn(const tcp::Connection& connection) {
   request.set = {"TCPLOCALIP=" + local.host(), fmt::format("TCPLOCALPORT={}", local.port()),
                  "TCPREMOTEIP=" + connection.peer.host(),
                  fmt::format("TCPREMOTEPORT={}", connection.peer.port()), "PROTO=TCP"};
-  request.unset = sys::activation_variables();
+  request.unset.assign(sys::activation_variables.begin(), sys::activation_variables.end());
   return kernel.posix_spawn(request);
 }
 

@@ -4,12 +4,13 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cerrno>
 
 #include "base/text.h"
 #include "cmd/explain.h"
 #include "cmd/port_file.h"
+#include "cmd/server.h"
 #include "cmd/session.h"
+#include "sys/activation.h"
 #include "sys/names.h"
 
 namespace tcptool::cmd {
@@ -52,51 +53,84 @@ Result<tcp::ListenPolicy, Exit> policy_of(Context& context, const ListenOptions&
   policy.dual_stack = options.common.family == 0 && addresses->front().is_any() &&
                       addresses->front().family() == AF_INET6;
   policy.backlog = options.backlog;
-  policy.setup.options = options.common.socket_options;
   return policy;
 }
 
-// Waits for the first connection. Errors of accept(2) that concern one client are told and
-// survived.
+Result<tcp::Listener, Exit> open_listener(Context& context, const ListenOptions& options,
+                                          const tcp::SocketSetup& setup, sys::Deadline deadline) {
+  auto policy = policy_of(context, options, deadline);
+  if (!policy) return failure(policy.error());
+  policy->setup = setup;
+  auto listener = tcp::listen(context.kernel, *policy);
+  if (listener) return std::move(*listener);
+  return failure(refuse(context, status_of(listener.error()),
+                        explained_prepare_failure(context, options.common, listener.error(),
+                                                  policy->addresses.front())));
+}
+
+Result<tcp::Listener, Exit> adopt(Context& context, const ListenOptions& options,
+                                  const tcp::SocketSetup& setup) {
+  constexpr int fd = sys::first_inherited_fd;
+  if (!tcp::is_tcp_listener(context.kernel, fd)) {
+    return failure(refuse(context, ExitStatus::usage,
+                          failure_message("LISTEN_FDS", fmt::format("descriptor {}", fd),
+                                          "no TCP socket that listens")));
+  }
+  auto listener = tcp::adopt_listener(context.kernel, fd, setup, options.backlog);
+  if (listener) return std::move(*listener);
+  return failure(refuse(context, status_of(listener.error()), error_message(listener.error())));
+}
+
+// Waits for the first client that may come in.
 Result<tcp::Accepted, Exit> wait_for_client(Context& context, const ListenOptions& options,
-                                            const tcp::Listener& listener,
-                                            const tcp::SocketSetup& setup, sys::Deadline deadline) {
-  const std::string object = listener.local.text();
+                                            Acceptor& acceptor, sys::Deadline deadline) {
+  const std::string object = acceptor.listener().local.text();
   while (true) {
-    std::array<pollfd, 1> fds{{{listener.fd.get(), POLLIN, 0}}};
-    const auto wake = context.waiter.wait(fds, deadline);
+    std::array<pollfd, 1> fds{{{acceptor.fd(), POLLIN, 0}}};
+    const auto wake = context.waiter.wait(fds, sys::earlier(deadline, acceptor.deadline()));
     if (!wake)
       return failure(refuse(context, status_of(wake.error()), error_message(wake.error())));
     if (wake->interrupted()) {
       return failure(interrupted(context, options.common, "listen", object, *wake));
     }
-    if (wake->reason == sys::Wake::Reason::deadline) {
-      return failure(
-          refuse(context, ExitStatus::timeout,
-                 failure_message("listen", object,
-                                 fmt::format("no client within {} "
-                                             "(--connect-timeout)",
-                                             format_duration(*options.common.connect_timeout)))));
+    if (wake->reason == sys::Wake::Reason::ready) {
+      auto taken = acceptor.take();
+      if (!taken) {
+        return failure(refuse(context, status_of(taken.error()),
+                              explained_prepare_failure(context, options.common, taken.error(),
+                                                        acceptor.listener().local)));
+      }
+      if (*taken) return std::move(**taken);
     }
-    auto accepted = tcp::accept(context.kernel, listener, setup);
-    if (accepted) return std::move(*accepted);
-    const bool one_client = accepted.error().call == sys::Syscall::accept4 &&
-                            tcp::accept_may_be_repeated(accepted.error().error);
-    if (!one_client) {
-      return failure(refuse(
-          context, status_of(accepted.error()),
-          explained_prepare_failure(context, options.common, accepted.error(), listener.local)));
-    }
-    if (accepted.error().error != EAGAIN && accepted.error().error != EINTR) {
-      context.console.status(note_message(accepted.error().text()));
+    acceptor.on_time();
+    if (deadline && context.kernel.now() >= *deadline) {
+      return failure(refuse(context, ExitStatus::timeout, no_client_message(options, object)));
     }
   }
 }
 
+// What there is to say of a listener that ends without a client.
+void summarize(Context& context, Acceptor& acceptor) {
+  const AcceptCounts counts = acceptor.counts();
+  const bool quiet = counts.denied == 0 && counts.deepest_queue.value_or(0) == 0 &&
+                     counts.dropped.value_or(0) == 0;
+  if (!quiet) context.console.status(accept_summary_message(counts));
+}
+
 }  // namespace
 
+Message no_client_message(const ListenOptions& options, const std::string& object) {
+  std::string reason = fmt::format("no client within {} (--connect-timeout)",
+                                   format_duration(*options.common.connect_timeout));
+  if (options.accept.hold) reason += "; with --hold nobody is accepted meanwhile";
+  return failure_message("listen", object, reason);
+}
+
 Exit listen(Context& context, const ListenOptions& options) {
-  if (const auto refused = refuse_bad_stdin(context, options.common)) return *refused;
+  if (options.uses_standard_streams()) {
+    if (const auto refused = refuse_bad_stdin(context, options.common)) return *refused;
+  }
+  if (const auto refused = refuse_bad_command(context, options)) return *refused;
   std::optional<PortFile> port_file;
   if (!options.port_file.empty()) {
     auto prepared = PortFile::prepare(context.kernel, options.port_file);
@@ -106,15 +140,10 @@ Exit listen(Context& context, const ListenOptions& options) {
     port_file.emplace(std::move(*prepared));
   }
   const sys::Deadline deadline = client_deadline(context, options);
-  const auto policy = policy_of(context, options, deadline);
-  if (!policy) return policy.error();
-
-  auto listener = tcp::listen(context.kernel, *policy);
-  if (!listener) {
-    return refuse(context, status_of(listener.error()),
-                  explained_prepare_failure(context, options.common, listener.error(),
-                                            policy->addresses.front()));
-  }
+  const tcp::SocketSetup setup{options.common.socket_options, std::nullopt};
+  auto listener = options.inherited ? adopt(context, options, setup)
+                                    : open_listener(context, options, setup, deadline);
+  if (!listener) return listener.error();
   for (const tcp::OptionReport& report : listener->options) {
     context.console.status(option_message(report));
   }
@@ -124,11 +153,15 @@ Exit listen(Context& context, const ListenOptions& options) {
       return refuse(context, ExitStatus::local_io, port_file_message(options, published.error()));
     }
   }
-  auto accepted = wait_for_client(context, options, *listener, policy->setup, deadline);
-  if (!accepted) return accepted.error();
-  context.console.status(accepted_message(*accepted));
+  Acceptor acceptor(context, std::move(*listener), setup, options.accept);
+  if (options.served()) return serve(context, options, acceptor, deadline);
+  auto accepted = wait_for_client(context, options, acceptor, deadline);
+  if (!accepted) {
+    summarize(context, acceptor);
+    return accepted.error();
+  }
   // One connection only: those still in the queue are reset now, rather than left waiting.
-  static_cast<void>(listener->fd.close());
+  acceptor.close();
   return run_session(context, options.common, "client", std::move(accepted->connection), {});
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cmd/acceptor.h"
 #include "cmd/context.h"
 #include "cmd/options.h"
 
@@ -19,6 +20,8 @@ struct ListenOptions {
   tcp::Port port;
   std::optional<int> backlog;
   std::string port_file;
+  bool inherited = false;  // LISTEN_FDS: the listener is descriptor 3, and has address and port
+  AcceptOptions accept;
 
   bool keep_open = false;  // -k
   std::optional<std::uint64_t> max_clients;
@@ -33,6 +36,9 @@ struct ListenOptions {
   // stdin and stdout are the clients'.
   [[nodiscard]] bool uses_standard_streams() const { return !service && command.empty(); }
 };
+
+// The end of -w came first.
+Message no_client_message(const ListenOptions& options, const std::string& object);
 
 Exit listen(Context& context, const ListenOptions& options);
 

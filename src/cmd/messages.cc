@@ -57,12 +57,14 @@ Message listening_message(const tcp::Listener& listener, std::optional<int> aske
   Message message{"listening", {}, {}};
   message.text = fmt::format("listening on {}, {}", listener.local.text(), backlog);
   if (listener.ipv4_only) message.text += ", IPv4 only (IPv6 is disabled)";
+  if (listener.inherited) message.text += ", handed over (LISTEN_FDS)";
   if (listener.unreachable) message.text += ", but IPv6 is disabled: no client can come";
   message.fields.add("local", listener.local.text())
       .add("port", listener.local.port())
       .add("backlog", in_force)
       .add("backlog_asked", listener.backlog)
-      .add("ipv4_only", listener.ipv4_only);
+      .add("ipv4_only", listener.ipv4_only)
+      .add("inherited", listener.inherited);
   return message;
 }
 
@@ -90,7 +92,7 @@ Message accepted_message(const tcp::Accepted& accepted) {
     const tcp::SynFacts& syn = *accepted.syn;
     details += fmt::format(", SYN: {}", syn.text());
     JsonObject facts;
-    facts.add("ttl", syn.ttl).add("window", syn.window);
+    facts.add("ttl", syn.ttl).add("hops", syn.hops()).add("window", syn.window);
     if (syn.mss) facts.add("mss", *syn.mss);
     if (syn.wscale) facts.add("wscale", *syn.wscale);
     facts.add("sack", syn.sack).add("timestamps", syn.timestamps).add("ecn", syn.ecn);

@@ -78,9 +78,9 @@ Message client_closed_message(const ClientEnd& end, std::size_t client_buffer) {
 Message command_ended_message(const CommandEnd& end) {
   Message message{"command-ended", {}, {}};
   const bool exited = WIFEXITED(end.status);
-  const std::string how = exited ? fmt::format("exited with status {}", WEXITSTATUS(end.status))
-                                 : fmt::format("was ended by {}",
-                                               sys::signal_name(WTERMSIG(end.status)));
+  const std::string how =
+      exited ? fmt::format("exited with status {}", WEXITSTATUS(end.status))
+             : fmt::format("was ended by {}", sys::signal_name(WTERMSIG(end.status)));
   message.text = fmt::format("command {} for {} {} after {}", end.pid, end.peer.text(), how,
                              format_duration(end.duration));
   message.fields.add("pid", end.pid).add("peer", end.peer.text());
@@ -115,18 +115,21 @@ Message served_message(const ServeCounts& counts, const AcceptCounts& accepted,
   append_count(text, counts.too_slow, "reset for not reading (--client-buffer)");
   append_count(text, counts.idle, "idle (--idle-timeout)");
   append_count(text, counts.cut_short, "reset at the end");
-  append_count(text, accepted.denied, "refused by rule");
   text += fmt::format("; sent {}, received {}", format_bytes(counts.sent),
                       format_bytes(counts.received));
   if (counts.unwritten > 0) {
     text += fmt::format(", of which {} not written to stdout", format_bytes(counts.unwritten));
   }
   if (wind_down) {
-    text += fmt::format("; of {} in flight at the signal {} finished, {} reset",
-                        wind_down->in_flight, wind_down->finished,
-                        wind_down->in_flight - wind_down->finished);
+    text +=
+        fmt::format("; of {} in flight at the signal {} finished, {} reset", wind_down->in_flight,
+                    wind_down->finished, wind_down->in_flight - wind_down->finished);
   }
-  text += accept_summary_text(accepted);
+  append_count(text, accepted.denied, "denied by rule");
+  if (accepted.deepest_queue) text += fmt::format(", deepest queue {}", *accepted.deepest_queue);
+  if (accepted.dropped.value_or(0) > 0) {
+    text += fmt::format(", {} dropped", count_of(*accepted.dropped, "SYN"));
+  }
   if (signum != 0) text += fmt::format(", interrupted by {}", sys::signal_name(signum));
   message.fields.add("duration_ns", duration.count())
       .add("complete", counts.complete)
@@ -141,7 +144,7 @@ Message served_message(const ServeCounts& counts, const AcceptCounts& accepted,
     message.fields.add("in_flight_at_signal", wind_down->in_flight)
         .add("finished_in_grace", wind_down->finished);
   }
-  message.fields.append(accept_summary_fields(accepted));
+  message.fields.append(accept_summary_message(accepted).fields);
   if (signum != 0) message.fields.add("signal", sys::signal_name(signum));
   return message;
 }

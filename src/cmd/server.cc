@@ -163,8 +163,8 @@ void Server::stdin_failed(const sys::SysError& error) {
 // ------------------------------------------------------------------------------------ the loop
 
 void Server::watch_listener() {
-  const bool room =
-      !options_.max_clients || service_->clients() < static_cast<std::size_t>(*options_.max_clients);
+  const bool room = !options_.max_clients ||
+                    service_->clients() < static_cast<std::size_t>(*options_.max_clients);
   acceptor_.admit(room);
   const int fd = acceptor_.fd();
   if (fd == watched_fd_) return;
@@ -176,9 +176,9 @@ void Server::watch_listener() {
 }
 
 std::optional<Exit> Server::refuse(const sys::SysError& error) {
-  context_.console.failure(status_of(error), explained_prepare_failure(context_, options_.common,
-                                                                       error,
-                                                                       acceptor_.listener().local));
+  context_.console.failure(
+      status_of(error),
+      explained_prepare_failure(context_, options_.common, error, acceptor_.listener().local));
   return Exit{status_of(error)};
 }
 
@@ -240,7 +240,7 @@ std::optional<Exit> Server::take_time(const sys::Wake& wake, sys::Deadline first
   const sys::TimePoint now = context_.kernel.now();
   if (first_client && accepted_ == 0 && now >= *first_client) {
     context_.console.failure(ExitStatus::timeout,
-                             no_client_message(acceptor_.listener().local, options_.common));
+                             no_client_message(options_, acceptor_.listener().local.text()));
     return Exit{ExitStatus::timeout};
   }
   if (grace_end_ && now >= *grace_end_) service_->cut_short();

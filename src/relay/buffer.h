@@ -19,6 +19,7 @@ class Buffer {
     return std::span(bytes_).subspan(begin_, size());
   }
   // Where the next bytes go; what stands there counts only once it is committed.
+  [[nodiscard]] std::size_t room_size() const { return bytes_.size() - end_; }
   [[nodiscard]] std::span<std::byte> room() { return std::span(bytes_).subspan(end_); }
 
   void commit(std::size_t count) { end_ += std::min(count, bytes_.size() - end_); }
@@ -29,7 +30,7 @@ class Buffer {
   // Moves what is left to the front once less than half of the buffer is free behind it, so that
   // room() is worth a call.
   void make_room() {
-    if (begin_ == 0 || room().size() >= bytes_.size() / 2) return;
+    if (begin_ == 0 || room_size() >= bytes_.size() / 2) return;
     std::copy(bytes_.begin() + static_cast<std::ptrdiff_t>(begin_),
               bytes_.begin() + static_cast<std::ptrdiff_t>(end_), bytes_.begin());
     end_ -= begin_;

@@ -19,7 +19,7 @@ bool again(const sys::Outcome& outcome) {
 
 bool Hub::must_wait(const Client& client) const {
   if (!stdout_open_ || policy_.discard) return false;
-  if (inbound_.room().size() < least_room) return true;
+  if (inbound_.room_size() < least_room) return true;
   return line_owner_ != 0 && line_owner_ != client.token &&
          kernel_.now() < line_since_ + line_patience;
 }

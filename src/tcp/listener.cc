@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "tcp/listener.h"
 
+#include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <string_view>
 
@@ -22,12 +24,13 @@ bool is_set(const SocketSetup& setup, std::string_view name) {
                      [&](const OptionSetting& setting) { return setting.info->name == name; });
 }
 
-std::optional<AcceptQueue> read_accept_queue(sys::Kernel& kernel, int fd) {
-  const auto info = read_tcp_info(kernel, fd);
-  if (!info || info->state != State::listen || !info->unacked || !info->sacked) {
-    return std::nullopt;
-  }
-  return AcceptQueue{*info->unacked, *info->sacked};
+// The option as an int; nothing where the descriptor is no socket, or none that has it.
+std::optional<int> int_option(sys::Kernel& kernel, int fd, int option) {
+  int value = 0;
+  const sys::Outcome got =
+      kernel.getsockopt(fd, SOL_SOCKET, option, std::as_writable_bytes(std::span(&value, 1)));
+  if (!got.ok() || got.as_size() != sizeof value) return std::nullopt;
+  return value;
 }
 
 bool family_missing(const sys::SysError& error) {
@@ -83,18 +86,71 @@ Result<Listener, sys::SysError> listen(sys::Kernel& kernel, const ListenPolicy& 
   return failure(sys::SysError{sys::Syscall::socket, EAFNOSUPPORT, ""});
 }
 
-Result<Accepted, sys::SysError> accept(sys::Kernel& kernel, const Listener& listener,
-                                       const SocketSetup& setup) {
-  sys::Address peer;
-  const sys::Outcome taken = kernel.accept4(listener.fd.get(), peer, SOCK_NONBLOCK | SOCK_CLOEXEC);
+bool is_tcp_listener(sys::Kernel& kernel, int fd) {
+  const auto domain = int_option(kernel, fd, SO_DOMAIN);
+  return (domain == AF_INET || domain == AF_INET6) &&
+         int_option(kernel, fd, SO_TYPE) == SOCK_STREAM &&
+         int_option(kernel, fd, SO_PROTOCOL) == IPPROTO_TCP &&
+         int_option(kernel, fd, SO_ACCEPTCONN) == 1;
+}
+
+Result<Listener, sys::SysError> adopt_listener(sys::Kernel& kernel, int fd,
+                                               const SocketSetup& setup,
+                                               std::optional<int> backlog) {
+  Listener listener;
+  listener.inherited = true;
+  listener.fd = sys::Fd(kernel, fd);
+  static_cast<void>(kernel.fcntl(fd, F_SETFD, FD_CLOEXEC));
+  const sys::Outcome flags = kernel.fcntl(fd, F_GETFL, 0);
+  listener.may_block = !flags.ok() || (flags.as_int() & O_NONBLOCK) == 0;
+  listener.local = local_address(kernel, fd);
+  const int family = int_option(kernel, fd, SO_DOMAIN).value_or(AF_UNSPEC);
+  for (const OptionSetting& setting : setup.options) {
+    auto applied = apply_option(kernel, fd, family, setting);
+    if (!applied) return failure(applied.error());
+    if (*applied) listener.options.push_back(**applied);
+  }
+  set_flag(kernel, fd, IPPROTO_TCP, TCP_SAVE_SYN, 1);
+  if (backlog) {
+    const sys::Outcome listening = kernel.listen(fd, *backlog);
+    if (!listening.ok()) {
+      return failure(sys::SysError{sys::Syscall::listen, listening.error, listener.local.text()});
+    }
+  }
+  const auto queue = read_accept_queue(kernel, fd);
+  if (queue) listener.queue_limit = queue->limit;
+  listener.backlog = backlog.value_or(static_cast<int>(listener.queue_limit.value_or(0)));
+  return listener;
+}
+
+Result<Client, sys::SysError> accept_client(sys::Kernel& kernel, const Listener& listener) {
+  const int fd = listener.fd.get();
+  if (listener.may_block) {
+    // Its O_NONBLOCK is not ours to set. Should another process that shares the socket take the
+    // connection between these two calls, accept4 waits for the next one.
+    std::array<pollfd, 1> waiting{{{fd, POLLIN, 0}}};
+    const sys::Outcome ready = kernel.poll(waiting, 0);
+    if (!ready.ok() || ready.value == 0) {
+      return failure(sys::SysError{sys::Syscall::accept4, EAGAIN, listener.local.text()});
+    }
+  }
+  Client client;
+  const sys::Outcome taken = kernel.accept4(fd, client.peer, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (!taken.ok()) {
     return failure(sys::SysError{sys::Syscall::accept4, taken.error, listener.local.text()});
   }
+  client.fd = sys::Fd(kernel, taken.as_int());
+  client.peer = with_zone_name(kernel, client.peer.unmapped());
+  return client;
+}
+
+Result<Accepted, sys::SysError> admit(sys::Kernel& kernel, const Listener& listener,
+                                      const SocketSetup& setup, Client client) {
   Accepted accepted;
   Connection& connection = accepted.connection;
-  connection.fd = sys::Fd(kernel, taken.as_int());
+  connection.fd = std::move(client.fd);
   connection.established = kernel.now();
-  connection.peer = with_zone_name(kernel, peer.unmapped());
+  connection.peer = client.peer;
   const int fd = connection.fd.get();
   if (const auto info = read_tcp_info(kernel, fd)) {
     // Nothing has been sent yet, so "since data was last sent" counts from the handshake.
@@ -108,6 +164,20 @@ Result<Accepted, sys::SysError> accept(sys::Kernel& kernel, const Listener& list
     return failure(restored.error());
   }
   return accepted;
+}
+
+Result<Accepted, sys::SysError> accept(sys::Kernel& kernel, const Listener& listener,
+                                       const SocketSetup& setup) {
+  auto client = accept_client(kernel, listener);
+  if (!client) return failure(client.error());
+  return admit(kernel, listener, setup, std::move(*client));
+}
+
+void reset(sys::Kernel& kernel, sys::Fd fd) {
+  const linger at_once{1, 0};  // close(2) then sends RST: see SO_LINGER in socket(7)
+  static_cast<void>(
+      kernel.setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, std::as_bytes(std::span(&at_once, 1))));
+  static_cast<void>(fd.close());
 }
 
 bool accept_may_be_repeated(int error) {
@@ -129,6 +199,10 @@ bool accept_may_be_repeated(int error) {
     default:
       return false;
   }
+}
+
+bool out_of_resources(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
 }  // namespace tcptool::tcp

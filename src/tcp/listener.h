@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "tcp/accept_queue.h"
 #include "tcp/connection.h"
 #include "tcp/saved_syn.h"
 
@@ -27,12 +28,9 @@ struct Listener {
   std::optional<unsigned> queue_limit;  // the backlog in force, after the clamp by somaxconn
   bool ipv4_only = false;               // asked for both families, but this host has no IPv6
   bool unreachable = false;             // IPv6 alone was asked for, and is disabled on this host
+  bool inherited = false;               // handed over by whoever started the process
+  bool may_block = false;               // an inherited one without O_NONBLOCK
   std::vector<OptionReport> options;
-};
-
-struct AcceptQueue {
-  unsigned length = 0;
-  unsigned limit = 0;  // the kernel admits one more
 };
 
 struct Accepted {
@@ -47,12 +45,43 @@ struct Accepted {
 // Errors: the refused call with the address or option as its object.
 Result<Listener, sys::SysError> listen(sys::Kernel& kernel, const ListenPolicy& policy);
 
+// Whether the descriptor is a TCP socket, IPv4 or IPv6, that listens.
+bool is_tcp_listener(sys::Kernel& kernel, int fd);
+
+// Takes over such a socket, which is closed with the Listener. Sets the options of `setup`, and the
+// backlog where one is given; O_NONBLOCK, which others share, is left as it is.
+// Errors: the refused call with the option or address as its object.
+Result<Listener, sys::SysError> adopt_listener(sys::Kernel& kernel, int fd,
+                                               const SocketSetup& setup,
+                                               std::optional<int> backlog);
+
+// A client whose connection was taken off the accept queue, and of whom no more is known.
+struct Client {
+  sys::Fd fd;
+  sys::Address peer;
+};
+
 // Takes the first connection of the accept queue. Errors: accept(2)'s, EAGAIN where it is empty.
+Result<Client, sys::SysError> accept_client(sys::Kernel& kernel, const Listener& listener);
+
+// What the kernel tells of the client; and the options that its socket did not inherit.
+// Errors: the option that the kernel refused.
+Result<Accepted, sys::SysError> admit(sys::Kernel& kernel, const Listener& listener,
+                                      const SocketSetup& setup, Client client);
+
+// Both. Errors: theirs.
 Result<Accepted, sys::SysError> accept(sys::Kernel& kernel, const Listener& listener,
                                        const SocketSetup& setup);
+
+// Ends the connection with RST.
+void reset(sys::Kernel& kernel, sys::Fd fd);
 
 // Whether accept(2) failed for the sake of one connection or one moment, so that the listener is
 // sound and the next call may succeed.
 bool accept_may_be_repeated(int error);
+
+// Whether it failed for want of descriptors or memory: the connection stays in the accept queue,
+// and poll(2) goes on reporting it.
+bool out_of_resources(int error);
 
 }  // namespace tcptool::tcp

@@ -5,7 +5,10 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <array>
+
+#include "base/text.h"
 
 namespace tcptool::tcp {
 namespace {
@@ -77,13 +80,24 @@ std::optional<SynFacts> SynFacts::parse(std::span<const std::byte> packet) {
   return facts;
 }
 
+unsigned SynFacts::hops() const {
+  constexpr unsigned unix_start = 64;
+  constexpr unsigned windows_start = 128;
+  constexpr unsigned most = 255;
+  const unsigned start =
+      ttl <= unix_start ? unix_start : (ttl <= windows_start ? windows_start : most);
+  return start - std::min(ttl, start);
+}
+
 std::string SynFacts::text() const {
   std::string out = fmt::format("ttl {}", ttl);
+  if (hops() > 0) out += fmt::format(" ({})", count_of(hops(), "hop"));
   if (mss) out += fmt::format(", mss {}", *mss);
   if (wscale) out += fmt::format(", wscale {}", *wscale);
   if (sack) out += ", sack";
   if (timestamps) out += ", ts";
   if (ecn) out += ", ecn";
+  out += fmt::format(", window {}", window);
   return out;
 }
 

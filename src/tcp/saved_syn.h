@@ -27,7 +27,11 @@ struct SynFacts {
   // bytes hold. IPv6 extension headers are not followed.
   static std::optional<SynFacts> parse(std::span<const std::byte> packet);
 
-  // "ttl 64, mss 65483, wscale 10, sack, ts".
+  // How many routers took one off the TTL, where it began at 64, 128 or 255 as is usual: an
+  // estimate.
+  [[nodiscard]] unsigned hops() const;
+
+  // "ttl 62 (2 hops), mss 1460, wscale 10, sack, ts, window 64240".
   [[nodiscard]] std::string text() const;
 };
 

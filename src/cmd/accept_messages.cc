@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/accept_messages.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "cmd/messages.h"
+
+namespace tcptool::cmd {
+namespace {
+
+// A note with what follows from it, in the form of a diagnosis.
+Message explained_note(std::string text, const std::string& cause, const std::string& advice) {
+  Message message = note_message(std::move(text));
+  message.details = {"  cause   " + cause, "  try     " + advice};
+  message.fields.add("cause", cause).add("try", advice);
+  return message;
+}
+
+// The kernel's clock of retransmissions: RFC 6298 with an initial RTO of 1 s.
+constexpr std::string_view what_clients_see =
+    "their kernels send the SYN again after 1, 3 and 7 s, so that they hang, then connect late or "
+    "time out";
+
+std::string what_to_raise(const OverflowFacts& facts) {
+  const auto limit = static_cast<int>(facts.deepest.limit);
+  if (facts.asked > limit) {
+    return fmt::format("a larger net.core.somaxconn, which clamps the backlog of {} to {}",
+                       facts.asked, limit);
+  }
+  if (facts.somaxconn && facts.asked >= *facts.somaxconn) {
+    return fmt::format("a larger net.core.somaxconn (now {}) and --backlog (now {})",
+                       *facts.somaxconn, facts.asked);
+  }
+  return fmt::format("a larger --backlog (now {}), or accept sooner", facts.asked);
+}
+
+}  // namespace
+
+Message hold_message(std::optional<std::chrono::nanoseconds> time) {
+  Message message{"hold", {}, {}};
+  message.text = fmt::format(
+      "holding: nobody is accepted{} (--hold); whoever connects waits in the accept queue",
+      time ? " for " + format_duration(*time) : "");
+  if (time) message.fields.add("duration_ns", time->count());
+  return message;
+}
+
+Message hold_over_message(const std::optional<tcp::AcceptQueue>& queue) {
+  Message message{"hold-over", "hold over: accepting", {}};
+  if (queue) {
+    message.text += fmt::format(", queue {}/{}", queue->length, queue->limit);
+    message.fields.add("length", queue->length).add("limit", queue->limit);
+  }
+  return message;
+}
+
+Message denied_message(const sys::Address& peer, const std::optional<tcp::AccessRule>& rule) {
+  Message message{"denied", {}, {}};
+  message.fields.add("peer", peer.text());
+  if (!rule) {
+    message.text = fmt::format("denied {}: no --allow matches; reset", peer.text());
+    return message;
+  }
+  message.text = fmt::format("denied {} by --deny {}; reset", peer.text(), rule->network.text());
+  message.fields.add("rule", rule->network.text());
+  return message;
+}
+
+Message queue_message(const QueueState& state) {
+  Message message{"queue", {}, {}};
+  message.text = fmt::format("queue {}/{}", state.queue.length, state.queue.limit);
+  message.fields.add("length", state.queue.length).add("limit", state.queue.limit);
+  if (state.dropped) {
+    message.fields.add("dropped", *state.dropped);
+    if (*state.dropped > 0) {
+      message.text += fmt::format(", {} dropped", count_of(*state.dropped, "SYN"));
+    }
+  }
+  return message;
+}
+
+Message overflow_message(const OverflowFacts& facts) {
+  const std::string dropped = fmt::format("{} dropped", count_of(facts.dropped, "SYN"));
+  const tcp::AcceptQueue& deepest = facts.deepest;
+  const bool seen = deepest.full();
+  const std::string at =
+      fmt::format("{} {}/{}", seen ? "queue" : "longest seen", deepest.length, deepest.limit);
+  Message message =
+      seen
+          ? explained_note(
+                fmt::format("accept queue overflow on {}: {}, {}", facts.local.text(), at, dropped),
+                fmt::format("the accept queue is full (limit {}, and the kernel admits one more): "
+                            "connections come faster than they are accepted, or nobody accepts; "
+                            "the SYNs of further clients are dropped, and {}",
+                            deepest.limit, what_clients_see),
+                what_to_raise(facts))
+          : explained_note(
+                fmt::format("SYNs dropped on {}: accept queue {}, {}", facts.local.text(), at,
+                            dropped),
+                fmt::format(
+                    "the accept queue was full between two looks at it, or the SYN queue "
+                    "is full and net.ipv4.tcp_syncookies is 0 (nstat: TcpExtListenOverflows "
+                    "or TcpExtTCPReqQFullDrop); the clients' SYNs are dropped, and {}",
+                    what_clients_see),
+                what_to_raise(facts));
+  message.fields.add("local", facts.local.text())
+      .add("length", deepest.length)
+      .add("limit", deepest.limit)
+      .add("dropped", facts.dropped);
+  return message;
+}
+
+Message syn_cookies_message(std::uint64_t sent) {
+  Message message = explained_note(
+      fmt::format("SYN cookies are being sent ({} so far in this network namespace)", sent),
+      "a SYN queue is full: a flood of SYNs, or clients whose handshakes do not end; the kernel "
+      "keeps no state for further SYNs, so that their options are lost in part (without timestamps "
+      "no window scale and no SACK), and accepted shows no SYN",
+      "a larger --backlog, which bounds the SYN queue too; the SYNs' senders: ss -tn state "
+      "syn-recv");
+  message.fields.add("syn_cookies", sent);
+  return message;
+}
+
+Message accept_summary_message(const AcceptCounts& counts) {
+  Message message{"accept-summary", {}, {}};
+  message.text =
+      fmt::format("listener closed: accepted {}, denied {}", counts.accepted, counts.denied);
+  message.fields.add("accepted", counts.accepted).add("denied", counts.denied);
+  if (counts.deepest_queue) {
+    message.text += fmt::format(", deepest queue {}", *counts.deepest_queue);
+    message.fields.add("deepest_queue", *counts.deepest_queue);
+  }
+  if (counts.dropped) {
+    message.text += fmt::format(", {} dropped", count_of(*counts.dropped, "SYN"));
+    message.fields.add("dropped", *counts.dropped);
+  }
+  return message;
+}
+
+}  // namespace tcptool::cmd
