@@ -54,6 +54,28 @@ std::string explain_poll(const Event& event) {
   return "application: the sleep was interrupted";
 }
 
+std::string explain_epoll_wait(const Event& event) {
+  if (event.outcome.value <= 0) return explain_poll(event);
+  return fmt::format(
+      "application: slept until {} of the watched descriptors had something to say; events is "
+      "what they say",
+      event.outcome.value);
+}
+
+std::string explain_spawn(const Event& event) {
+  if (!event.outcome.ok()) return "application: the program could not be started";
+  return fmt::format(
+      "application: starts the program as process {}, whose standard input and output are the "
+      "connection itself: from now on the bytes do not pass through here",
+      event.outcome.value);
+}
+
+std::string explain_wait(const Event& event) {
+  if (!event.outcome.ok()) return "application: there is no such child to ask for";
+  if (event.outcome.value == 0) return "application: asks whether a child has ended: none has";
+  return "application: takes how the child has ended, after which nothing of it is left";
+}
+
 // What the options are for that tcptool sets for its own ends, and those asked for most.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 9> option_sentences{{
     {"SO_REUSEADDR",
@@ -180,6 +202,15 @@ std::string_view explain_plainly(const Event& event) {
       return "application: keeps signals from ending the program at once, or lets them again";
     case Syscall::kill:
       return "application: ends the program by the signal that it was sent";
+    case Syscall::epoll_create1:
+      return "application: makes a set of descriptors that one call can wait for, however many";
+    case Syscall::epoll_ctl:
+      return "application: puts a descriptor into that set, takes it out, or changes what is "
+             "waited for";
+    case Syscall::pidfd_open:
+      return "application: makes the end of a process something that epoll and poll can wait for";
+    case Syscall::prlimit64:
+      return "application: asks for a limit of this process, or changes it";
     case Syscall::getpid:
       return "application: asks for this process's number";
     case Syscall::open:
@@ -212,6 +243,12 @@ std::string explain(const Event& event) {
       return explain_connect(event);
     case Syscall::poll:
       return explain_poll(event);
+    case Syscall::epoll_wait:
+      return explain_epoll_wait(event);
+    case Syscall::posix_spawn:
+      return explain_spawn(event);
+    case Syscall::wait4:
+      return explain_wait(event);
     case Syscall::getsockopt:
     case Syscall::setsockopt:
       return explain_option(event);

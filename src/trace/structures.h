@@ -2,8 +2,6 @@
 // What events keep of epoll's events, of limits, of the state of a child and of lists of texts.
 #pragma once
 
-#include <sys/epoll.h>
-
 #include <optional>
 #include <string>
 #include <string_view>

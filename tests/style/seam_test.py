@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The kernel seam: src/sys/linux_kernel*.cc make the system calls and read errno, nothing else does.
+"""The kernel seam: src/sys/linux_kernel*.cc make the system calls and read errno; nobody else does.
 
 The source is read for calls written ::name( and for errno; the compiled objects are asked as well,
 since a call can be written without the colons.

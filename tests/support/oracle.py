@@ -69,8 +69,23 @@ def _joined(path):
 CRASH = re.compile(r"rt_sigaction\(SIG(QUIT|ILL|ABRT|BUS|FPE|SEGV|SYS|XCPU),")
 
 
+# posix_spawn(3) asks how many descriptors there may be: twice for each dup2, once for closefrom.
+SPAWN_READS_LIMIT = 5
+READS_LIMIT = "prlimit64(0, RLIMIT_NOFILE, NULL, {"
+FAILED_SPAWN = re.compile(r"wait4\(\d+, NULL, 0, NULL\)")  # its child could not become the program
+EPOLL_SHOWN = 8  # of the events of epoll_wait, where strace shows 32
+
+
+def _without_limit_reads(calls):
+    """The calls in front of a posix_spawn's clone3, without those that it made itself."""
+    own = calls[-SPAWN_READS_LIMIT:]
+    if len(own) < SPAWN_READS_LIMIT or not all(call.startswith(READS_LIMIT) for call in own):
+        raise tool.Failure(f"posix_spawn has read no limits: {own}")
+    return calls[:-SPAWN_READS_LIMIT]
+
+
 def _is_of_thread_start(text):
-    """What pthread_create does in the calling thread."""
+    """What pthread_create, and posix_spawn as well, does in the calling thread."""
     return text.startswith(("rt_sigaction(SIGRT_1", "rt_sigprocmask(SIG_UNBLOCK, [RT",
                             "rt_sigprocmask(SIG_BLOCK, ~[", "rt_sigprocmask(SIG_SETMASK"))
 
@@ -83,6 +98,10 @@ def _normal(text):
     # strace asks for the interface's name by itself.
     text = re.sub(r"sin6_scope_id=if_nametoindex\(.*?\)", "sin6_scope_id=0", text)
     text = re.sub(r"sin6_scope_id=\d+", "sin6_scope_id=0", text)
+    if text.startswith("epoll_wait("):
+        events = re.findall(r"\{events=.*?\}\}", text)
+        if len(events) > EPOLL_SHOWN:
+            text = re.sub(r"\[.*\]", f"[{', '.join(events[:EPOLL_SHOWN])}, ...]", text)
     # strace 6.1 knows neither this control message nor its contents.
     return text.replace("cmsg_type=0x19}", "cmsg_type=IPV6_RECVERR}")
 
@@ -113,8 +132,10 @@ def strace_calls(folder):
     out, trace_fd, index_fd = [], None, None
     for text in map(_normal, texts):
         name = re.match(r"\w*", text)[0]
+        if name == "clone3" and "CLONE_VFORK" in text:
+            out = _without_limit_reads(out)
         if not name or name in MEMORY | THREADS | LOGGER | END or (
-                _is_of_thread_start(text) or CRASH.match(text)):
+                _is_of_thread_start(text) or CRASH.match(text) or FAILED_SPAWN.match(text)):
             continue
         if text.startswith(f'openat(AT_FDCWD, "{own}"'):  # the trace's own file
             trace_fd = text.rsplit(" ", 1)[1]

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -191,6 +192,24 @@ TEST_CASE("an event keeps what was moved, not what there was room for") {
   CHECK(event.args[1].value == 3);
   CHECK(event.blob(event.args[1]).size() == 3);
   CHECK(event.args[2].value == 100);
+}
+
+TEST_CASE("of the events that epoll gave the first eight are kept, and all are counted") {
+  Scene scene;
+  const test::Plug epoll(scene.kernel.epoll_create1(EPOLL_CLOEXEC).as_int());
+  std::vector<test::Pipe> pipes(12);
+  epoll_event event{};
+  event.events = EPOLLOUT;
+  for (test::Pipe& pipe : pipes) {
+    pipe = test::make_pipe();
+    REQUIRE(scene.kernel.epoll_ctl(epoll.fd(), EPOLL_CTL_ADD, pipe.write_end.fd(), event).ok());
+  }
+  std::array<epoll_event, 64> ready{};
+  REQUIRE(scene.kernel.epoll_wait(epoll.fd(), ready, 0).value == 12);
+  const trace::Event& told = scene.told.events().back();
+  CHECK(told.args[1].value == 12);
+  CHECK(told.blob(told.args[1]).size() == 8 * sizeof(epoll_event));
+  CHECK(told.args[2].value == 64);
 }
 
 TEST_CASE("a look-up is told at its start and with its answer, timed over both") {
