@@ -20,7 +20,9 @@ constexpr auto unwatched_interval = std::chrono::milliseconds(100);
 
 Commands::Commands(Context& context, sys::EventPoll& poll, const std::vector<std::string>& command,
                    relay::ServiceObserver& observer)
-    : context_(context), poll_(poll), command_(command), observer_(observer) {}
+    : context_(context), poll_(poll), command_(command), observer_(observer) {
+  sys::keep_ended_children(context.kernel);
+}
 
 sys::Outcome Commands::spawn(const tcp::Connection& connection) {
   sys::Kernel& kernel = context_.kernel;

@@ -58,9 +58,9 @@ class Server final : public relay::ServiceObserver {
   sys::EventPoll poll_;
   LocalStream input_;
   LocalStream output_;
-  std::unique_ptr<relay::Service> service_;
   const Commands* commands_ = nullptr;  // the service, where it is one
   const relay::Hub* hub_ = nullptr;
+  std::unique_ptr<relay::Service> service_;
   sys::TimePoint started_;
   int watched_fd_ = -1;
   std::uint64_t accepted_ = 0;

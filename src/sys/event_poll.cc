@@ -11,6 +11,7 @@ Result<EventPoll, SysError> EventPoll::open(const Waiter& waiter) {
   const Outcome made = kernel.epoll_create1(EPOLL_CLOEXEC);
   if (!made.ok()) return failure(SysError{Syscall::epoll_create1, made.error, ""});
   EventPoll poll(waiter, Fd(kernel, made.as_int()));
+  if (waiter.signals().fd() < 0) return poll;  // all of them were ignored at the start
   const Outcome added = poll.add(waiter.signals().fd(), EPOLLIN, signal_token);
   if (!added.ok()) return failure(SysError{Syscall::epoll_ctl, added.error, ""});
   return poll;

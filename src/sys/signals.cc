@@ -25,6 +25,12 @@ void ignore_write_signals(Kernel& kernel) {
   }
 }
 
+void keep_ended_children(Kernel& kernel) {
+  struct sigaction by_default {};
+  by_default.sa_handler = SIG_DFL;
+  static_cast<void>(kernel.sigaction(SIGCHLD, &by_default, nullptr));
+}
+
 Result<Signals, SysError> Signals::open(Kernel& kernel) {
   sigset_t mask;
   sigemptyset(&mask);

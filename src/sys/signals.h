@@ -16,6 +16,10 @@ namespace tcptool::sys {
 // SIGPIPE and SIGXFSZ, from now on: write(2) fails instead. Before the first line is written.
 void ignore_write_signals(Kernel& kernel);
 
+// Where SIGCHLD was ignored at the start, children would vanish before wait4() can tell how they
+// ended.
+void keep_ended_children(Kernel& kernel);
+
 class Signals {
  public:
   // Blocks the signals that were not ignored, and opens the
