@@ -83,7 +83,10 @@ Result<tcp::Listener, Exit> adopt(Context& context, const ListenOptions& options
 Exit no_client(Context& context, const ListenOptions& options, const std::string& object) {
   std::string reason = fmt::format("no client within {} (--connect-timeout)",
                                    format_duration(*options.common.connect_timeout));
-  if (options.accept.hold) reason += "; with --hold nobody is accepted meanwhile";
+  if (options.accept.hold.value_or(std::chrono::nanoseconds(0)) >=
+      *options.common.connect_timeout) {
+    reason += "; with --hold nobody is accepted meanwhile";
+  }
   return refuse(context, ExitStatus::timeout, failure_message("listen", object, reason));
 }
 

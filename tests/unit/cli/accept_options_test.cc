@@ -18,6 +18,7 @@ auto parse(const std::string& line) {
   std::istringstream stream(line);
   for (std::string word; stream >> word;) words.push_back(word == "''" ? "" : word);
   std::vector<const char*> arguments;
+  arguments.reserve(words.size());
   for (const std::string& word : words) arguments.push_back(word.c_str());
   return cli::parse(arguments);
 }
