@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/parse.h"
 #include "base/text.h"
 #include "cli/declare.h"
 
@@ -125,17 +126,26 @@ bool looks_like_nc_quit(const std::vector<std::string>& arguments, const Draft& 
          (draft.positionals.size() > 2 && *(q + 1) == draft.positionals.back());
 }
 
+// The word behind an option that takes its value with `=` alone; empty where there is none.
+std::string word_behind(const std::vector<std::string>& arguments, std::string_view option) {
+  const auto found = std::find(arguments.begin(), arguments.end(), option);
+  const bool last = found == arguments.end() || found + 1 == arguments.end();
+  return last ? "" : *(found + 1);
+}
+
 // A word that CLI11 took for a host or port, and the user meant as an option or its value.
 std::string misread_word_text(const CLI::App& command, const std::vector<std::string>& arguments,
                               const Draft& draft) {
   const std::vector<std::string>& words = draft.positionals;
   if (words.size() < 2) return "";
   if (words.front().starts_with("-")) return unknown_option_text(command, words.front());
-  const auto retry = std::find(arguments.begin(), arguments.end(), "--retry=unlimited");
-  if (words.size() > 2 && retry != arguments.end() && retry + 1 != arguments.end() &&
-      is_number(*(retry + 1))) {
-    return fmt::format("'{}' is one word too many; did you mean --retry={}?", *(retry + 1),
-                       *(retry + 1));
+  if (const std::string value = word_behind(arguments, "--retry=unlimited");
+      words.size() > 2 && is_number(value)) {
+    return fmt::format("'{}' is one word too many; did you mean --retry={}?", value, value);
+  }
+  if (const std::string value = word_behind(arguments, "--watch=200ms");
+      !is_number(value) && parse_duration(value)) {
+    return fmt::format("'{}' is one word too many; did you mean --watch={}?", value, value);
   }
   return "";
 }

@@ -21,6 +21,7 @@ struct Stop {
   bool json = false;     // --json was among the arguments
 };
 
+// `inherited`: how many listening sockets this process was handed, as sys/activation.h counts them.
 Result<cmd::Command, Stop> parse(std::span<const char* const> arguments, unsigned inherited = 0);
 
 std::string_view version();

@@ -71,22 +71,19 @@ Result<std::optional<tcp::Accepted>, sys::SysError> Acceptor::take() {
   if (fd() < 0) return std::optional<tcp::Accepted>();
   auto client = tcp::accept_client(context_.kernel, listener_);
   if (!client) return not_taken(client.error());
+  const auto left = client->queue;
   if (const auto verdict = options_.rules.judge(client->peer); !verdict.allowed) {
     ++denied_;
     context_.console.status(denied_message(client->peer, verdict.rule));
     tcp::reset(context_.kernel, std::move(client->fd));
-    if (const auto left = tcp::read_accept_queue(context_.kernel, listener_.fd.get())) {
-      watch_.taken_from(listener_, {left->length + 1, left->limit});
-    }
+    if (left) watch_.taken(listener_, *left);
     return std::optional<tcp::Accepted>();
   }
   auto accepted = tcp::admit(context_.kernel, listener_, setup_, std::move(*client));
   if (!accepted) return failure(accepted.error());
   ++accepted_;
   context_.console.status(accepted_message(*accepted));
-  if (const auto& left = accepted->queue) {
-    watch_.taken_from(listener_, {left->length + 1, left->limit});
-  }
+  if (left) watch_.taken(listener_, *left);
   return std::optional<tcp::Accepted>(std::move(*accepted));
 }
 

@@ -122,7 +122,10 @@ void summarize(Context& context, Acceptor& acceptor) {
 Message no_client_message(const ListenOptions& options, const std::string& object) {
   std::string reason = fmt::format("no client within {} (--connect-timeout)",
                                    format_duration(*options.common.connect_timeout));
-  if (options.accept.hold) reason += "; with --hold nobody is accepted meanwhile";
+  if (options.accept.hold.value_or(std::chrono::nanoseconds(0)) >=
+      *options.common.connect_timeout) {
+    reason += "; with --hold nobody is accepted meanwhile";
+  }
   return failure_message("listen", object, reason);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cmd/queue_watch.h"
 
+#include <algorithm>
+
 #include "sys/process.h"
 
 namespace tcptool::cmd {
@@ -30,10 +32,12 @@ void QueueWatch::look(const tcp::Listener& listener) {
   look_for_cookies();
 }
 
-void QueueWatch::taken_from(const tcp::Listener& listener, const tcp::AcceptQueue& queue) {
-  deepen(queue);
+void QueueWatch::taken(const tcp::Listener& listener, const tcp::AcceptQueue& left) {
+  // One more, unless somebody came between accept and look; the kernel admits no more than that.
+  const tcp::AcceptQueue before{std::min(left.length, left.limit) + 1, left.limit};
+  deepen(before);
   // Where it was not full before this accept it was not full since the last one, and dropped none.
-  if (overflow_told_ || !queue.full()) return;
+  if (overflow_told_ || !before.full()) return;
   count_drops(listener);
   tell_overflow(listener);
 }

@@ -17,8 +17,8 @@ class QueueWatch {
   // Looks at the queue, its limit and its drops, and tells of them.
   void look(const tcp::Listener& listener);
 
-  // The queue as it was when a connection was taken from it, that one included.
-  void taken_from(const tcp::Listener& listener, const tcp::AcceptQueue& queue);
+  // A connection was taken, and this was left.
+  void taken(const tcp::Listener& listener, const tcp::AcceptQueue& left);
 
   [[nodiscard]] bool overflow_told() const { return overflow_told_; }
   [[nodiscard]] const std::optional<tcp::AcceptQueue>& deepest() const { return deepest_; }

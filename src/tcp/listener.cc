@@ -87,7 +87,7 @@ Result<Listener, sys::SysError> listen(sys::Kernel& kernel, const ListenPolicy& 
 }
 
 bool is_tcp_listener(sys::Kernel& kernel, int fd) {
-  const auto domain = int_option(kernel, fd, SO_DOMAIN);
+  const int domain = int_option(kernel, fd, SO_DOMAIN).value_or(AF_UNSPEC);
   return (domain == AF_INET || domain == AF_INET6) &&
          int_option(kernel, fd, SO_TYPE) == SOCK_STREAM &&
          int_option(kernel, fd, SO_PROTOCOL) == IPPROTO_TCP &&
@@ -139,6 +139,7 @@ Result<Client, sys::SysError> accept_client(sys::Kernel& kernel, const Listener&
   if (!taken.ok()) {
     return failure(sys::SysError{sys::Syscall::accept4, taken.error, listener.local.text()});
   }
+  client.queue = read_accept_queue(kernel, fd);  // at once: others may come
   client.fd = sys::Fd(kernel, taken.as_int());
   client.peer = with_zone_name(kernel, client.peer.unmapped());
   return client;
@@ -158,7 +159,7 @@ Result<Accepted, sys::SysError> admit(sys::Kernel& kernel, const Listener& liste
     if (info->rtt) connection.handshake = *info->rtt;
   }
   connection.local = local_address(kernel, fd);
-  accepted.queue = read_accept_queue(kernel, listener.fd.get());
+  accepted.queue = client.queue;
   accepted.syn = read_saved_syn(kernel, fd);
   if (auto restored = restore_options(kernel, fd, listener.fd.get(), setup.options); !restored) {
     return failure(restored.error());

@@ -59,6 +59,7 @@ Result<Listener, sys::SysError> adopt_listener(sys::Kernel& kernel, int fd,
 struct Client {
   sys::Fd fd;
   sys::Address peer;
+  std::optional<AcceptQueue> queue;  // right after this connection was taken
 };
 
 // Takes the first connection of the accept queue. Errors: accept(2)'s, EAGAIN where it is empty.

@@ -9,6 +9,7 @@ import os
 import resource
 import socket
 
+import ends
 import netns
 import tool
 
@@ -96,20 +97,27 @@ class ThisHost(netns.TestCase):
                 self.assertGreater(failed, 0)
                 self.assert_status(0 if arguments[0] == "connect" else 9, result)
 
-    def test_too_few_descriptors_for_the_client_do_not_keep_the_listener_spinning(self):
-        with self.world.tool("s", "listen", 9000) as process:
+    def test_a_client_for_whom_there_is_no_descriptor_waits_and_comes_in_once_there_is(self):
+        with self.world.tool("s", "listen", "--recv-only", 9000) as process:
             process.wait_for("^listening on")
+            soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
             limit = 1 + max(map(int, os.listdir(f"/proc/{process.pid}/fd")))
-            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (limit, limit))
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (limit, hard))
             with self.world.inside("c"):
-                client = socket.socket()
+                client = socket.create_connection(("10.77.0.2", 9000), 10)
             with client:
-                client.setblocking(False)  # it may be reset at once
-                client.connect_ex(("10.77.0.2", 9000))
-                result = process.finish()
-        self.assert_status(4, result)
-        self.assert_stderr(r"^tcptool: accept4 \[::\]:9000: too many open files \(EMFILE\)$",
-                           result)
+                process.wait_for("^  try     a higher limit: ulimit -n$")
+                ends.assert_idle(self, process.pid, 2.5)  # twice the pause: no spin, no second word
+                resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+                process.wait_for(r"^accepted 10\.77\.0\.1:")
+                client.sendall(b"still here")
+            result = process.finish()
+        self.assert_ok(result)
+        self.assert_stdout(b"still here", result)
+        self.assert_stderr(r"^note accept4 \[::\]:9000: too many open files \(EMFILE\): accepting "
+                           r"pauses", result)
+        self.assert_stderr(rf"^  cause   .* RLIMIT_NOFILE is {limit}$", result)
+        self.assertEqual(1, result.stderr.count("EMFILE): accepting"))
 
     def test_the_source_port_is_the_one_asked_for_also_right_after_its_last_use(self):
         with self.world.server("s", "10.77.0.2", 9000) as server:

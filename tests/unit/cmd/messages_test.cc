@@ -75,7 +75,7 @@ TEST_CASE("the accepted line shows what is known, and nothing that is not") {
   accepted.syn->mss = 65483;
   CHECK(cmd::accepted_message(accepted).text ==
         "accepted 127.0.0.1:56998 -> 127.0.0.1:9000  (fd -1, was queued under 10 ms, queue 0/4096, "
-        "SYN: ttl 64, mss 65483)");
+        "SYN: ttl 64, mss 65483, window 0)");
   accepted.queued = 12ms;
   CHECK(holds(cmd::accepted_message(accepted).text, "was queued 12 ms"));
   CHECK_FALSE(holds(cmd::accepted_message(accepted).fields.text(), "wscale"));

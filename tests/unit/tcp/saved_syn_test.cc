@@ -59,7 +59,7 @@ TEST_CASE("the SYN of a Linux host tells hop count, window and options") {
   CHECK(facts->sack);
   CHECK(facts->timestamps);
   CHECK_FALSE(facts->ecn);
-  CHECK(facts->text() == "ttl 64, mss 65495, wscale 7, sack, ts");
+  CHECK(facts->text() == "ttl 64, mss 65495, wscale 7, sack, ts, window 65495");
 }
 
 TEST_CASE("IPv6, IPv4 options, ECN and a bare header are read too") {
@@ -70,7 +70,27 @@ TEST_CASE("IPv6, IPv4 options, ECN and a bare header are read too") {
   CHECK(bare->ecn);
   CHECK_FALSE(bare->mss);
   CHECK_FALSE(bare->wscale);
-  CHECK(bare->text() == "ttl 64, ecn");
+  CHECK(bare->text() == "ttl 64, ecn, window 65495");
+}
+
+TEST_CASE("the hops are counted from the usual start below which the TTL is") {
+  struct Row {
+    unsigned ttl;
+    unsigned hops;
+    const char* text;
+  };
+  for (const Row& row :
+       {Row{64, 0, "ttl 64"}, Row{63, 1, "ttl 63 (1 hop)"}, Row{62, 2, "ttl 62 (2 hops)"},
+        Row{1, 63, "ttl 1 (63 hops)"}, Row{0, 64, "ttl 0 (64 hops)"}, Row{128, 0, "ttl 128"},
+        Row{65, 63, "ttl 65 (63 hops)"}, Row{120, 8, "ttl 120 (8 hops)"},
+        Row{129, 126, "ttl 129 (126 hops)"}, Row{255, 0, "ttl 255"},
+        Row{250, 5, "ttl 250 (5 hops)"}}) {
+    CAPTURE(row.ttl);
+    SynFacts facts;
+    facts.ttl = row.ttl;
+    CHECK(facts.hops() == row.hops);
+    CHECK(facts.text() == std::string(row.text) + ", window 0");
+  }
 }
 
 TEST_CASE("no cut of a SYN reads beyond its end, and only a whole header is one") {
