@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "cmd/attempt_messages.h"
 #include "cmd/explain.h"
 #include "cmd/session.h"
 
@@ -40,13 +41,7 @@ Try Connector::connect(const tcp::Endpoint& endpoint) {
 
 void Connector::report_attempts(const Try& result) {
   if (result.addresses < 2) return;
-  for (std::size_t i = 0; i < result.attempts.size(); ++i) {
-    const tcp::Attempt& attempt = result.attempts[i];
-    if (attempt.end == tcp::Attempt::End::connected) continue;
-    Message message = attempt_message(attempt);
-    if (i < result.diagnoses.size() && result.diagnoses[i]) {
-      add_diagnosis(message, *result.diagnoses[i]);
-    }
+  for (const Message& message : attempt_messages(result.attempts, result.diagnoses)) {
     context_.console.status(message);
   }
 }
