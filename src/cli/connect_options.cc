@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "cli/declare.h"
+#include "cmd/parallel.h"
 
 namespace tcptool::cli {
 namespace {
@@ -99,6 +100,29 @@ std::string settle_numeric(const Draft& draft) {
   return "";
 }
 
+// What --parallel would do nothing with, or cannot do.
+std::string settle_parallel(const Draft& draft) {
+  const cmd::ConnectOptions& options = draft.connect;
+  const cmd::CommonOptions& common = options.common;
+  const relay::RelayPolicy& relay = common.relay;
+  if (!options.parallel) return "";
+  if (options.check) {
+    return "--parallel holds its connections open, and -z closes them at once; give one of them";
+  }
+  if (options.retry) return "--parallel tries each connection once; leave --retry out";
+  if (options.sequential) {
+    return "--parallel connects to the first address alone; leave --sequential out";
+  }
+  if (common.source_port && common.source_port->number != 0 && *options.parallel > 1) {
+    return "--parallel needs a local port for each connection; leave the source port out";
+  }
+  const bool data = draft.half_close || draft.no_half_close || relay.send_only || relay.crlf ||
+                    relay.linger || relay.idle_timeout.count() != 0;
+  if (!data) return "";
+  return "--parallel sends nothing and keeps nothing: -N, --no-half-close, --linger, --send-only, "
+         "-C and --idle-timeout do not go with it";
+}
+
 // A link-local address is one of the interface that -i names; the source's is the peer's, too.
 void settle_zones(Draft& draft) {
   const auto give = [](tcp::Host& host, const std::string& zone) {
@@ -148,6 +172,17 @@ void declare_connect_options(CLI::App& app, Draft& draft) {
   add_flag(app, {"-z,--check", "", "only connect and close; PORT may be a list such as 20-25,80"},
            [&options] { options.check = true; })
       ->group(group);
+  add_value(app,
+            {"--parallel", "N",
+             "open N connections at once, a line each, and hold them until stdin ends: to watch "
+             "the peer's accept queue"},
+            [&options](const std::string& text) -> std::string {
+              auto count = parse_unsigned(text, cmd::most_parallel);
+              if (!count) return count.error();
+              options.parallel = *count;
+              return *count == 0 ? "0 connections are none; give a number such as 8" : "";
+            })
+      ->group(group);
   add_flag(app, {"--sequential", "", "try the addresses one after the other, not in a race"},
            [&options] { options.sequential = true; })
       ->group(group);
@@ -184,8 +219,8 @@ void declare_connect_options(CLI::App& app, Draft& draft) {
 
 std::string settle_connect_options(Draft& draft) {
   cmd::CommonOptions& common = draft.connect.common;
-  for (std::string wrong :
-       {settle_target(draft), settle_common_options(draft, common), settle_source(draft, common)}) {
+  for (std::string wrong : {settle_target(draft), settle_common_options(draft, common),
+                            settle_source(draft, common), settle_parallel(draft)}) {
     if (!wrong.empty()) return wrong;
   }
   settle_zones(draft);

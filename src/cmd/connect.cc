@@ -5,6 +5,7 @@
 #include <array>
 
 #include "cmd/connector.h"
+#include "cmd/parallel.h"
 #include "cmd/session.h"
 
 namespace tcptool::cmd {
@@ -68,6 +69,7 @@ Exit check_ports(Context& context, const ConnectOptions& options) {
 
 Exit connect(Context& context, const ConnectOptions& options) {
   if (options.check) return check_ports(context, options);
+  if (options.parallel) return connect_parallel(context, options);
   if (const auto refused = refuse_bad_stdin(context, options.common)) return *refused;
 
   Connector connector(context, options);

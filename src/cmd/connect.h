@@ -13,8 +13,9 @@ namespace tcptool::cmd {
 struct ConnectOptions {
   CommonOptions common;
   tcp::Host host;
-  std::vector<tcp::Port> ports;  // one, or several with -z
-  bool check = false;            // -z
+  std::vector<tcp::Port> ports;           // one, or several with -z
+  bool check = false;                     // -z
+  std::optional<std::uint64_t> parallel;  // connections at once, held until stdin ends
   bool sequential = false;
   bool retry = false;
   std::optional<std::uint64_t> retries;  // no limit unless given

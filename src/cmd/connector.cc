@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "cmd/attempt_messages.h"
 #include "cmd/explain.h"
 #include "cmd/session.h"
 
@@ -40,13 +41,7 @@ Try Connector::connect(const tcp::Endpoint& endpoint) {
 
 void Connector::report_attempts(const Try& result) {
   if (result.addresses < 2) return;
-  for (std::size_t i = 0; i < result.attempts.size(); ++i) {
-    const tcp::Attempt& attempt = result.attempts[i];
-    if (attempt.end == tcp::Attempt::End::connected) continue;
-    Message message = attempt_message(attempt);
-    if (i < result.diagnoses.size() && result.diagnoses[i]) {
-      add_diagnosis(message, *result.diagnoses[i]);
-    }
+  for (const Message& message : attempt_messages(result.attempts, result.diagnoses)) {
     context_.console.status(message);
   }
 }
@@ -96,30 +91,43 @@ void Connector::say_retry(const Try& result, std::uint64_t round) {
   context_.console.status(message);
 }
 
-Try Connector::try_once(const tcp::Endpoint& endpoint) {
-  Try result;
+std::optional<Target> Connector::look_up(Try& result, const tcp::Endpoint& endpoint) {
   const sys::TimePoint start = context_.kernel.now();
   const auto budget = options_.common.connect_timeout.value_or(default_connect_timeout);
-  sys::Deadline deadline;
-  if (budget.count() > 0) deadline = start + budget;
-
-  result.deadline = deadline;
-  const int family = wanted_family();
-  const auto addresses = addresses_of(endpoint, family, deadline);
+  if (budget.count() > 0) result.deadline = start + budget;
+  const auto addresses = addresses_of(endpoint, wanted_family(), result.deadline);
   result.times.lookup = context_.kernel.now() - start;
   if (!addresses) {
     fail_to_resolve(result, endpoint, addresses.error());
-    return result;
+    return std::nullopt;
   }
   if (endpoint.host.numeric) result.times.lookup.reset();  // nothing was looked up
-  const auto settled = policy(deadline);
+  const auto settled = policy(result.deadline);
   if (!settled) {
     fail_to_resolve(result, endpoint, settled.error());
-    return result;
+    return std::nullopt;
   }
-  result.addresses = addresses->size();
+  return Target{*addresses, *settled};
+}
+
+Result<Target, Exit> Connector::find(const tcp::Endpoint& endpoint) {
+  Try result;
+  auto target = look_up(result, endpoint);
+  if (target) return std::move(*target);
+  if (!result.wake.interrupted()) {
+    explain(result, endpoint);
+    context_.console.failure(result.exit.status, result.failure);
+  }
+  return failure(result.exit);
+}
+
+Try Connector::try_once(const tcp::Endpoint& endpoint) {
+  Try result;
+  const auto target = look_up(result, endpoint);
+  if (!target) return result;
+  result.addresses = target->addresses.size();
   const sys::TimePoint resolved = context_.kernel.now();
-  tcp::ConnectResult raced = tcp::connect(context_.waiter, *addresses, *settled);
+  tcp::ConnectResult raced = tcp::connect(context_.waiter, target->addresses, target->policy);
   result.times.connect = context_.kernel.now() - resolved;
   result.connection = std::move(raced.connection);
   result.attempts = std::move(raced.attempts);

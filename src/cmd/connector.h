@@ -30,21 +30,29 @@ struct Try {
   SetupTimes times;
 };
 
+// The addresses of a host, none of them tried, and how to connect to them.
+struct Target {
+  std::vector<sys::Address> addresses;
+  tcp::ConnectPolicy policy;
+};
+
 // What is worth a line while attempts are under way.
 class RaceNotes final : public tcp::ConnectObserver {
  public:
-  explicit RaceNotes(Console& console) : console_(console) {}
+  explicit RaceNotes(Console& console, std::optional<Place> place = {})
+      : console_(console), place_(place) {}
 
   void syn_sent_again(const tcp::Attempt& attempt, unsigned times,
                       std::chrono::nanoseconds after) override {
-    console_.status(syn_again_message(attempt, times, after));
+    console_.status(syn_again_message(attempt, times, after, place_));
   }
   void soft_error(const tcp::Attempt& attempt) override {
-    console_.status(soft_icmp_message(attempt));
+    console_.status(soft_icmp_message(attempt, place_));
   }
 
  private:
   Console& console_;
+  std::optional<Place> place_;
 };
 
 class Connector {
@@ -55,6 +63,10 @@ class Connector {
   // Tries `endpoint`, and again as --retry says. Says what happened; a connection only if it
   // succeeded.
   Try connect(const tcp::Endpoint& endpoint);
+
+  // Looks `endpoint` up, for those who connect by themselves. The policy tells through this object,
+  // and its deadline counts from now. Says why where it fails.
+  Result<Target, Exit> find(const tcp::Endpoint& endpoint);
 
   void report_attempts(const Try& result);
 
@@ -69,6 +81,9 @@ class Connector {
   void say_retry(const Try& result, std::uint64_t round);
 
   Try try_once(const tcp::Endpoint& endpoint);
+
+  // The look-up's share of a round; nothing where it failed, which `result` then tells.
+  std::optional<Target> look_up(Try& result, const tcp::Endpoint& endpoint);
 
   // A name is looked up once for all ports of -z, and again for each round of --retry.
   Result<std::vector<sys::Address>, tcp::ResolveFailure> addresses_of(const tcp::Endpoint& endpoint,

@@ -156,6 +156,10 @@ std::optional<diagnose::TransferFacts> transfer_facts(const relay::RelayEnd& end
 
 }  // namespace
 
+std::string cause_line(const Diagnosis& diagnosis) {
+  return "  cause   " + diagnosis.explanation;
+}
+
 void add_diagnosis(Message& message, const Diagnosis& diagnosis) {
   std::vector<JsonObject> layers;
   for (const diagnose::LayerRow& row : diagnosis.layers) {
@@ -166,7 +170,7 @@ void add_diagnosis(Message& message, const Diagnosis& diagnosis) {
     message.details.push_back(std::move(line));
     layers.emplace_back().add("layer", layer).add("state", state).add("evidence", row.evidence);
   }
-  message.details.push_back("  cause   " + diagnosis.explanation);
+  message.details.push_back(cause_line(diagnosis));
   message.details.push_back("  try     " + diagnosis.advice);
   message.fields.add("cause_id", diagnose::info_of(diagnosis.cause).id);
   if (diagnosis.or_else) message.fields.add("or_else", diagnose::info_of(*diagnosis.or_else).id);

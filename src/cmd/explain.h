@@ -14,6 +14,9 @@ namespace tcptool::cmd {
 // The block of lines under a failure's first line, and the same as fields of its object.
 void add_diagnosis(Message& message, const diagnose::Diagnosis& diagnosis);
 
+// The block's line that names the cause.
+std::string cause_line(const diagnose::Diagnosis& diagnosis);
+
 // The message of a call that failed while a socket was prepared; `address` is the one to be bound.
 Message explained_prepare_failure(Context& context, const CommonOptions& options,
                                   const sys::SysError& error, const sys::Address& address);

@@ -44,7 +44,21 @@ std::string attempt_text(const tcp::Attempt& attempt) {
   return diagnose::judge(attempt).reason;
 }
 
+// Names the connection that a message is about, where there are several.
+void add_place(Message& message, const std::optional<Place>& place) {
+  if (place) message.fields.add("number", place->number).add("total", place->total);
+}
+
+// "connect 3/8", or the word alone.
+std::string with_place(std::string_view word, const std::optional<Place>& place) {
+  return place ? fmt::format("{} {}", word, place->text()) : std::string(word);
+}
+
 }  // namespace
+
+std::string Place::text() const {
+  return fmt::format("{}/{}", number, total);
+}
 
 Message listening_message(const tcp::Listener& listener, std::optional<int> asked_backlog) {
   const auto in_force = static_cast<int>(
@@ -104,23 +118,26 @@ Message accepted_message(const tcp::Accepted& accepted) {
 }
 
 Message connected_message(const tcp::Connection& connection,
-                          const std::vector<tcp::Attempt>& attempts, std::size_t addresses) {
+                          const std::vector<tcp::Attempt>& attempts, std::size_t addresses,
+                          const std::optional<Place>& place) {
   const auto winner = std::find_if(attempts.begin(), attempts.end(), [](const auto& attempt) {
     return attempt.end == tcp::Attempt::End::connected;
   });
-  const auto place = static_cast<std::size_t>(winner - attempts.begin()) + 1;
+  const auto address = static_cast<std::size_t>(winner - attempts.begin()) + 1;
   Message message{"connected", {}, {}};
-  message.text = fmt::format("connected {} -> {}  (handshake {}", connection.local.text(),
-                             connection.peer.text(), format_duration(connection.handshake));
+  message.text = fmt::format("{} {} -> {}  (handshake {}", with_place("connected", place),
+                             connection.local.text(), connection.peer.text(),
+                             format_duration(connection.handshake));
   if (addresses > 1) {
-    message.text += fmt::format(", {} of {} addresses", ordinal(place), addresses);
+    message.text += fmt::format(", {} of {} addresses", ordinal(address), addresses);
   }
   message.text += ")";
   message.fields.add("local", connection.local.text())
       .add("peer", connection.peer.text())
       .add("handshake_ns", connection.handshake.count())
-      .add("address", place)
+      .add("address", address)
       .add("addresses", addresses);
+  add_place(message, place);
   return message;
 }
 
@@ -145,32 +162,37 @@ JsonObject attempt_fields(const tcp::Attempt& attempt) {
   return fields;
 }
 
-Message attempt_message(const tcp::Attempt& attempt) {
+Message attempt_message(const tcp::Attempt& attempt, const std::optional<Place>& place) {
   Message message{"attempt", {}, {}};
   const std::string result = attempt_text(attempt);
-  message.text = fmt::format("attempt {}: {}", attempt.peer.text(), result);
+  message.text =
+      fmt::format("{} {}: {}", with_place("attempt", place), attempt.peer.text(), result);
   message.fields.add("peer", attempt.peer.text())
       .add("end", end_name(attempt.end))
       .add("result", result)
       .add("duration_ns", attempt.duration.count());
+  add_place(message, place);
   message.fields.append(attempt_fields(attempt));
   return message;
 }
 
 Message syn_again_message(const tcp::Attempt& attempt, unsigned times,
-                          std::chrono::nanoseconds after) {
+                          std::chrono::nanoseconds after, const std::optional<Place>& place) {
   Message message{"syn-again", {}, {}};
-  message.text = fmt::format("connect {}: no answer yet; SYN sent again after {} ({} in all)",
-                             attempt.peer.text(), format_duration(after), times);
+  message.text =
+      fmt::format("{} {}: no answer yet; SYN sent again after {} ({} in all)",
+                  with_place("connect", place), attempt.peer.text(), format_duration(after), times);
   message.fields.add("peer", attempt.peer.text()).add("syns", times).add("after_ns", after.count());
+  add_place(message, place);
   return message;
 }
 
-Message soft_icmp_message(const tcp::Attempt& attempt) {
-  Message message = note_message(
-      fmt::format("connect {}: {} ({} after {}); not final, the kernel sends the SYN again",
-                  attempt.peer.text(), diagnose::icmp_meaning(*attempt.icmp),
-                  diagnose::icmp_evidence(*attempt.icmp), format_duration(attempt.icmp_after)));
+Message soft_icmp_message(const tcp::Attempt& attempt, const std::optional<Place>& place) {
+  Message message = note_message(fmt::format(
+      "{} {}: {} ({} after {}); not final, the kernel sends the SYN again",
+      with_place("connect", place), attempt.peer.text(), diagnose::icmp_meaning(*attempt.icmp),
+      diagnose::icmp_evidence(*attempt.icmp), format_duration(attempt.icmp_after)));
+  add_place(message, place);
   message.fields.append(attempt_fields(attempt));
   return message;
 }

@@ -16,22 +16,30 @@
 
 namespace tcptool::cmd {
 
+// Which of several connections it is, with --parallel.
+struct Place {
+  std::size_t number = 1;
+  std::size_t total = 1;
+  [[nodiscard]] std::string text() const;  // "3/8"
+};
+
 Message listening_message(const tcp::Listener& listener, std::optional<int> asked_backlog);
 Message accepted_message(const tcp::Accepted& accepted);
 
 // `attempts` are those of the whole race, so that the line can say which address it was.
 Message connected_message(const tcp::Connection& connection,
-                          const std::vector<tcp::Attempt>& attempts, std::size_t addresses);
+                          const std::vector<tcp::Attempt>& attempts, std::size_t addresses,
+                          const std::optional<Place>& place = {});
 Message open_message(const tcp::Connection& connection);
 // One address of several, and what became of it.
 // The evidence of a failed attempt, for programs: errno, and the ICMP error where there was one.
 JsonObject attempt_fields(const tcp::Attempt& attempt);
-Message attempt_message(const tcp::Attempt& attempt);
+Message attempt_message(const tcp::Attempt& attempt, const std::optional<Place>& place = {});
 // While an attempt is under way: the SYN was sent again; the network said something that the kernel
 // does not take as final.
 Message syn_again_message(const tcp::Attempt& attempt, unsigned times,
-                          std::chrono::nanoseconds after);
-Message soft_icmp_message(const tcp::Attempt& attempt);
+                          std::chrono::nanoseconds after, const std::optional<Place>& place = {});
+Message soft_icmp_message(const tcp::Attempt& attempt, const std::optional<Place>& place = {});
 Message option_message(const tcp::OptionReport& report);
 Message note_message(std::string text);
 

@@ -162,6 +162,15 @@ class Race(Names):
         self.assert_ok(result)
         self.assertRegex(self.attempts(result)[0][1], r"^timed out after \d{3} ms \(1 SYN sent")
 
+    def test_in_parallel_all_go_to_the_first_address(self):
+        self.listen(OPEN, "127.0.0.4")
+        result = self.run_connect([OPEN, "127.0.0.4"], "--parallel", "2")
+        self.assert_ok(result)
+        self.assert_stderr(r"^note many\.test:9000 has 2 addresses: all connections go to the "
+                           r"first, 127\.0\.0\.3:9000$", result)
+        for number in (1, 2):
+            self.assert_stderr(rf"^connected {number}/2 .* -> 127\.0\.0\.3:9000 ", result)
+
     def test_json_tells_every_attempt(self):
         result = self.run_connect(["127.0.0.2", "203.0.113.1"], "--json")
         self.assert_status(6, result)

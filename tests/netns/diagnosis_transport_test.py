@@ -5,6 +5,7 @@ One fault a test. c -- r -- q -- s: two routers, of which the nearer may answer 
 """
 
 import contextlib
+import re
 import signal
 import socket
 import time
@@ -174,6 +175,24 @@ class Transport(causes.TestCase):
                           (f"{SERVER}:9000", "nothing-listens")},
                          {(line["peer"], line["cause_id"]) for line in told}, result)
         self.assertIn("none of 2 addresses: ", ends.of_type(result, "error")["message"])
+
+    def test_addresses_that_fail_alike_share_a_block_for_people_and_have_their_own_as_data(self):
+        alike = [f"10.77.1.{number}" for number in (97, 98, 99)]
+        etc = {"hosts": self.file("hosts", "".join(f"{address} many.test\n"
+                                                   for address in (SERVER, *alike))),
+               "nsswitch.conf": self.file("nsswitch", "hosts: files\nservices: files\n")}
+        words = ("connect", "-w", "20s", "many.test", 9000)
+        result = self.world.run("c", *words, etc=etc)
+        self.assert_status(6, result)
+        told = re.findall(r"^attempt (\S+):9000: ", result.stderr, re.MULTILINE)
+        self.assertCountEqual([SERVER, *alike], told)
+        shared = [address for address in told if address != SERVER][1:]
+        self.assert_stderr(rf"^  same for {shared[0]}, {shared[1]}$", result)
+        self.assertEqual(2, result.stderr.count("\n  link "), result)
+        self.assertLess(len(result.stderr.splitlines()), 24, result)
+        result = self.world.run("c", *words, "--json", etc=etc)
+        for line in ends.of_all(result, "attempt"):
+            self.assertEqual(4, len(line["layers"]), line)
 
     def test_off_and_quiet_are_one_line(self):
         for option in (("--diagnose", "off"), ("-q", )):

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/attempt_messages.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "cmd/explain.h"
+
+namespace tcptool::cmd {
+namespace {
+
+using diagnose::Diagnosis;
+
+// The text with a blank in each place of `word`.
+std::string without(std::string text, const std::string& word) {
+  for (auto at = text.find(word); !word.empty() && at != std::string::npos; at = text.find(word)) {
+    text.replace(at, word.size(), " ");
+  }
+  return text;
+}
+
+// A diagnosis that has a block, and the messages that it stands for.
+struct Block {
+  const Diagnosis* diagnosis;
+  std::string host;
+  std::size_t message;  // that has the block
+  std::vector<std::string> same;
+
+  [[nodiscard]] bool stands_for(const Diagnosis& other, const std::string& other_host) const {
+    const auto state = [](const diagnose::LayerRow& a, const diagnose::LayerRow& b) {
+      return a.layer == b.layer && a.state == b.state;
+    };
+    const std::vector<diagnose::LayerRow>& rows = diagnosis->layers;
+    return diagnosis->cause == other.cause && diagnosis->or_else == other.or_else &&
+           std::equal(rows.begin(), rows.end(), other.layers.begin(), other.layers.end(), state) &&
+           without(diagnosis->explanation, host) == without(other.explanation, other_host);
+  }
+};
+
+}  // namespace
+
+std::vector<Message> attempt_messages(std::span<const tcp::Attempt> attempts,
+                                      std::span<const std::optional<Diagnosis>> diagnoses) {
+  constexpr std::size_t most_blocks = 2;
+  std::vector<Message> messages;
+  std::vector<Block> blocks;
+  for (std::size_t i = 0; i < attempts.size(); ++i) {
+    if (attempts[i].end == tcp::Attempt::End::connected) continue;
+    Message& message = messages.emplace_back(attempt_message(attempts[i]));
+    if (i >= diagnoses.size() || !diagnoses[i]) continue;
+    const Diagnosis& diagnosis = *diagnoses[i];
+    const std::string host = attempts[i].peer.host();
+    add_diagnosis(message, diagnosis);
+    const auto same = std::find_if(blocks.begin(), blocks.end(), [&](const Block& block) {
+      return block.stands_for(diagnosis, host);
+    });
+    if (same != blocks.end()) {
+      message.details.clear();
+      same->same.push_back(host);
+      continue;
+    }
+    if (blocks.size() >= most_blocks) message.details = {cause_line(diagnosis)};
+    blocks.push_back({&diagnosis, host, messages.size() - 1, {}});
+  }
+  for (const Block& block : blocks) {
+    if (block.same.empty()) continue;
+    messages[block.message].details.push_back(
+        fmt::format("  same for {}", fmt::join(block.same, ", ")));
+  }
+  return messages;
+}
+
+}  // namespace tcptool::cmd

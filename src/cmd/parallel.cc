@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/parallel.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <cerrno>
+
+#include "base/text.h"
+#include "cmd/connector.h"
+#include "cmd/explain.h"
+#include "cmd/parallel_messages.h"
+#include "cmd/session.h"
+#include "cmd/stdin_end.h"
+#include "tcp/active_open.h"
+
+namespace tcptool::cmd {
+namespace {
+
+constexpr std::size_t chunk = 64 * 1024;  // bytes of a peer, at once
+
+// One connection: on its way, then held, then over.
+struct Member {
+  tcp::ActiveOpen open;
+  std::optional<tcp::Connection> held;
+};
+
+class Parallel {
+ public:
+  Parallel(Context& context, const ConnectOptions& options, const Target& target,
+           const tcp::Endpoint& endpoint)
+      : context_(context),
+        kernel_(context.kernel),
+        options_(options),
+        target_(target),
+        peer_(target.addresses.front()),
+        object_(endpoint.host.numeric ? peer_.text()
+                                      : fmt::format("{} ({})", endpoint.text(), peer_.text())),
+        stdin_(context, !options.common.relay.recv_only),
+        buffer_(chunk) {
+    end_.total = *options.parallel;
+  }
+
+  Exit run() {
+    open_all();
+    while (waiting_ > 0 || (held_ > 0 && !stdin_.ended())) {
+      if (const auto ended = wait()) return finish(*ended);
+      if (waiting_ == 0 && !decided_) decide();
+    }
+    return finish(exit_);
+  }
+
+ private:
+  [[nodiscard]] Place place(std::size_t i) const { return {i + 1, end_.total}; }
+  [[nodiscard]] bool tells() const { return target_.policy.observer != nullptr; }
+
+  void open_all() {
+    members_.reserve(end_.total);
+    for (std::size_t i = 0; i < end_.total; ++i) {
+      ++waiting_;
+      members_.push_back({tcp::ActiveOpen(kernel_, peer_, target_.policy.setup), std::nullopt});
+      if (!members_[i].open.under_way()) take_outcome(i);
+    }
+    if (waiting_ == 0) decide();
+  }
+
+  // What ends the run, if anything.
+  std::optional<Exit> wait() {
+    std::vector<pollfd> fds;  // stdin's, then one of each member
+    fds.reserve(members_.size() + 1);
+    fds.push_back(stdin_.entry());
+    sys::Deadline until;
+    for (const Member& member : members_) {
+      if (member.open.under_way()) {
+        fds.push_back({member.open.fd(), POLLOUT, 0});
+        until = sys::earlier(until, target_.policy.deadline);
+        if (tells()) until = sys::earlier(until, member.open.next_look());
+      } else {
+        fds.push_back({member.held ? member.held->fd.get() : -1, POLLIN, 0});
+      }
+    }
+    const auto wake = context_.waiter.wait(fds, until);
+    if (!wake) {
+      context_.console.failure(status_of(wake.error()), error_message(wake.error()));
+      return Exit{status_of(wake.error())};
+    }
+    if (wake->interrupted()) return interrupt(*wake);
+    if (wake->reason == sys::Wake::Reason::deadline) {
+      take_time();
+      return std::nullopt;
+    }
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      if (fds[i + 1].revents != 0) take_news(i);
+    }
+    if (fds[0].revents == 0) return std::nullopt;
+    stdin_.read();
+    if (stdin_.ended() && waiting_ > 0) context_.console.status(still_waiting_message(waiting_));
+    return std::nullopt;
+  }
+
+  void take_time() {
+    const sys::TimePoint now = kernel_.now();
+    const bool late = target_.policy.deadline && now >= *target_.policy.deadline;
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      tcp::ActiveOpen& open = members_[i].open;
+      if (!open.under_way()) continue;
+      if (late) {
+        open.end(tcp::Attempt::End::timed_out);
+        take_outcome(i);
+      } else if (tells() && now >= open.next_look()) {
+        RaceNotes notes(context_.console, place(i));
+        open.look_for_retransmission(now, notes);
+      }
+    }
+  }
+
+  void take_news(std::size_t i) {
+    Member& member = members_[i];
+    if (!member.open.under_way()) return receive(i);
+    RaceNotes notes(context_.console, place(i));
+    member.open.take_news(tells() ? &notes : nullptr);
+    if (!member.open.under_way()) take_outcome(i);
+  }
+
+  void take_outcome(std::size_t i) {
+    --waiting_;
+    Member& member = members_[i];
+    member.held = member.open.take_connection();
+    if (!member.held) {
+      context_.console.status(attempt_message(member.open.attempt(), place(i)));
+      return;
+    }
+    if (end_.connected++ == 0) {
+      first_connected_ = member.held->established;
+      for (const tcp::OptionReport& report : member.open.options()) {
+        context_.console.status(option_message(report));
+      }
+    }
+    ++held_;
+    context_.console.status(connected_message(*member.held, {}, 1, place(i)));
+    if (member.held->error != 0) lose(i, member.held->error);
+  }
+
+  // What the peer sends is of no use here; its end is.
+  void receive(std::size_t i) {
+    const sys::Outcome got = kernel_.recv(members_[i].held->fd.get(), buffer_, 0);
+    if (got.value > 0) {
+      if (end_.received == 0) {
+        context_.console.status(note_message(
+            "what the peer sends on these connections is read, counted and thrown away"));
+      }
+      end_.received += got.as_size();
+    } else if (got.ok()) {
+      ++end_.peer_closed;
+      const tcp::Connection& connection = *members_[i].held;
+      context_.console.status(
+          peer_ended_message(connection, place(i), kernel_.now() - connection.established));
+      release(i);
+    } else if (got.error != EAGAIN && got.error != EINTR) {
+      lose(i, got.error);
+    }
+  }
+
+  void lose(std::size_t i, int error) {
+    ++end_.lost;
+    const tcp::Connection& connection = *members_[i].held;
+    context_.console.status(connection_lost_message(connection, place(i), error,
+                                                    kernel_.now() - connection.established));
+    release(i);
+  }
+
+  void release(std::size_t i) {
+    members_[i].held.reset();
+    --held_;
+  }
+
+  // Those without a connection, by what became of them; the first of each class.
+  std::map<diagnose::FailureClass, const tcp::Attempt*> count_failed() {
+    std::map<diagnose::FailureClass, const tcp::Attempt*> first;
+    for (const Member& member : members_) {
+      const tcp::Attempt& attempt = member.open.attempt();
+      if (attempt.end == tcp::Attempt::End::connected) continue;
+      if (attempt.end == tcp::Attempt::End::interrupted) {
+        ++end_.interrupted;
+        continue;
+      }
+      const auto kind = diagnose::judge(attempt).kind;
+      ++end_.failed[kind];
+      first.emplace(kind, &attempt);
+    }
+    return first;
+  }
+
+  // Every connection has its answer: those that failed are explained, a block for each class, of
+  // which the one that got furthest, the last, decides the status.
+  void decide() {
+    decided_ = true;
+    for (const auto& [kind, attempt] : count_failed()) explain(kind, *attempt);
+    if (held_ > 0 && !stdin_.ended()) {
+      context_.console.status(holding_message(held_, stdin_.watched()));
+    }
+  }
+
+  void explain(diagnose::FailureClass kind, const tcp::Attempt& attempt) {
+    const auto diagnosis = explain_attempt(context_, options_.common, attempt);
+    const std::size_t count = end_.failed.at(kind);
+    Message message = failure_message(
+        "connect", object_,
+        fmt::format("{} of {}: {}", count, count_of(end_.total, "connection"),
+                    diagnosis ? diagnosis->headline : diagnose::judge(attempt).reason));
+    message.fields.add("connections", count);
+    message.fields.append(attempt_fields(attempt));
+    if (diagnosis) add_diagnosis(message, *diagnosis);
+    exit_.status = sys::own_mistake(attempt.error.error) ? ExitStatus::failure : status_of(kind);
+    context_.console.failure(exit_.status, message);
+  }
+
+  Exit interrupt(const sys::Wake& wake) {
+    for (Member& member : members_) {
+      if (member.open.under_way()) member.open.end(tcp::Attempt::End::interrupted);
+    }
+    if (!decided_) count_failed();
+    end_.signal = wake.signal;
+    const bool held = decided_ && wake.reason == sys::Wake::Reason::signal;
+    if (held) return {exit_.status, wake.signal};
+    return interrupted(context_, options_.common, "connect", object_, wake);
+  }
+
+  // Closes what is still open, with FIN: the kernel would send RST where bytes are left unread.
+  Exit finish(Exit exit) {
+    if (end_.connected > 0) end_.held = kernel_.now() - first_connected_;
+    for (Member& member : members_) {
+      if (member.held) drain(*member.held);
+      member.held.reset();
+    }
+    end_.stdin_bytes = stdin_.bytes();
+    context_.console.status(parallel_end_message(end_));
+    if (stdin_.failed() && exit.status == ExitStatus::ok) exit.status = ExitStatus::local_io;
+    return exit;
+  }
+
+  void drain(const tcp::Connection& connection) {
+    constexpr int most = 16;  // chunks: more than a receive buffer mostly has
+    for (int i = 0; i < most; ++i) {
+      const sys::Outcome got = kernel_.recv(connection.fd.get(), buffer_, 0);
+      if (got.value <= 0) return;
+      end_.received += got.as_size();
+    }
+  }
+
+  Context& context_;
+  sys::Kernel& kernel_;
+  const ConnectOptions& options_;
+  const Target& target_;
+  sys::Address peer_;
+  std::string object_;
+  StdinEnd stdin_;
+  bool decided_ = false;
+  std::vector<std::byte> buffer_;
+  std::vector<Member> members_;
+  std::size_t waiting_ = 0;  // without an answer yet
+  std::size_t held_ = 0;
+  sys::TimePoint first_connected_;
+  ParallelEnd end_;
+  Exit exit_;
+};
+
+// Whether so many descriptors may be open; said where not.
+bool enough_descriptors(Context& context, std::size_t connections, std::string_view object) {
+  constexpr std::uint64_t spare = 16;  // standard streams, trace, look-up, diagnosis
+  std::uint64_t soft = 0;
+  std::uint64_t hard = 0;
+  const sys::Outcome got = context.kernel.prlimit64(RLIMIT_NOFILE, soft, hard);
+  if (!got.ok() || connections + spare <= soft) return true;
+  context.console.failure(ExitStatus::local,
+                          descriptor_limit_message(object, connections, soft, spare));
+  return false;
+}
+
+}  // namespace
+
+Exit connect_parallel(Context& context, const ConnectOptions& options) {
+  if (const auto refused = refuse_bad_stdin(context, options.common)) return *refused;
+  const tcp::Endpoint endpoint{options.host, options.ports.front()};
+  if (!enough_descriptors(context, *options.parallel, endpoint.text())) {
+    return Exit{ExitStatus::local};
+  }
+  Connector connector(context, options);
+  const auto target = connector.find(endpoint);
+  if (!target) return target.error();
+  if (target->addresses.size() > 1) {
+    context.console.status(note_message(
+        fmt::format("{} has {} addresses: all connections go to the first, {}", endpoint.text(),
+                    target->addresses.size(), target->addresses.front().text())));
+  }
+  return Parallel(context, options, *target, endpoint).run();
+}
+
+}  // namespace tcptool::cmd

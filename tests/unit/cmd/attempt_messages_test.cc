@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/attempt_messages.h"
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+
+#include "support/evidence.h"
+
+using namespace tcptool;
+using cmd::Message;
+
+namespace {
+
+struct Failures {
+  std::vector<tcp::Attempt> attempts;
+  std::vector<std::optional<diagnose::Diagnosis>> diagnoses;
+
+  void add(const diagnose::Evidence& evidence) {
+    tcp::Attempt attempt;
+    attempt.peer = evidence.peer;
+    attempt.error = evidence.error;
+    attempts.push_back(attempt);
+    diagnoses.push_back(diagnose::diagnose(evidence));
+  }
+
+  [[nodiscard]] std::vector<Message> messages() const {
+    return cmd::attempt_messages(attempts, diagnoses);
+  }
+};
+
+constexpr std::size_t block = 6;  // lines: the layers, cause and advice
+
+bool holds(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("addresses that failed alike share the block of the first") {
+  Failures failures;
+  failures.add(test::connect_failed(ECONNREFUSED, "10.99.0.9"));
+  failures.add(test::connect_timed_out(3, "10.99.0.1"));
+  failures.add(test::connect_failed(ECONNREFUSED, "10.99.0.10"));
+  failures.add(test::connect_failed(ECONNREFUSED, "10.99.0.11"));
+  const auto messages = failures.messages();
+  REQUIRE(messages.size() == 4);
+  REQUIRE(messages[0].details.size() == block + 1);
+  CHECK(messages[0].details.back() == "  same for 10.99.0.10, 10.99.0.11");
+  CHECK(messages[1].details.size() == block);
+  CHECK(messages[2].details.empty());
+  CHECK(messages[3].details.empty());
+  for (const Message& message : messages) CHECK(holds(message.fields.text(), R"("layers":[{)"));
+}
+
+TEST_CASE("from the third block that differs on only the cause is told") {
+  Failures failures;
+  failures.add(test::connect_failed(ECONNREFUSED));
+  failures.add(test::connect_timed_out());
+  failures.add(test::with_icmp(3, 13, "10.77.0.254"));
+  failures.add(test::with_icmp(3, 1, "10.77.0.254"));
+  const auto messages = failures.messages();
+  REQUIRE(messages.size() == 4);
+  for (const std::size_t later : {2U, 3U}) {
+    REQUIRE(messages[later].details.size() == 1);
+    CHECK(messages[later].details.front().starts_with("  cause   "));
+    CHECK(holds(messages[later].fields.text(), R"("layers":[{)"));
+  }
+}
+
+TEST_CASE("another router as the cause is another block") {
+  Failures failures;
+  failures.add(test::with_icmp(3, 13, "10.77.0.254", "10.99.0.8"));
+  failures.add(test::with_icmp(3, 13, "10.77.0.253", "10.99.0.9"));
+  const auto messages = failures.messages();
+  REQUIRE(messages.size() == 2);
+  CHECK(messages[1].details.size() == block);
+}
+
+TEST_CASE("who connected is not told, and who was abandoned has no block") {
+  Failures failures;
+  failures.add(test::connect_failed(ECONNREFUSED, "10.99.0.8"));
+  failures.add(test::connect_failed(ECONNREFUSED, "10.99.0.9"));
+  failures.attempts[0].end = tcp::Attempt::End::connected;
+  failures.attempts[1].end = tcp::Attempt::End::abandoned;
+  failures.diagnoses.clear();
+  const auto messages = failures.messages();
+  REQUIRE(messages.size() == 1);
+  CHECK(messages[0].details.empty());
+}
