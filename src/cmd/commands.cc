@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 #include "base/text.h"
 #include "sys/activation.h"
@@ -116,6 +117,46 @@ void Commands::cut_short() {
     observer_.client_ended(end);
   }
   children_.clear();
+}
+
+std::optional<Exit> refuse_bad_command(Context& context, const std::vector<std::string>& command) {
+  if (command.empty()) return std::nullopt;
+  const std::string& program = command.front();
+  sys::Kernel& kernel = context.kernel;
+  int error = ENOENT;
+  const auto executable = [&](const std::string& path) {
+    const sys::Outcome opened = kernel.open(path, O_PATH | O_CLOEXEC, 0);
+    if (!opened.ok()) {
+      if (opened.error != ENOENT && opened.error != ENOTDIR) error = opened.error;
+      return false;
+    }
+    const sys::Fd fd(kernel, opened.as_int());
+    struct stat status {};
+    constexpr mode_t any_execute = S_IXUSR | S_IXGRP | S_IXOTH;
+    const bool good = kernel.fstat(fd.get(), status).ok() && S_ISREG(status.st_mode) &&
+                      (status.st_mode & any_execute) != 0;
+    if (!good) error = EACCES;
+    return good;
+  };
+  if (program.find('/') != std::string::npos) {
+    if (executable(program)) return std::nullopt;
+  } else {
+    const char* const variable = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe)
+    std::string_view rest = variable == nullptr ? "/bin:/usr/bin" : variable;
+    while (true) {
+      const auto colon = rest.find(':');
+      const std::string folder(rest.substr(0, colon));
+      if (executable((folder.empty() ? "." : folder) + "/" + program)) return std::nullopt;
+      if (colon == std::string_view::npos) break;
+      rest.remove_prefix(colon + 1);
+    }
+  }
+  context.console.failure(
+      ExitStatus::usage,
+      failure_message("run", in_quotes(program),
+                      fmt::format("{} ({}); nothing was opened", sys::errno_text(error),
+                                  sys::errno_name(error))));
+  return Exit{ExitStatus::usage};
 }
 
 }  // namespace tcptool::cmd

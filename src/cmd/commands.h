@@ -11,6 +11,10 @@
 
 namespace tcptool::cmd {
 
+// A COMMAND that is not there, or not to be executed, is told before anything is opened. Nothing
+// where there is none.
+std::optional<Exit> refuse_bad_command(Context& context, const std::vector<std::string>& command);
+
 class Commands final : public relay::Service {
  public:
   Commands(Context& context, sys::EventPoll& poll, const std::vector<std::string>& command,

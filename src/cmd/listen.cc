@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "cmd/commands.h"
 #include "cmd/explain.h"
 #include "cmd/port_file.h"
 #include "cmd/server.h"
@@ -133,7 +134,7 @@ Exit listen(Context& context, const ListenOptions& options) {
   if (options.uses_standard_streams()) {
     if (const auto refused = refuse_bad_stdin(context, options.common)) return *refused;
   }
-  if (const auto refused = refuse_bad_command(context, options)) return *refused;
+  if (const auto refused = refuse_bad_command(context, options.command)) return *refused;
   std::optional<PortFile> port_file;
   if (!options.port_file.empty()) {
     auto prepared = PortFile::prepare(context.kernel, options.port_file);

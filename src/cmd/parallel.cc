@@ -2,7 +2,6 @@
 #include "cmd/parallel.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <cerrno>
 
@@ -12,6 +11,7 @@
 #include "cmd/parallel_messages.h"
 #include "cmd/session.h"
 #include "cmd/stdin_end.h"
+#include "sys/process.h"
 #include "tcp/active_open.h"
 
 namespace tcptool::cmd {
@@ -268,12 +268,10 @@ class Parallel {
 // Whether so many descriptors may be open; said where not.
 bool enough_descriptors(Context& context, std::size_t connections, std::string_view object) {
   constexpr std::uint64_t spare = 16;  // standard streams, trace, look-up, diagnosis
-  std::uint64_t soft = 0;
-  std::uint64_t hard = 0;
-  const sys::Outcome got = context.kernel.prlimit64(RLIMIT_NOFILE, soft, hard);
-  if (!got.ok() || connections + spare <= soft) return true;
+  const auto limit = sys::raise_descriptor_limit(context.kernel);
+  if (!limit || connections + spare <= *limit) return true;
   context.console.failure(ExitStatus::local,
-                          descriptor_limit_message(object, connections, soft, spare));
+                          descriptor_limit_message(object, connections, *limit, spare));
   return false;
 }
 

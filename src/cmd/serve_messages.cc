@@ -53,6 +53,28 @@ void append_count(std::string& out, std::uint64_t count, std::string_view what) 
 
 }  // namespace
 
+void ServeCounts::add(const ClientEnd& end) {
+  switch (end.reason) {
+    case Reason::complete:
+      ++complete;
+      break;
+    case Reason::lost:
+      ++lost;
+      break;
+    case Reason::too_slow:
+      ++too_slow;
+      break;
+    case Reason::idle:
+      ++idle;
+      break;
+    case Reason::cut_short:
+      ++cut_short;
+      break;
+  }
+  sent += end.sent;
+  received += end.received;
+}
+
 Message client_closed_message(const ClientEnd& end, std::size_t client_buffer) {
   Message message{"client-closed", {}, {}};
   message.text = fmt::format("closed {} after {}, {}: sent {}, received {}", end.peer.text(),

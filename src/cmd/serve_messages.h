@@ -18,6 +18,8 @@ struct ServeCounts {
   std::uint64_t sent = 0;  // bytes, of all
   std::uint64_t received = 0;
   std::uint64_t unwritten = 0;  // received, and not written to stdout
+
+  void add(const relay::ClientEnd& end);
 };
 
 // The end of a run whose clients were let finish.

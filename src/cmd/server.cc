@@ -3,10 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
-
-#include <cerrno>
-#include <cstdlib>
 
 #include "base/text.h"
 #include "cmd/commands.h"
@@ -16,6 +12,7 @@
 #include "diagnose/recognize.h"
 #include "relay/echo.h"
 #include "relay/hub.h"
+#include "sys/process.h"
 
 namespace tcptool::cmd {
 namespace {
@@ -111,30 +108,11 @@ std::unique_ptr<relay::Service> Server::make_service() {
 // ------------------------------------------------------------------------------- the observer
 
 void Server::client_ended(const ClientEnd& end) {
-  using Reason = ClientEnd::Reason;
   if (commands_ == nullptr) {
     context_.console.status(client_closed_message(end, options_.client_buffer));
   }
-  switch (end.reason) {
-    case Reason::complete:
-      ++counts_.complete;
-      break;
-    case Reason::lost:
-      ++counts_.lost;
-      break;
-    case Reason::too_slow:
-      ++counts_.too_slow;
-      break;
-    case Reason::idle:
-      ++counts_.idle;
-      break;
-    case Reason::cut_short:
-      ++counts_.cut_short;
-      break;
-  }
-  if (wind_down_ && end.reason != Reason::cut_short) ++wind_down_->finished;
-  counts_.sent += end.sent;
-  counts_.received += end.received;
+  counts_.add(end);
+  if (wind_down_ && end.reason != ClientEnd::Reason::cut_short) ++wind_down_->finished;
   last_status_ = status_of(end);
   acceptor_.descriptor_freed();
 }
@@ -318,59 +296,12 @@ Exit Server::run(sys::Deadline first_client) {
   return exit;
 }
 
-// Many clients need many descriptors: as many as this process may have.
-void raise_descriptor_limit(sys::Kernel& kernel) {
-  sys::RLimit limit;
-  if (!kernel.prlimit64(RLIMIT_NOFILE, nullptr, &limit).ok() || limit.soft >= limit.hard) return;
-  limit.soft = limit.hard;
-  static_cast<void>(kernel.prlimit64(RLIMIT_NOFILE, &limit, nullptr));
-}
-
 }  // namespace
-
-std::optional<Exit> refuse_bad_command(Context& context, const ListenOptions& options) {
-  if (options.command.empty()) return std::nullopt;
-  const std::string& program = options.command.front();
-  sys::Kernel& kernel = context.kernel;
-  int error = ENOENT;
-  const auto executable = [&](const std::string& path) {
-    const sys::Outcome opened = kernel.open(path, O_PATH | O_CLOEXEC, 0);
-    if (!opened.ok()) {
-      if (opened.error != ENOENT && opened.error != ENOTDIR) error = opened.error;
-      return false;
-    }
-    const sys::Fd fd(kernel, opened.as_int());
-    struct stat status {};
-    constexpr mode_t any_execute = S_IXUSR | S_IXGRP | S_IXOTH;
-    const bool good = kernel.fstat(fd.get(), status).ok() && S_ISREG(status.st_mode) &&
-                      (status.st_mode & any_execute) != 0;
-    if (!good) error = EACCES;
-    return good;
-  };
-  if (program.find('/') != std::string::npos) {
-    if (executable(program)) return std::nullopt;
-  } else {
-    const char* const variable = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe)
-    std::string_view rest = variable == nullptr ? "/bin:/usr/bin" : variable;
-    while (true) {
-      const auto colon = rest.find(':');
-      const std::string folder(rest.substr(0, colon));
-      if (executable((folder.empty() ? "." : folder) + "/" + program)) return std::nullopt;
-      if (colon == std::string_view::npos) break;
-      rest.remove_prefix(colon + 1);
-    }
-  }
-  context.console.failure(
-      ExitStatus::usage,
-      failure_message("run", in_quotes(program),
-                      fmt::format("{} ({}); nothing was opened", sys::errno_text(error),
-                                  sys::errno_name(error))));
-  return Exit{ExitStatus::usage};
-}
 
 Exit serve(Context& context, const ListenOptions& options, Acceptor& acceptor,
            sys::Deadline first_client) {
-  if (options.keep_open && options.command.empty()) raise_descriptor_limit(context.kernel);
+  if (options.keep_open && options.command.empty())
+    static_cast<void>(sys::raise_descriptor_limit(context.kernel));
   auto poll = sys::EventPoll::open(context.waiter);
   if (!poll) {
     context.console.failure(status_of(poll.error()), error_message(poll.error()));

@@ -8,9 +8,6 @@
 
 namespace tcptool::cmd {
 
-// A COMMAND that is not there, or not to be executed, is told before anything is opened.
-std::optional<Exit> refuse_bad_command(Context& context, const ListenOptions& options);
-
 // Serves the clients that `acceptor` lets in, one only unless options.keep_open. `first_client`:
 // the end of -w.
 Exit serve(Context& context, const ListenOptions& options, Acceptor& acceptor,

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -151,6 +152,14 @@ std::map<std::string, std::int64_t> read_netstat(Kernel& kernel) {
     counters.merge(parse_netstat(read_small_file(kernel, path).value_or("")));
   }
   return counters;
+}
+
+std::optional<std::uint64_t> raise_descriptor_limit(Kernel& kernel) {
+  RLimit limit;
+  if (!kernel.prlimit64(RLIMIT_NOFILE, nullptr, &limit).ok()) return std::nullopt;
+  if (limit.soft >= limit.hard) return limit.soft;
+  const RLimit raised{limit.hard, limit.hard};
+  return kernel.prlimit64(RLIMIT_NOFILE, &raised, nullptr).ok() ? limit.hard : limit.soft;
 }
 
 }  // namespace tcptool::sys

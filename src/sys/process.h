@@ -40,4 +40,8 @@ std::map<std::string, std::int64_t> read_netstat(Kernel& kernel);
 // that does not fit together is left out.
 std::map<std::string, std::int64_t> parse_netstat(std::string_view text);
 
+// Lets this process have as many descriptors as it may without privilege: RLIMIT_NOFILE's soft
+// limit becomes the hard one. The soft limit then in force; nothing where it is not known.
+std::optional<std::uint64_t> raise_descriptor_limit(Kernel& kernel);
+
 }  // namespace tcptool::sys
