@@ -25,11 +25,11 @@ def section(page, title):
 
 def options_of_page(page, command):
     """The options (-v, --verbose) that the page has for a command: its own and those of both."""
-    own = {"listen": "Listening", "connect": "Connecting"}
+    own = {"listen": ["Listening", "Serving"], "connect": ["Connecting"]}
     text = section(page, "OPTIONS")
-    for other in own.values():
-        if other != own[command]:
-            text = text.replace(section(page, other), "")
+    for other, titles in own.items():
+        for title in titles if other != command else []:
+            text = text.replace(section(page, title), "")
     items = "\n".join(re.findall(r"^\.It (Fl .*)$", text, re.MULTILINE))
     return {"-" + name for name in re.findall(r"\bFl (-?\w[\w-]*)", items)}
 
