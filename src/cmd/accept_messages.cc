@@ -20,8 +20,8 @@ Message explained_note(std::string text, const std::string& cause, const std::st
 // The clock of retransmissions: RFC 6298 with an initial RTO of 1 s, which Linux doubles after the
 // first ones only since 6.5 (net.ipv4.tcp_syn_linear_timeouts).
 constexpr std::string_view what_clients_see =
-    "their kernels send the SYN again after 1, 3 and 7 s (newer Linux: after 1, 2, 3, 4 and 6 s), so "
-    "that they hang, then connect late or time out";
+    "their kernels send the SYN again after 1, 3 and 7 s (newer Linux: after 1, 2, 3, 4 and 6 s), "
+    "so that they hang, then connect late or time out";
 
 std::string what_to_raise(const OverflowFacts& facts) {
   const auto limit = static_cast<int>(facts.deepest.limit);
