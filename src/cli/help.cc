@@ -73,7 +73,8 @@ std::string foreign_option(const std::string& word) {
       return "tcptool speaks TCP only; for Unix sockets use nc -U or socat UNIX-CONNECT:";
     case 'e':
     case 'c':
-      return "to run a program for a connection, say: tcptool listen PORT -- COMMAND";
+      return "to run a program for a connection, say: tcptool listen PORT -- COMMAND; on the "
+             "connecting side use socat EXEC:COMMAND";
     case 'x':
       return "tcptool uses no proxy; for one use ncat --proxy";
     case 'd':

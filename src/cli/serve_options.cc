@@ -67,6 +67,9 @@ void declare_serve_options(CLI::App& app, Draft& draft) {
 std::string settle_serve_options(Draft& draft) {
   cmd::ListenOptions& options = draft.listen;
   options.half_close = draft.half_close;
+  if (!options.command.empty() && options.command.front().empty()) {
+    return "the command is empty; say: tcptool listen PORT -- COMMAND [ARG...]";
+  }
   if (options.service && !options.command.empty()) {
     return "--serve and -- COMMAND both say what to do with a connection; give one of them";
   }
