@@ -53,7 +53,7 @@ void Commands::add(tcp::Connection connection) {
     end.error = {sys::Syscall::posix_spawn, spawned.error, escape(command_.front())};
     static_cast<void>(connection.fd.close());
     context_.console.status(error_message(end.error));
-    last_status_ = 1;
+    last_status_.reset();
     return observer_.client_ended(end);
   }
   Child child;
@@ -67,6 +67,7 @@ void Commands::add(tcp::Connection connection) {
     static_cast<void>(poll_.add(child.pidfd.get(), EPOLLIN, token));
   } else {
     ++unwatched_;
+    next_look_ = child.started + unwatched_interval;
   }
   children_.emplace(token, std::move(child));
 }
@@ -93,18 +94,14 @@ void Commands::take(std::uint64_t token, std::uint32_t) {
   observer_.client_ended(end);
 }
 
-sys::Deadline Commands::deadline() {
-  if (unwatched_ == 0) return std::nullopt;
-  return context_.kernel.now() + unwatched_interval;
-}
-
 void Commands::on_time() {
-  if (unwatched_ == 0) return;
   std::vector<std::uint64_t> tokens;
   for (const auto& [token, child] : children_) {
     if (!child.pidfd.open()) tokens.push_back(token);
   }
   for (const std::uint64_t token : tokens) take(token, 0);
+  next_look_.reset();
+  if (unwatched_ > 0) next_look_ = context_.kernel.now() + unwatched_interval;
 }
 
 void Commands::cut_short() {

@@ -22,15 +22,16 @@ class Commands final : public relay::Service {
 
   void add(tcp::Connection connection) override;
   void take(std::uint64_t token, std::uint32_t events) override;
-  [[nodiscard]] sys::Deadline deadline() override;
+  [[nodiscard]] sys::Deadline deadline() override { return next_look_; }
   void on_time() override;
   void wind_down() override {}
   // SIGTERM to the commands that are left: the connections are theirs.
   void cut_short() override;
   [[nodiscard]] std::size_t clients() const override { return children_.size(); }
 
-  // The exit status, or 128 + n, of the command that ended last.
-  [[nodiscard]] int last_status() const { return last_status_; }
+  // The exit status, or 128 + n, of the command that ended last; nothing where the last one could
+  // not be run at all, which has been told.
+  [[nodiscard]] std::optional<int> last_status() const { return last_status_; }
 
  private:
   struct Child {
@@ -50,8 +51,9 @@ class Commands final : public relay::Service {
   relay::ServiceObserver& observer_;
   std::unordered_map<std::uint64_t, Child> children_;
   std::size_t unwatched_ = 0;  // children without a pidfd
+  sys::Deadline next_look_;    // for their ends
   std::uint64_t next_token_ = first_token;
-  int last_status_ = 0;
+  std::optional<int> last_status_;
 };
 
 }  // namespace tcptool::cmd

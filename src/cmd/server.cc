@@ -7,9 +7,8 @@
 #include "base/text.h"
 #include "cmd/commands.h"
 #include "cmd/explain.h"
-#include "cmd/serve_messages.h"
+#include "cmd/served_clients.h"
 #include "cmd/session.h"
-#include "diagnose/recognize.h"
 #include "relay/echo.h"
 #include "relay/hub.h"
 #include "sys/process.h"
@@ -17,22 +16,15 @@
 namespace tcptool::cmd {
 namespace {
 
-using relay::ClientEnd;
 using relay::LocalStream;
 
 constexpr std::uint64_t listener_token = 1;
 
-class Server final : public relay::ServiceObserver {
+class Server {
  public:
   Server(Context& context, const ListenOptions& options, Acceptor& acceptor, sys::EventPoll poll);
 
   Exit run(sys::Deadline first_client);
-
-  void client_ended(const ClientEnd& end) override;
-  void client_spoke(const tcp::Connection& connection,
-                    std::span<const std::byte> received) override;
-  void stdout_reader_gone() override;
-  void stdin_failed(const sys::SysError& error) override;
 
  private:
   std::unique_ptr<relay::Service> make_service();
@@ -46,7 +38,7 @@ class Server final : public relay::ServiceObserver {
   void watch_listener();
   void wind_down();
   [[nodiscard]] Exit end_of_one();
-  void close_output();
+  bool close_output();
   void tell_summary(int signum);
 
   Context& context_;
@@ -55,18 +47,15 @@ class Server final : public relay::ServiceObserver {
   sys::EventPoll poll_;
   LocalStream input_;
   LocalStream output_;
+  ServedClients served_;
   const Commands* commands_ = nullptr;  // the service, where it is one
   const relay::Hub* hub_ = nullptr;
   std::unique_ptr<relay::Service> service_;
   sys::TimePoint started_;
   int watched_fd_ = -1;
   std::uint64_t accepted_ = 0;
-  ServeCounts counts_;
-  ExitStatus last_status_ = ExitStatus::ok;  // of the client that ended last
-  std::optional<WindDown> wind_down_;
-  sys::Deadline grace_end_;
-  int signum_ = 0;  // what wound it down
-  bool stdin_failed_ = false;
+  sys::Deadline grace_end_;  // set: nobody is accepted any more
+  int signum_ = 0;           // what wound it down
 };
 
 Server::Server(Context& context, const ListenOptions& options, Acceptor& acceptor,
@@ -77,18 +66,19 @@ Server::Server(Context& context, const ListenOptions& options, Acceptor& accepto
       poll_(std::move(poll)),
       input_(LocalStream::inspect(context.kernel, 0, context.closed.input)),
       output_(LocalStream::inspect(context.kernel, 1, context.closed.output)),
+      served_(context, acceptor, {options.client_buffer, options.command.empty()}),
       service_(make_service()),
       started_(context.kernel.now()) {}
 
 std::unique_ptr<relay::Service> Server::make_service() {
   const relay::RelayPolicy& relay = options_.common.relay;
   if (!options_.command.empty()) {
-    auto commands = std::make_unique<Commands>(context_, poll_, options_.command, *this);
+    auto commands = std::make_unique<Commands>(context_, poll_, options_.command, served_);
     commands_ = commands.get();
     return commands;
   }
   if (options_.service) {
-    return std::make_unique<relay::Echo>(context_.kernel, poll_, *this, relay.idle_timeout,
+    return std::make_unique<relay::Echo>(context_.kernel, poll_, served_, relay.idle_timeout,
                                          *options_.service == BuiltInService::discard);
   }
   if (!relay.recv_only) input_.reopen(O_RDONLY);
@@ -100,42 +90,9 @@ std::unique_ptr<relay::Service> Server::make_service() {
   policy.ignore_stdin = relay.recv_only;
   policy.crlf = relay.crlf;
   policy.idle_timeout = relay.idle_timeout;
-  auto hub = std::make_unique<relay::Hub>(context_.kernel, poll_, input_, output_, policy, *this);
+  auto hub = std::make_unique<relay::Hub>(context_.kernel, poll_, input_, output_, policy, served_);
   hub_ = hub.get();
   return hub;
-}
-
-// ------------------------------------------------------------------------------- the observer
-
-void Server::client_ended(const ClientEnd& end) {
-  if (commands_ == nullptr) {
-    context_.console.status(client_closed_message(end, options_.client_buffer));
-  }
-  counts_.add(end);
-  if (wind_down_ && end.reason != ClientEnd::Reason::cut_short) ++wind_down_->finished;
-  last_status_ = status_of(end);
-  acceptor_.descriptor_freed();
-}
-
-void Server::client_spoke(const tcp::Connection&, std::span<const std::byte> received) {
-  constexpr std::size_t kept = relay::Relay::first_bytes_kept;
-  const auto first = received.first(std::min(received.size(), kept));
-  if (auto note = diagnose::recognize(first, {})) {
-    context_.console.status(note_message(std::move(*note)));
-  }
-}
-
-void Server::stdout_reader_gone() {
-  Message message{"stdout-closed", {}, {}};
-  message.text = "whoever read stdout has gone; accepting no more";
-  context_.console.status(message);
-  acceptor_.close();
-  if (!wind_down_) wind_down();
-}
-
-void Server::stdin_failed(const sys::SysError& error) {
-  stdin_failed_ = true;
-  context_.console.failure(ExitStatus::local_io, error_message(error));
 }
 
 // ------------------------------------------------------------------------------------ the loop
@@ -165,6 +122,11 @@ std::optional<Exit> Server::accept() {
   constexpr int most_at_once = 64;  // then the clients have their turn
   for (int i = 0; i < most_at_once && acceptor_.fd() >= 0; ++i) {
     auto taken = acceptor_.take();
+    if (!taken && options_.keep_open && taken.error().call != sys::Syscall::accept4) {
+      // The one client's socket refused an option: the listener is sound.
+      context_.console.status(error_message(taken.error()));
+      continue;
+    }
     if (!taken) return refuse(taken.error());
     if (!*taken) return std::nullopt;
     ++accepted_;
@@ -180,19 +142,19 @@ std::optional<Exit> Server::accept() {
 
 bool Server::through() const {
   if (service_->failure() != nullptr) return true;
-  const bool no_more = wind_down_ || (!options_.keep_open && accepted_ > 0);
+  const bool no_more = grace_end_ || (!options_.keep_open && accepted_ > 0);
   return no_more && service_->idle();
 }
 
 void Server::wind_down() {
-  wind_down_ = WindDown{service_->clients(), 0};
+  served_.wind_down(service_->clients());
   grace_end_ = context_.kernel.now() + options_.grace;
   service_->wind_down();
 }
 
 // SIGTERM lets the clients finish; anything else, or a second signal, ends at once.
 std::optional<Exit> Server::take_signal(int signum) {
-  const bool gently = signum == SIGTERM && !wind_down_ && options_.grace.count() > 0;
+  const bool gently = signum == SIGTERM && !grace_end_ && options_.grace.count() > 0;
   signum_ = signum;
   if (!gently) {
     service_->cut_short();
@@ -221,7 +183,7 @@ std::optional<Exit> Server::take_time(const sys::Wake& wake, sys::Deadline first
                              no_client_message(options_, acceptor_.listener().local.text()));
     return Exit{ExitStatus::timeout};
   }
-  if (grace_end_ && now >= *grace_end_) service_->cut_short();
+  if (grace_end_ && now >= *grace_end_) return Exit{ExitStatus::ok, signum_};
   if (const auto due = acceptor_.deadline(); due && now >= *due) acceptor_.on_time();
   if (const auto due = service_->deadline(); due && now >= *due) service_->on_time();
   return std::nullopt;
@@ -241,33 +203,43 @@ std::optional<Exit> Server::step(sys::Deadline first_client) {
       service_->take(event.data.u64, event.events);
     }
   }
+  if (served_.reader_gone() && !grace_end_) {
+    acceptor_.close();
+    wind_down();
+  }
   return take_time(*wake, first_client);
 }
 
 // ------------------------------------------------------------------------------------- the end
 
-void Server::close_output() {
-  if (hub_ == nullptr || options_.common.relay.send_only || service_->failure() != nullptr) return;
+// Whether what was written is safe: some file systems tell of a failed write at close(2) alone.
+bool Server::close_output() {
+  if (hub_ == nullptr || options_.common.relay.send_only || service_->failure() != nullptr) {
+    return true;
+  }
   const sys::Outcome closed = output_.close();
-  if (closed.ok()) return;
+  if (closed.ok()) return true;
   context_.console.failure(ExitStatus::local_io,
                            error_message({sys::Syscall::close, closed.error, "stdout"}));
-  last_status_ = ExitStatus::local_io;
+  return false;
 }
 
 void Server::tell_summary(int signum) {
-  if (hub_ != nullptr) counts_.unwritten = hub_->unwritten();
-  context_.console.status(served_message(counts_, acceptor_.counts(), wind_down_,
+  ServeCounts counts = served_.counts();
+  if (hub_ != nullptr) counts.unwritten = hub_->unwritten();
+  context_.console.status(served_message(counts, acceptor_.counts(), served_.winding_down(),
                                          context_.kernel.now() - started_, signum));
 }
 
 // Without -k the one client's end is the run's.
 Exit Server::end_of_one() {
-  if (commands_ == nullptr || commands_->last_status() == 0) return Exit{last_status_};
-  context_.console.failure(
-      ExitStatus::failure,
-      failure_message("run", escape(options_.command.front()),
-                      fmt::format("it ended with status {}", commands_->last_status())));
+  if (commands_ == nullptr) return Exit{served_.last_status()};
+  const std::optional<int> status = commands_->last_status();
+  if (!status) return Exit{ExitStatus::failure};
+  if (*status == 0) return Exit{served_.last_status()};
+  context_.console.failure(ExitStatus::failure,
+                           failure_message("run", escape(options_.command.front()),
+                                           fmt::format("it ended with status {}", *status)));
   return Exit{ExitStatus::failure};
 }
 
@@ -288,10 +260,8 @@ Exit Server::run(sys::Deadline first_client) {
   } else if (!options_.keep_open) {
     exit = end_of_one();
   }
-  close_output();
-  if (exit.status == ExitStatus::ok && (stdin_failed_ || last_status_ == ExitStatus::local_io)) {
-    exit.status = ExitStatus::local_io;
-  }
+  const bool local_failure = !close_output() || served_.stdin_has_failed();
+  if (exit.status == ExitStatus::ok && local_failure) exit.status = ExitStatus::local_io;
   tell_summary(exit.signal);
   return exit;
 }

@@ -96,7 +96,7 @@ void ClientSet::end(Client& client, ClientEnd::Reason reason, std::uint64_t unde
   if (idle_timeout_.count() > 0) by_activity_.erase(client.by_activity);
   // epoll forgets a descriptor that is closed.
   static_cast<void>(client.connection.fd.close());
-  clients_.erase(client.token);
+  clients_.erase(std::uint64_t{client.token});
   observer_.client_ended(end);
 }
 

@@ -20,7 +20,8 @@ struct Client {
   bool fin_sent = false;       // by us
   bool peer_first = false;     // see ClientEnd
   bool held = false;           // not read for now: stdout is another's, or full
-  bool lost = false;           // a reset was told while it could not be read
+  bool hung_up = false;        // takes nothing any more; what it sent is still to be read
+  int error = 0;               // what a send has told of that: recv will not tell it again
   std::uint64_t sent = 0;      // as in ClientEnd
   std::uint64_t received = 0;
   std::uint64_t position = 0;     // in what goes to all, of the next byte for this one

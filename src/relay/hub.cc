@@ -47,25 +47,18 @@ void Hub::add(tcp::Connection connection) {
 
 void Hub::take(std::uint64_t token, std::uint32_t events) {
   if (token == stdin_token) return read_stdin();
-  if (token == stdout_token) {
-    if ((events & EPOLLERR) != 0 && inbound_.empty()) return lose_stdout(EPIPE);
-    flush_stdout();
-    return release_held();
-  }
+  if (token == stdout_token) return take_stdout(events);
   Client* const client = clients_.find(token);
   if (client == nullptr) return;
-  if (client->held && (events & (EPOLLERR | EPOLLHUP)) != 0) {
-    // Its last bytes are still to be read, once stdout is free for them.
-    client->lost = true;
-    behind_.erase(token);
-    return clients_.watch(*client, 0);
-  }
+  const bool reads = !client->held && !client->peer_fin;
+  if (!reads && (events & (EPOLLERR | EPOLLHUP)) != 0) return hang_up(*client, 0);
   if ((events & EPOLLOUT) != 0 && !send(*client)) return;
   if ((events & ~std::uint32_t{EPOLLOUT}) != 0) receive(*client);
 }
 
 // What a client is watched for follows from its state.
 void Hub::watch(Client& client) {
+  if (client.hung_up) return clients_.watch(client, 0);
   const bool reads = !client.held && !client.peer_fin;
   const bool writes = behind_.contains(client.token);
   clients_.watch(client, (reads ? EPOLLIN : 0U) | (writes ? EPOLLOUT : 0U));
@@ -75,12 +68,13 @@ void Hub::watch(Client& client) {
 
 // None of the clients takes what there is as fast as stdin brings it.
 bool Hub::outpaced() const {
-  return behind_.size() == clients_.size() && broadcast_.end() - fastest_ > broadcast_.kept() / 2 &&
+  return behind_.size() + hung_up_ == clients_.size() &&
+         broadcast_.end() - fastest_ > broadcast_.kept() / 2 &&
          kernel_.now() < progress_ + stall_patience;
 }
 
 bool Hub::wants_stdin() const {
-  return stdin_open_ && !clients_.empty() && !outpaced();
+  return stdin_open_ && has_takers() && !outpaced();
 }
 
 // A descriptor that has hung up is told of for as long as it is watched.
@@ -91,6 +85,9 @@ void Hub::watch_stdin() {
     const sys::Outcome added = poll_.add(input_.fd(), EPOLLIN, stdin_token);
     stdin_never_waits_ = added.error == EPERM;
     stdin_watched_ = added.ok();
+    if (stdin_watched_ || stdin_never_waits_) return;
+    observer_.stdin_failed({sys::Syscall::epoll_ctl, added.error, "stdin"});
+    end_stdin();
   } else {
     static_cast<void>(poll_.remove(input_.fd()));
     stdin_watched_ = false;
@@ -116,7 +113,10 @@ void Hub::read_stdin() {
 void Hub::end_stdin() {
   stdin_open_ = false;
   watch_stdin();
-  if (!policy_.half_close) return;
+  if (policy_.half_close) send_fins();
+}
+
+void Hub::send_fins() {
   send_fins_ = true;
   for (const auto& [token, client] : clients_.all()) {
     if (!behind_.contains(token)) clients_.send_fin(*client);
@@ -139,7 +139,7 @@ void Hub::broadcast(std::span<const std::byte> bytes) {
   }
   std::vector<std::uint64_t> ready;
   for (const auto& [token, client] : clients_.all()) {
-    if (!behind_.contains(token) && !client->lost) ready.push_back(token);
+    if (!behind_.contains(token) && !client->hung_up) ready.push_back(token);
   }
   broadcast_.append(bytes);
   behind_.insert(ready.begin(), ready.end());
@@ -152,14 +152,7 @@ bool Hub::send(Client& client) {
   const auto bytes = broadcast_.from(client.position);
   const sys::Outcome sent = clients_.send(client, bytes);
   if (!sent.ok() && !again(sent)) {
-    // What it sent before is read first; recv then reports the same.
-    if (!client.peer_fin) {
-      client.lost = true;
-      behind_.erase(client.token);
-      receive(client);
-      return false;
-    }
-    lose(client, sys::Syscall::send, sent.error);
+    hang_up(client, sent.error);
     return false;
   }
   client.position += sent.as_size();
@@ -186,8 +179,24 @@ bool Hub::caught_up(Client& client) {
 
 // ------------------------------------------------------------------------------------- endings
 
+// Nothing goes to the client any more: `error` told so, or 0 where recv has yet to tell. What it
+// sent before is read to its end first, once stdout is free for it.
+void Hub::hang_up(Client& client, int error) {
+  // All of it has been read: it was owed something still.
+  if (client.peer_fin) return lose(client, sys::Syscall::send, error == 0 ? ECONNRESET : error);
+  client.error = error;
+  if (!client.hung_up) ++hung_up_;
+  client.hung_up = true;
+  behind_.erase(client.token);
+  fastest_ = 0;
+  watch(client);
+  watch_stdin();
+  receive(client);
+}
+
 void Hub::forget(const Client& client) {
   behind_.erase(client.token);
+  if (client.hung_up) --hung_up_;
   if (line_owner_ == client.token) line_owner_ = 0;
   fastest_ = 0;  // perhaps it was this one: the next that takes something is
 }
@@ -213,7 +222,7 @@ sys::Deadline Hub::deadline() {
   if (line_owner_ != 0 && !held_.empty()) {
     first = sys::earlier(first, line_since_ + line_patience);
   }
-  if (stdin_open_ && !clients_.empty() && !stdin_watched_) {
+  if (stdin_open_ && has_takers() && !stdin_watched_) {
     // A regular file is read at once; stdin that was outpaced, once its patience has ended.
     first = sys::earlier(first, outpaced() ? progress_ + stall_patience : sys::TimePoint{});
   }
@@ -238,10 +247,7 @@ void Hub::on_time() {
 void Hub::wind_down() {
   stdin_open_ = false;
   watch_stdin();
-  send_fins_ = true;
-  for (const auto& [token, client] : clients_.all()) {
-    if (!behind_.contains(token)) clients_.send_fin(*client);
-  }
+  send_fins();
 }
 
 void Hub::cut_short() {
@@ -252,7 +258,7 @@ void Hub::cut_short() {
     clients_.end(client, ClientEnd::Reason::cut_short, undelivered);
   }
   held_.clear();
-  if (stdout_open_ && !inbound_.empty()) flush_stdout();
+  if (!output_.may_block()) flush_stdout();
 }
 
 }  // namespace tcptool::relay

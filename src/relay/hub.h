@@ -62,14 +62,17 @@ class Hub final : public Service {
 
   // stdin to all
   void watch_stdin();
+  [[nodiscard]] bool has_takers() const { return clients_.size() > hung_up_; }
   [[nodiscard]] bool wants_stdin() const;
   [[nodiscard]] bool outpaced() const;
   void read_stdin();
   void end_stdin();
+  void send_fins();
   void broadcast(std::span<const std::byte> bytes);
   // Whether the client is still there.
   bool send(Client& client);
   bool caught_up(Client& client);
+  void hang_up(Client& client, int error);
 
   // all to stdout
   void receive(Client& client);
@@ -80,6 +83,7 @@ class Hub final : public Service {
   void release_held();
   void release_line();
   void write_stdout();
+  void take_stdout(std::uint32_t events);
   void flush_stdout();
   void watch_stdout();
   void lose_stdout(int error);
@@ -102,6 +106,7 @@ class Hub final : public Service {
 
   Broadcast broadcast_;
   std::set<std::uint64_t> behind_;  // the clients that have yet to take some of it
+  std::size_t hung_up_ = 0;         // clients that take nothing any more
   sys::TimePoint progress_;         // when one of them last took something
   std::uint64_t fastest_ = 0;       // the position of the one that is furthest, if it is known
   bool stdin_open_ = true;

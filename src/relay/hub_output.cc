@@ -34,27 +34,30 @@ void Hub::hold(Client& client) {
       held_.push_back(client.token);
     }
   }
-  if (client.lost) return clients_.watch(client, 0);
   watch(client);
 }
 
 void Hub::receive(Client& client) {
   // Nothing wakes us for what a reset has left behind: it is read to its end.
   do {
-    if (must_wait(client)) return hold(client);
+    // Whoever is held has his turn in release_held, and not before.
+    if (client.held || must_wait(client)) return hold(client);
     const bool kept = stdout_open_ && !policy_.discard;
     const std::span<std::byte> room = kept ? inbound_.room() : std::span(discarded_);
     const sys::Outcome got = clients_.receive(client, room);
-    if (again(got)) return;
+    if (again(got) && !client.hung_up) return;
+    if (got.error == EINTR) continue;
     if (got.value <= 0) return end_of_input(client, got.error);
     if (kept) take_bytes(client, room.first(got.as_size()));
-  } while (client.lost);
+  } while (client.hung_up);
 }
 
 // The client's FIN, or `error`.
 void Hub::end_of_input(Client& client, int error) {
+  if (client.error != 0) return lose(client, sys::Syscall::send, client.error);
+  // After a FIN recv does not tell of a reset.
+  if (error == 0 && client.hung_up && owed(client) > 0) error = ECONNRESET;
   if (error != 0) return lose(client, sys::Syscall::recv, error);
-  if (client.lost) return lose(client, sys::Syscall::recv, ECONNRESET);
   if (!behind_.contains(client.token)) return end(client, ClientEnd::Reason::complete);
   if (line_owner_ == client.token) line_owner_ = 0;
   watch(client);
@@ -83,7 +86,7 @@ void Hub::release_held() {
     held_.pop_front();
     if (client == nullptr) continue;  // it has ended meanwhile
     client->held = false;
-    if (!client->lost) watch(*client);
+    watch(*client);
     receive(*client);
   }
   releasing_ = false;
@@ -99,11 +102,24 @@ void Hub::write_stdout() {
   watch_stdout();  // only when it is called writable
 }
 
+void Hub::take_stdout(std::uint32_t events) {
+  if (!stdout_open_) return;  // lost after this was told
+  // With bytes to write, the write says why.
+  const bool gone = (events & (EPOLLERR | EPOLLHUP)) != 0 && inbound_.empty();
+  if (gone) return lose_stdout(EPIPE);
+  flush_stdout();
+  release_held();
+}
+
 void Hub::flush_stdout() {
-  if (!stdout_open_ || inbound_.empty()) return;
-  const sys::Outcome written = output_.write(inbound_.data());
-  if (!written.ok() && !again(written)) return lose_stdout(written.error);
-  inbound_.consume(written.as_size());
+  if (!stdout_open_) return;
+  while (!inbound_.empty()) {
+    const sys::Outcome written = output_.write(inbound_.data());
+    if (!written.ok() && !again(written)) return lose_stdout(written.error);
+    inbound_.consume(written.as_size());
+    // Of what epoll watches it tells when there is room for the rest.
+    if (!stdout_never_waits_ || written.error == EAGAIN) break;
+  }
   inbound_.make_room();
   watch_stdout();
 }

@@ -21,7 +21,9 @@ Outcome TracedKernel::told(const Event& event) {
 
 void TracedKernel::mark_nonblocking(int fd, bool nonblocking) {
   const auto number = static_cast<std::size_t>(fd);
-  if (fd >= 0 && number < nonblocking_.size()) nonblocking_[number] = nonblocking;
+  if (fd < 0) return;
+  if (number >= nonblocking_.size()) nonblocking_.resize(number + 1);
+  nonblocking_[number] = nonblocking;
 }
 
 bool TracedKernel::may_block(int fd) const {

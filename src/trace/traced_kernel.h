@@ -3,7 +3,6 @@
 // Reading the clock is no event. Before a call that can block, the journal tells what is pending.
 #pragma once
 
-#include <bitset>
 #include <map>
 #include <utility>
 #include <vector>
@@ -105,7 +104,7 @@ class TracedKernel final : public sys::Kernel {
   Journal& journal_;
   sys::TimePoint last_now_{};
   PendingLookup lookup_;  // the latest: no two are under way at once
-  std::bitset<1024> nonblocking_;
+  std::vector<bool> nonblocking_;  // by descriptor
   // What is known of a connection, for -vv.
   struct Connection {
     std::uint64_t sent = 0;       // bytes

@@ -8,10 +8,12 @@ import pty
 import signal
 import socket
 import struct
+import time
 import unittest
 
 import ends
 import oracle
+import serve
 import tool
 
 LOOPBACK = {"v4": "127.0.0.1", "v6": "::1"}
@@ -80,7 +82,7 @@ class Strace(tool.TestCase):
             for _ in range(3):
                 process.send(b"x" * 1000)
                 peer.sendall(ends.receive(peer, 1000))
-                ends.assert_idle(self, process.pid, 0.02)
+                time.sleep(0.02)  # not to synchronise: TCP_INFO is read every 10 ms at most
             process.end_of_input()
             peer.close()
             return process.finish()
@@ -229,6 +231,52 @@ class Strace(tool.TestCase):
             peer.sendall(b"x")
             peer.close()
             return process.finish()
+
+    @scenario
+    def test_keep_open_with_two_clients(self):
+        with self.tool("listen", "-k", "127.0.0.1", 0, stdin=tool.PIPE) as process:
+            process.port = ends.listening_port(process)
+            with serve.clients(process, 2) as peers:
+                serve.wait_accepted(process, *peers)
+                process.send(b"to all\n")
+                for peer in peers:
+                    self.assertEqual(b"to all\n", ends.receive(peer, 7))
+                    peer.sendall(b"from one\n")
+                process.wait_for_stdout(b"from one\nfrom one\n")
+                process.end_of_input()
+                peers[0].close()
+                process.wait_for('"type":"client-closed"')
+                process.signal(signal.SIGTERM)
+                ends.read_until_end(peers[1])
+                peers[1].close()
+                return process.finish()
+
+    @scenario
+    def test_keep_open_with_a_command(self):
+        with self.tool("listen", "-k", "127.0.0.1", 0, "--", "cat") as process:
+            process.port = ends.listening_port(process)
+            for _ in range(2):
+                with serve.clients(process, 1) as (peer,):
+                    peer.sendall(b"x")
+                    peer.shutdown(socket.SHUT_WR)
+                    self.assertEqual((b"x", False), ends.read_until_end(peer))
+            process.wait_for('("type":"command-ended"[^$]*){2}')
+            process.signal(signal.SIGINT)
+            return process.finish()
+
+    @scenario
+    def test_serve_echo(self):
+        with self.tool("listen", "-k", "--serve", "echo", "127.0.0.1", 0) as process:
+            process.port = ends.listening_port(process)
+            with serve.clients(process, 2) as peers:
+                for peer in peers:
+                    peer.sendall(b"x" * 1000)
+                    ends.receive(peer, 1000)
+                peers[0].close()
+                ends.reset(peers[1])
+                process.wait_for('("type":"client-closed"[^$]*){2}')
+                process.signal(signal.SIGINT)
+                return process.finish()
 
     @scenario
     def test_listen_that_times_out(self):

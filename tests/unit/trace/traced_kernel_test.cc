@@ -280,3 +280,17 @@ TEST_CASE("what is pending is told before a call that can block, and not before 
   static_cast<void>(scene.kernel.write(pipe.write_end.fd(), bytes));
   CHECK(scene.told.told.size() == 7);
 }
+
+TEST_CASE("a descriptor of any number that was opened not to block is known not to") {
+  Scene scene;
+  std::array<std::byte, 8> buffer{};
+  scene.inner.script(Syscall::accept4).answers(1'000'000);
+  scene.inner.script(Syscall::recv).fails(EAGAIN);
+  sys::Address peer;
+  static_cast<void>(scene.kernel.accept4(3, peer, SOCK_NONBLOCK));
+  const std::size_t told = scene.told.told.size();
+  static_cast<void>(scene.kernel.recv(1'000'000, buffer, 0));
+  CHECK(scene.told.told.size() == told);
+  static_cast<void>(scene.kernel.recv(999'999, buffer, 0));
+  CHECK(scene.told.told.size() == told + 2);
+}
