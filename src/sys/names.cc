@@ -211,7 +211,7 @@ std::string open_flags_name(int flags) {
       {{O_RDONLY, "O_RDONLY"}, {O_WRONLY, "O_WRONLY"}, {O_RDWR, "O_RDWR"}}};
   // O_LARGEFILE is 0 to a 64-bit libc, and a bit to the kernel all the same.
   constexpr int large_file = 0100000;
-  static constexpr std::array<Named, 10> table{{{O_CREAT, "O_CREAT"},
+  static constexpr std::array<Named, 11> table{{{O_CREAT, "O_CREAT"},
                                                 {O_EXCL, "O_EXCL"},
                                                 {O_NOCTTY, "O_NOCTTY"},
                                                 {O_TRUNC, "O_TRUNC"},
@@ -220,6 +220,7 @@ std::string open_flags_name(int flags) {
                                                 {large_file, "O_LARGEFILE"},
                                                 {O_NOFOLLOW, "O_NOFOLLOW"},
                                                 {O_CLOEXEC, "O_CLOEXEC"},
+                                                {O_PATH, "O_PATH"},
                                                 {O_DIRECTORY, "O_DIRECTORY"}}};
   std::string base = name_or_number(access, flags & O_ACCMODE);
   if ((flags & ~O_ACCMODE) == 0) return base;

@@ -236,7 +236,7 @@ TEST_CASE("a usage error says what to do instead") {
         Row{"frobnicate", "listen, connect and help"},
         Row{"connect --idle-timeot 1s host 80", "did you mean --idle-timeout?"},
         Row{"connect -l 9000", "tcptool listen -p PORT"}, Row{"-l 9000", "tcptool listen -p PORT"},
-        Row{"connect -e sh host 80", "socat"}, Row{"connect -q 1 host 80", "means quiet"},
+        Row{"connect -e sh host 80", "listen PORT -- COMMAND"}, Row{"connect -q 1 host 80", "means quiet"},
         Row{"connect ::1:9000", "[::1]:9000"}, Row{"connect fe80::1 80", "fe80::1%eth0"},
         Row{"connect -o TCP_NODELAI host 80", "TCP_NODELAY"},
         Row{"-v connect host 80", "stands before the command"},
