@@ -6,6 +6,7 @@
 #include "cli/parse.h"
 #include "cmd/color.h"
 #include "cmd/messages.h"
+#include "cmd/progress.h"
 #include "cmd/run.h"
 #include "cmd/trace_output.h"
 #include "sys/activation.h"
@@ -87,9 +88,12 @@ ExitStatus tcptool_main(std::span<const char* const> arguments) {
 
   const cmd::OutputOptions& output = cmd::common_options(*command).output;
   const bool color = !output.json && cmd::use_color(bare, output.color);
+  const cmd::ProgressPlan progress =
+      cmd::plan_progress(bare, kernel, cmd::common_options(*command));
   cmd::Console console(bare, {.quiet = output.quiet,
                               .json = output.json,
                               .color = color,
+                              .progress = progress.form,
                               .journal = &journal,
                               .start = start});
   const auto traced = cmd::TraceOutput::open(bare, console, output);
@@ -103,6 +107,7 @@ ExitStatus tcptool_main(std::span<const char* const> arguments) {
                     .pid = kernel.getpid().as_int(),
                     .started = started},
                    start);
+  if (progress.why_not) console.status(*progress.why_not);
   if (journal.traced()) {
     crash_journal = &journal;
     sys::LinuxKernel::before_crash(tell_what_led_to_the_crash);

@@ -17,6 +17,12 @@ Result<cmd::ColorMode, std::string> read_color(const std::string& text) {
   return failure(fmt::format("{} is none of auto, always, never", in_quotes(text)));
 }
 
+Result<cmd::ProgressMode, std::string> read_progress(const std::string& text) {
+  if (text == "auto") return cmd::ProgressMode::automatic;
+  if (text == "always") return cmd::ProgressMode::always;
+  return failure(fmt::format("{} is none of auto, always", in_quotes(text)));
+}
+
 Result<cmd::DiagnoseMode, std::string> read_diagnose(const std::string& text) {
   if (text == "passive") return cmd::DiagnoseMode::passive;
   if (text == "active") return cmd::DiagnoseMode::active;
@@ -69,6 +75,11 @@ void declare_output(CLI::App& app, cmd::OutputOptions& output) {
            [&output] { output.quiet = true; });
   add_flag(app, {"--json", "", "every line on stderr is one JSON object"},
            [&output] { output.json = true; });
+  add_value(app,
+            {"--progress", "[=WHEN]",
+             "what moves, how fast, and what limits it: auto (default) where stderr is a terminal, "
+             "or always"},
+            keep(output.progress, read_progress));
   add_value(app, {"--color", "WHEN", "auto (default), always or never"},
             keep(output.color, read_color));
 }

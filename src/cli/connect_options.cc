@@ -123,6 +123,12 @@ std::string settle_parallel(const Draft& draft) {
          "-C and --idle-timeout do not go with it";
 }
 
+std::string settle_progress(const cmd::ConnectOptions& options) {
+  const bool moves_data = !options.check && !options.parallel;
+  if (moves_data || options.common.output.progress == cmd::ProgressMode::off) return "";
+  return "--progress shows what moves, and with -z or --parallel nothing does; leave it out";
+}
+
 // A link-local address is one of the interface that -i names; the source's is the peer's, too.
 void settle_zones(Draft& draft) {
   const auto give = [](tcp::Host& host, const std::string& zone) {
@@ -219,8 +225,9 @@ void declare_connect_options(CLI::App& app, Draft& draft) {
 
 std::string settle_connect_options(Draft& draft) {
   cmd::CommonOptions& common = draft.connect.common;
-  for (std::string wrong : {settle_target(draft), settle_common_options(draft, common),
-                            settle_source(draft, common), settle_parallel(draft)}) {
+  for (std::string wrong :
+       {settle_target(draft), settle_common_options(draft, common), settle_source(draft, common),
+        settle_parallel(draft), settle_progress(draft.connect)}) {
     if (!wrong.empty()) return wrong;
   }
   settle_zones(draft);

@@ -84,6 +84,8 @@ std::vector<std::string> with_explicit_values(std::span<const char* const> argum
       out.emplace_back("--retry=unlimited");
     } else if (options && word == "--watch") {
       out.emplace_back("--watch=200ms");
+    } else if (options && word == "--progress") {
+      out.emplace_back("--progress=auto");
     } else {
       out.emplace_back(word);
     }
@@ -146,6 +148,10 @@ std::string misread_word_text(const CLI::App& command, const std::vector<std::st
   if (const std::string value = word_behind(arguments, "--watch=200ms");
       !is_number(value) && parse_duration(value)) {
     return fmt::format("'{}' is one word too many; did you mean --watch={}?", value, value);
+  }
+  if (const std::string value = word_behind(arguments, "--progress=auto");
+      value == "auto" || value == "always") {
+    return fmt::format("'{}' is one word too many; did you mean --progress={}?", value, value);
   }
   return "";
 }

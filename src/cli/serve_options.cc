@@ -79,6 +79,9 @@ std::string settle_serve_options(Draft& draft) {
   if (draft.client_buffer_given && !(options.keep_open && options.uses_standard_streams())) {
     return "--client-buffer is for what stdin brings to the clients of -k";
   }
+  if (options.served() && options.common.output.progress != cmd::ProgressMode::off) {
+    return "--progress shows one connection; with -k, --serve or a COMMAND there are many";
+  }
   return "";
 }
 

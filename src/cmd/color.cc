@@ -17,6 +17,11 @@ std::string_view environment(const char* name) {
 
 }  // namespace
 
+bool terminal_obeys() {
+  const std::string_view terminal = environment("TERM");
+  return !terminal.empty() && terminal != "dumb";
+}
+
 bool use_color(sys::Kernel& kernel, ColorMode mode) {
   if (mode != ColorMode::automatic) return mode == ColorMode::always;
   if (!environment("NO_COLOR").empty()) return false;
@@ -24,8 +29,7 @@ bool use_color(sys::Kernel& kernel, ColorMode mode) {
   if (!forced.empty() && forced != "0") return true;
   constexpr int stderr_fd = 2;
   const auto stream = relay::LocalStream::inspect(kernel, stderr_fd, false);
-  return stream.kind() == relay::LocalStream::Kind::terminal && environment("TERM") != "dumb" &&
-         !environment("TERM").empty();
+  return stream.kind() == relay::LocalStream::Kind::terminal && terminal_obeys();
 }
 
 }  // namespace tcptool::cmd

@@ -8,6 +8,9 @@
 
 namespace tcptool::cmd {
 
+// TERM names a terminal that takes escape sequences.
+bool terminal_obeys();
+
 bool use_color(sys::Kernel& kernel, ColorMode mode);
 
 }  // namespace tcptool::cmd

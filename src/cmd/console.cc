@@ -5,11 +5,14 @@
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <cstdint>
+#include <cstring>
 
 #include "base/text.h"
 #include "trace/open_sink.h"
@@ -18,6 +21,7 @@ namespace tcptool::cmd {
 namespace {
 
 constexpr int stderr_fd = 2;
+constexpr std::string_view erase_line = "\r\x1b[K";
 
 // Writes each line at once through the kernel seam. A stderr that is full makes the line wait,
 // since who asked for it reads it, until a signal comes; one that is closed or broken swallows it.
@@ -32,10 +36,40 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
     run_deadline_ = run_deadline;
   }
 
+  [[nodiscard]] bool has_room() {
+    std::array<pollfd, 1> fds{{{stderr_fd, POLLOUT, 0}}};
+    return kernel_.poll(fds, 0).value > 0;
+  }
+
+  // Of the terminal, without the last one: where a line ends there, terminals differ.
+  [[nodiscard]] std::size_t columns() {
+    std::array<int, 2> size{};  // struct winsize
+    static_assert(sizeof size == sizeof(winsize));
+    winsize terminal{};
+    if (kernel_.ioctl(stderr_fd, TIOCGWINSZ, size.front()).ok()) {
+      std::memcpy(&terminal, size.data(), sizeof terminal);
+    }
+    constexpr std::size_t usual = 80;  // serial lines tell 0
+    return (terminal.ws_col > 0 ? std::size_t{terminal.ws_col} : usual) - 1;
+  }
+
+  // The last line, below all others, from now on; empty: none.
+  void draw(std::string_view line) {
+    drawn_ = line;
+    if ((drawn_.empty() && !on_screen_) || !has_room()) return;
+    const std::string text = std::string(erase_line) + drawn_;
+    // Where it is cut short, the next one draws over it.
+    static_cast<void>(kernel_.write(stderr_fd, std::as_bytes(std::span(text))));
+    on_screen_ = !drawn_.empty();
+  }
+
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
+    if (on_screen_) line.append(erase_line);
     formatter_->format(message, line);
+    line.append(drawn_);
+    on_screen_ = !drawn_.empty();
     auto rest = std::as_bytes(std::span(line.data(), line.size()));
     while (!rest.empty() && wait_for_room()) {
       // A pipe that poll called writable takes PIPE_BUF bytes at once; most lines are shorter.
@@ -70,6 +104,8 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
   sys::Deadline run_deadline_;
   bool signal_came_ = false;
   bool gave_way_ = false;
+  std::string drawn_;
+  bool on_screen_ = false;  // the cursor stands behind a drawn line
 };
 
 }  // namespace
@@ -116,6 +152,20 @@ void Console::status(const Message& message) {
   object.add("type", message.type);
   object.append(message.fields);
   write_line(object.text());
+}
+
+std::size_t Console::progress_columns() {
+  return options_.progress == ProgressForm::in_place ? log_->sink->columns() : SIZE_MAX;
+}
+
+void Console::progress(const Message& message) {
+  if (options_.journal != nullptr) options_.journal->flush();
+  if (options_.progress == ProgressForm::in_place) return log_->sink->draw(message.text);
+  if (options_.progress == ProgressForm::lines && log_->sink->has_room()) status(message);
+}
+
+void Console::end_progress() {
+  log_->sink->draw("");
 }
 
 void Console::failure(ExitStatus status, const Message& message) {

@@ -24,10 +24,15 @@ struct Message {
   std::vector<std::string> details{};  // further lines for people, not with -q
 };
 
+// Where what moves is shown: nowhere; in the last line of a terminal, which is drawn again and
+// again; a line (or object) each time.
+enum class ProgressForm { none, in_place, lines };
+
 struct ConsoleOptions {
   bool quiet = false;  // no status lines
   bool json = false;
   bool color = false;
+  ProgressForm progress = ProgressForm::none;
   trace::Journal* journal = nullptr;  // is told to tell before anything is said
   sys::TimePoint start{};             // of the run: the times of its events are shown since then
 };
@@ -52,6 +57,15 @@ class Console final : public LineWriter {
 
   // What is going on. Nothing with -q.
   void status(const Message& message);
+
+  [[nodiscard]] ProgressForm progress_form() const { return options_.progress; }
+  // How wide the line of progress may be.
+  [[nodiscard]] std::size_t progress_columns();
+
+  // How far things have come; in place it stays below all other lines until end_progress(). It is
+  // left out, rather than waited for, where stderr has no room.
+  void progress(const Message& message);
+  void end_progress();
 
   // What went wrong, in one line that begins with "tcptool: ". Never silenced.
   // Where nothing else is traced, its JSON object has the last calls.

@@ -19,6 +19,9 @@ enum class DiagnoseMode { passive, active, off };
 
 enum class ColorMode { automatic, always, never };
 
+// automatic: where stderr is a terminal.
+enum class ProgressMode { off, automatic, always };
+
 struct TraceOptions {
   int verbosity = 0;                    // of -v
   std::string file;                     // of --trace; "-" is stderr
@@ -36,6 +39,7 @@ struct OutputOptions {
   bool quiet = false;
   bool json = false;
   ColorMode color = ColorMode::automatic;
+  ProgressMode progress = ProgressMode::off;
 };
 
 struct CommonOptions {

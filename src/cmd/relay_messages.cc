@@ -2,10 +2,10 @@
 // How a relay ended: the summary, the reason where it did not end well, and the exit status.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "base/text.h"
+#include "cmd/limits.h"
 #include "cmd/messages.h"
 #include "sys/names.h"
 
@@ -45,50 +45,41 @@ std::string who_closed(const RelayEnd& end) {
   return "neither side had sent FIN";
 }
 
-std::int64_t percent(std::chrono::nanoseconds part, std::chrono::nanoseconds whole) {
-  return whole.count() > 0 ? 100 * part.count() / whole.count() : 0;
-}
-
-// What slowed the transfer, with its share of the time: only where something did and it is worth a
-// word. See struct tcp_info in linux/tcp.h: busy is the time with data to send.
+// What slowed the transfer, with its share.
 std::string limited_by(const RelayEnd& end) {
-  using std::chrono::microseconds;
-  using namespace std::chrono_literals;
-  constexpr auto least_busy = 10ms;
-  constexpr auto long_enough = 1s;
-  constexpr int least_share = 20;
-  constexpr std::uint32_t least_segments = 20;
-  constexpr std::uint64_t least_reads = 5;
   const tcp::TcpInfo& info = *end.info;
-  if (!info.busy_time || end.sent == 0) return "";
-  const microseconds busy = *info.busy_time;
-  const auto window = percent(info.rwnd_limited.value_or(microseconds(0)), busy);
-  const auto buffer = percent(info.sndbuf_limited.value_or(microseconds(0)), busy);
-  if (busy >= least_busy && std::max(window, buffer) >= least_share) {
-    const bool stuck =
-        end.undelivered > 0 && info.snd_wnd && *info.snd_wnd < info.snd_mss.value_or(1);
-    return fmt::format(", limited by {} ({} % of the time with data to send{})",
-                       window >= buffer ? "the peer's receive window" : "our send buffer",
-                       std::max(window, buffer),
-                       stuck && window >= buffer
-                           ? "; zero window at the end: the peer's program does not read"
-                           : "");
+  if (end.sent == 0) return "";
+  Stretch whole;
+  whole.duration = end.duration;
+  whole.stdin_reads = end.stdin_reads;
+  whole.stdin_is_terminal = end.stdin_is_terminal;
+  whole.fill({}, info);
+  const Limited limited = what_limits(whole);
+  const bool stuck =
+      end.undelivered > 0 && info.snd_wnd && *info.snd_wnd < info.snd_mss.value_or(1);
+  std::string share;
+  switch (limited.by) {
+    case Limit::none:
+      return "";
+    case Limit::peer_window:
+    case Limit::send_buffer:
+      share = fmt::format("{} % of the time with data to send{}", limited.share,
+                          stuck && limited.by == Limit::peer_window
+                              ? "; zero window at the end: the peer's program does not read"
+                              : "");
+      break;
+    case Limit::loss:
+      share = fmt::format("{} of {} segments were sent again, {} %", whole.segments_again,
+                          whole.segments, limited.share);
+      break;
+    case Limit::network:
+      share = fmt::format("{} % of the time with data to send", limited.share);
+      break;
+    case Limit::stdin_data:
+      share = fmt::format("nothing to send {} % of the time", limited.share);
+      break;
   }
-  const auto segments = info.data_segs_out.value_or(0);
-  const auto again = info.total_retrans.value_or(0);
-  if (segments >= least_segments && 100 * std::uint64_t{again} >= 3 * std::uint64_t{segments}) {
-    return fmt::format(", limited by loss on the way ({} of {} segments were sent again, {} %)",
-                       again, segments, 100 * std::uint64_t{again} / segments);
-  }
-  if (end.duration < long_enough) return "";
-  const auto share = percent(busy, end.duration);
-  if (share >= 100 - least_share) {
-    return fmt::format(", limited by the network ({} % of the time with data to send)", share);
-  }
-  if (share < least_share && end.stdin_reads >= least_reads && !end.stdin_is_terminal) {
-    return fmt::format(", limited by stdin (nothing to send {} % of the time)", 100 - share);
-  }
-  return "";
+  return fmt::format(", limited by {} ({})", limit_text(limited.by), share);
 }
 
 std::string path_text(const RelayEnd& end) {

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cmd/explain.h"
+#include "cmd/progress.h"
 #include "diagnose/recognize.h"
 #include "sys/names.h"
 
@@ -18,7 +19,10 @@ constexpr int stdout_fd = 1;
 class SessionNotes final : public relay::RelayObserver {
  public:
   SessionNotes(Context& context, const CommonOptions& options, const tcp::Connection& connection)
-      : context_(context), options_(options), connection_(connection) {}
+      : context_(context),
+        options_(options),
+        connection_(connection),
+        progress_(connection.active) {}
 
   void peer_closed_first(std::chrono::nanoseconds after) override {
     Message message{"peer-closed", {}, {}};
@@ -45,6 +49,12 @@ class SessionNotes final : public relay::RelayObserver {
     context_.console.status(explained_soft_error(context_, options_, connection_, error));
   }
 
+  void progress(const relay::RelayEnd& so_far) override {
+    progress_.take(so_far);
+    context_.console.progress(
+        {"progress", progress_.text(context_.console.progress_columns()), progress_.fields()});
+  }
+
   void stdout_reader_gone() override {
     Message message{"stdout-closed", {}, {}};
     message.text =
@@ -56,6 +66,7 @@ class SessionNotes final : public relay::RelayObserver {
   Context& context_;
   const CommonOptions& options_;
   const tcp::Connection& connection_;
+  Progress progress_;
 };
 
 // Which of the user's limits ended it.
@@ -98,8 +109,11 @@ Exit run_session(Context& context, const CommonOptions& options, std::string_vie
   output.reopen(O_WRONLY);
 
   SessionNotes notes(context, options, connection);
-  relay::Relay relay(context.waiter, connection, input, output, options.relay, notes);
+  relay::RelayPolicy policy = options.relay;
+  policy.progress_interval = progress_interval(context.console.progress_form());
+  relay::Relay relay(context.waiter, connection, input, output, policy, notes);
   const relay::RelayEnd end = relay.run();
+  context.console.end_progress();
   if (auto note = path_mtu_note(end, connection)) context.console.status(*note);
 
   const ExitStatus status = status_of(end);

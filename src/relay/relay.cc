@@ -46,6 +46,9 @@ Relay::Relay(sys::Waiter& waiter, const tcp::Connection& connection, LocalStream
     reading_stdin_ = false;
     end_.stdin_at_eof = true;
   }
+  if (policy_.progress_interval.count() > 0) {
+    next_progress_ = connection_.established + policy_.progress_interval;
+  }
   if (connection_.error != 0) lose_connection(Syscall::connect, connection_.error);
 }
 
@@ -106,7 +109,7 @@ Relay::PollSet Relay::poll_set() {
 sys::Deadline Relay::next_deadline() {
   // A lost connection brings nothing more: what is there is read at once, without waiting.
   if (lost_ && reading_socket_ && inbound_.room().size() >= least_read) return kernel_.now();
-  sys::Deadline deadline = next_ack_check_;
+  sys::Deadline deadline = sys::earlier(next_ack_check_, next_progress_);
   if (!lost_) deadline = sys::earlier(deadline, next_sample_);
   if (idle_clock_runs()) {
     deadline = sys::earlier(deadline, last_activity_ + policy_.idle_timeout);
@@ -145,6 +148,7 @@ void Relay::take_events(const PollSet& set) {
 void Relay::take_time() {
   const sys::TimePoint now = kernel_.now();
   if (next_sample_ && !lost_ && now >= *next_sample_) take_sample();
+  if (next_progress_ && now >= *next_progress_) tell_progress(now);
   if (silent_after_peer_fin()) {
     if (!silence_told_ && now >= silent_since() + silence_before_telling) {
       silence_told_ = true;

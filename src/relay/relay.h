@@ -31,6 +31,7 @@ struct RelayPolicy {
   bool keepalive_set = false;                      // by the user: his times stand
   std::optional<std::chrono::nanoseconds> linger;  // of silence, once the peer has closed
   std::chrono::nanoseconds idle_timeout{0};        // 0: none
+  std::chrono::nanoseconds progress_interval{0};   // of RelayObserver::progress; 0: never
 };
 
 struct RelayEnd {
@@ -79,6 +80,8 @@ class RelayObserver {
   // The network reported `error` (an errno made of an ICMP error) while data is unacknowledged; TCP
   // goes on. Told once for each errno in a row.
   virtual void soft_error(int error) = 0;
+  // Every progress_interval: the counters, duration, and TCP_INFO as read just now.
+  virtual void progress(const RelayEnd& so_far) = 0;
 };
 
 class Relay {
@@ -99,6 +102,7 @@ class Relay {
   void take_events(const PollSet& set);
   void take_time();
   void take_sample();
+  void tell_progress(sys::TimePoint now);
   void advance();
 
   void read_stdin();
@@ -154,7 +158,8 @@ class Relay {
   sys::TimePoint last_stdin_;  // stdin brought something, or the last of it went to the socket
   sys::TimePoint peer_fin_at_;
   sys::Deadline next_ack_check_;
-  sys::Deadline next_sample_;  // while something is unacknowledged
+  sys::Deadline next_sample_;    // while something is unacknowledged
+  sys::Deadline next_progress_;  // where it is to be told
   std::vector<std::byte> first_sent_;
   std::chrono::milliseconds ack_check_interval_{1};
 };

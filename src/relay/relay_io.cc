@@ -114,6 +114,14 @@ void Relay::take_sample() {
   if (!told) observer_.soft_error(error);
 }
 
+void Relay::tell_progress(sys::TimePoint now) {
+  next_progress_ = now + policy_.progress_interval;
+  if (!lost_) latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+  end_.info = latest_info_;
+  end_.duration = now - connection_.established;
+  observer_.progress(end_);
+}
+
 // After an error or hang-up that recv cannot tell of: the peer's FIN has been read, and the
 // connection has gone.
 void Relay::take_socket_error() {

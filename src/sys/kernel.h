@@ -100,7 +100,8 @@ class Kernel {
   // The outcome's value is the length that the kernel returned, at most optval.size().
   virtual Outcome getsockopt(int sockfd, int level, int optname, std::span<std::byte> optval) = 0;
   virtual Outcome getuid() = 0;
-  // For requests that give or take one int (SIOCINQ, SIOCOUTQ, FIONREAD).
+  // For requests that give or take one int (SIOCINQ, SIOCOUTQ, FIONREAD), or several, of which
+  // `argument` is the first (TIOCGWINSZ: two).
   virtual Outcome ioctl(int fd, unsigned long request, int& argument) = 0;
   virtual Outcome kill(pid_t pid, int sig) = 0;
   virtual Outcome listen(int sockfd, int backlog) = 0;

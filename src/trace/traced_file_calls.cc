@@ -60,8 +60,13 @@ Outcome TracedKernel::fcntl(int fd, int op, int arg) {
   Event& event = journal_.begin(Syscall::fcntl);
   event.add("fd", ArgKind::fd, fd);
   event.add("op", ArgKind::fcntl_op, op);
-  if (op != F_GETFD && op != F_GETFL) event.add("arg", ArgKind::integer, arg);
+  if (op == F_SETFL) {
+    event.add("arg", ArgKind::open_flags, arg);
+  } else if (op != F_GETFD && op != F_GETFL) {
+    event.add("arg", ArgKind::integer, arg);
+  }
   make(event, [&] { return inner_.fcntl(fd, op, arg); });
+  if (op == F_SETFL && event.outcome.ok()) mark_nonblocking(fd, (arg & O_NONBLOCK) != 0);
   return told(event);
 }
 

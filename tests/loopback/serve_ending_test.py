@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""listen -k: what bounds it, and how it ends: -m, descriptors, time limits, SIGTERM with --grace."""
+"""listen -k: what bounds it (-m, descriptors, time limits), and how it ends (SIGTERM, --grace)."""
 
 import os
 import re

@@ -48,6 +48,7 @@ class RelayScene final : public relay::RelayObserver {
   std::vector<std::byte> first_received;
   std::vector<std::byte> sent_before;
   std::vector<int> soft_errors;
+  std::vector<relay::RelayEnd> progress_told;
 
  private:
   void peer_closed_first(std::chrono::nanoseconds) override { ++peer_closes_told; }
@@ -58,6 +59,7 @@ class RelayScene final : public relay::RelayObserver {
     sent_before.assign(sent.begin(), sent.end());
   }
   void soft_error(int error) override { soft_errors.push_back(error); }
+  void progress(const relay::RelayEnd& so_far) override { progress_told.push_back(so_far); }
 };
 
 }  // namespace tcptool::test

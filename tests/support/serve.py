@@ -2,6 +2,7 @@
 """A `tcptool listen` for many clients, and the clients."""
 
 import contextlib
+import signal
 import socket
 
 import ends
@@ -53,6 +54,12 @@ def wait_accepted(process, *peers):
 
 def wait_closed(process, peer):
     process.wait_for(rf'"type":"client-closed".*"peer":"{name(peer)}"')
+
+
+def stop(process):
+    """Ends it by SIGTERM, with the clients that are left: the Result."""
+    process.signal(signal.SIGTERM)
+    return process.finish()
 
 
 def end_of(result, peer_name):

@@ -293,4 +293,8 @@ TEST_CASE("a descriptor of any number that was opened not to block is known not 
   CHECK(scene.told.told.size() == told);
   static_cast<void>(scene.kernel.recv(999'999, buffer, 0));
   CHECK(scene.told.told.size() == told + 2);
+  scene.inner.script(Syscall::fcntl).answers(0);
+  static_cast<void>(scene.kernel.fcntl(1'000'000, F_SETFL, O_RDWR));
+  static_cast<void>(scene.kernel.recv(1'000'000, buffer, 0));
+  CHECK(scene.told.told.size() == told + 4);
 }
