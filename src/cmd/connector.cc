@@ -206,7 +206,7 @@ void Connector::fail_to_connect(Try& result, const tcp::Endpoint& endpoint, cons
   const diagnose::Verdict verdict = diagnose::judge_all(result.attempts);
   const bool mistake =
       std::any_of(result.attempts.begin(), result.attempts.end(),
-                  [](const auto& attempt) { return sys::own_mistake(attempt.error.error); });
+                  [](const auto& attempt) { return sys::own_mistake(attempt.error); });
   result.exit.status = mistake ? ExitStatus::failure : status_of(verdict.kind);
   const std::string reason =
       one ? verdict.reason
