@@ -174,7 +174,7 @@ void add_diagnosis(Message& message, const Diagnosis& diagnosis) {
   message.details.push_back("  try     " + diagnosis.advice);
   message.fields.add("cause_id", diagnose::info_of(diagnosis.cause).id);
   if (diagnosis.or_else) message.fields.add("or_else", diagnose::info_of(*diagnosis.or_else).id);
-  message.fields.add("layers", layers)
+  message.detail_fields.add("layers", layers)
       .add("cause", diagnosis.explanation)
       .add("try", diagnosis.advice);
 }

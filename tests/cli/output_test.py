@@ -121,6 +121,12 @@ class Quiet(tool.TestCase):
             result = tool.run("connect", "-q", "127.0.0.1", port)
         self.assert_status(6, result)
         self.assertRegex(result.stderr, rf"\Atcptool: connect 127\.0\.0\.1:{port}: .*\n\Z")
+        with tool.refusing_port() as port:
+            result = tool.run("connect", "-q", "--json", "127.0.0.1", port)
+        (told, ) = ends.objects(result)
+        self.assertEqual("nothing-listens", told["cause_id"])
+        for name in ("layers", "cause", "try", "last_calls"):
+            self.assertNotIn(name, told)
 
 
 def open_and_read(path):
