@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cmd/attempt_messages.h"
 #include "cmd/explain.h"
+#include "cmd/look_up_note.h"
 #include "cmd/session.h"
 
 namespace tcptool::cmd {
@@ -101,13 +102,31 @@ std::optional<Target> Connector::look_up(Try& result, const tcp::Endpoint& endpo
     fail_to_resolve(result, endpoint, addresses.error());
     return std::nullopt;
   }
-  if (endpoint.host.numeric) result.times.lookup.reset();  // nothing was looked up
+  if (endpoint.host.numeric) {
+    result.times.lookup.reset();  // nothing was looked up
+  } else if (const auto note = slow_look_up_note(
+                 context_, options_.common,
+                 {endpoint.host.text, wanted_family(), *result.times.lookup}, result.deadline)) {
+    context_.console.status(*note);
+  }
+  note_wildcard(*addresses);
   const auto settled = policy(result.deadline);
   if (!settled) {
     fail_to_resolve(result, endpoint, settled.error());
     return std::nullopt;
   }
   return Target{*addresses, *settled};
+}
+
+void Connector::note_wildcard(std::span<const sys::Address> addresses) {
+  if (options_.common.diagnose == DiagnoseMode::off || wildcard_noted_) return;
+  for (const sys::Address& address : addresses) {
+    if (!address.is_any() || wildcard_noted_) continue;
+    wildcard_noted_ = true;
+    context_.console.status(note_message(
+        fmt::format("{} names no host; Linux connects to this host itself ({}) instead",
+                    address.host(), sys::Address::loopback(address.family(), 0).host())));
+  }
 }
 
 Result<Target, Exit> Connector::find(const tcp::Endpoint& endpoint) {
@@ -206,7 +225,7 @@ void Connector::fail_to_connect(Try& result, const tcp::Endpoint& endpoint, cons
   const diagnose::Verdict verdict = diagnose::judge_all(result.attempts);
   const bool mistake =
       std::any_of(result.attempts.begin(), result.attempts.end(),
-                  [](const auto& attempt) { return sys::own_mistake(attempt.error.error); });
+                  [](const auto& attempt) { return sys::own_mistake(attempt.error); });
   result.exit.status = mistake ? ExitStatus::failure : status_of(verdict.kind);
   const std::string reason =
       one ? verdict.reason

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -85,6 +86,9 @@ class Connector {
   // The look-up's share of a round; nothing where it failed, which `result` then tells.
   std::optional<Target> look_up(Try& result, const tcp::Endpoint& endpoint);
 
+  // 0.0.0.0 or :: as the destination, said once.
+  void note_wildcard(std::span<const sys::Address> addresses);
+
   // A name is looked up once for all ports of -z, and again for each round of --retry.
   Result<std::vector<sys::Address>, tcp::ResolveFailure> addresses_of(const tcp::Endpoint& endpoint,
                                                                       int family,
@@ -106,6 +110,7 @@ class Connector {
   RaceNotes notes_;
   std::string last_reason_;
   std::vector<sys::Address> known_;  // of the host, from an earlier port or nothing
+  bool wildcard_noted_ = false;
 };
 
 }  // namespace tcptool::cmd

@@ -150,7 +150,7 @@ void Console::status(const Message& message) {
   if (!options_.json) return write_text(message.text, message);
   JsonObject object;
   object.add("type", message.type);
-  object.append(message.fields);
+  object.append(message.fields).append(message.detail_fields);
   write_line(object.text());
 }
 
@@ -179,6 +179,8 @@ void Console::failure(ExitStatus status, const Message& message) {
       .add("message", message.text)
       .add("status", static_cast<int>(status));
   object.append(message.fields);
+  if (options_.quiet) return write_line(object.text());
+  object.append(message.detail_fields);
   std::vector<std::string> calls;
   for (const trace::Event* const event : recorded()) {
     calls.push_back(trace::json_line(*event, options_.start));

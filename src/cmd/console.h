@@ -22,6 +22,7 @@ struct Message {
   std::string text;
   JsonObject fields;
   std::vector<std::string> details{};  // further lines for people, not with -q
+  JsonObject detail_fields{};          // the same for programs, behind `fields`
 };
 
 // Where what moves is shown: nowhere; in the last line of a terminal, which is drawn again and
@@ -68,7 +69,8 @@ class Console final : public LineWriter {
   void end_progress();
 
   // What went wrong, in one line that begins with "tcptool: ". Never silenced.
-  // Where nothing else is traced, its JSON object has the last calls.
+  // With -q that line, or its object, is all; else where nothing is traced, the object has the last
+  // calls.
   void failure(ExitStatus status, const Message& message);
 
   // Something has failed: the last calls are those until the first time,

@@ -103,12 +103,15 @@ tcp::SocketSetup setup_of(const CommonOptions& options) {
   return setup;
 }
 
-bool sets_ttl(const CommonOptions& options) {
-  return std::any_of(options.socket_options.begin(), options.socket_options.end(),
-                     [](const tcp::OptionSetting& setting) {
-                       return setting.info->name == "IP_TTL" ||
-                              setting.info->name == "IPV6_UNICAST_HOPS";
-                     });
+diagnose::AskedOptions asked_of(const CommonOptions& options) {
+  diagnose::AskedOptions asked;
+  for (const tcp::OptionSetting& setting : options.socket_options) {
+    const std::string_view name = setting.info->name;
+    if (name == "IP_TTL" || name == "IPV6_UNICAST_HOPS") asked.ttl = true;
+    if (name == "SO_REUSEPORT") asked.reuse_port = setting.asked != "0";
+    if (name == "SO_BINDTODEVICE") asked.interface = setting.asked;
+  }
+  return asked;
 }
 
 // The rules' answer; with --diagnose active asked again with what a few SYNs find out.
@@ -174,7 +177,7 @@ void add_diagnosis(Message& message, const Diagnosis& diagnosis) {
   message.details.push_back("  try     " + diagnosis.advice);
   message.fields.add("cause_id", diagnose::info_of(diagnosis.cause).id);
   if (diagnosis.or_else) message.fields.add("or_else", diagnose::info_of(*diagnosis.or_else).id);
-  message.fields.add("layers", layers)
+  message.detail_fields.add("layers", layers)
       .add("cause", diagnosis.explanation)
       .add("try", diagnosis.advice);
 }
@@ -184,8 +187,8 @@ Message explained_prepare_failure(Context& context, const CommonOptions& options
   Message message = error_message(error);
   if (options.diagnose == DiagnoseMode::off) return message;
   context.console.keep_calls();
-  const auto diagnosis =
-      diagnose::diagnose(diagnose::collect_prepare(context.kernel, error, address));
+  const auto diagnosis = diagnose::diagnose(
+      diagnose::collect_prepare(context.kernel, error, address, asked_of(options)));
   if (!diagnosis) return message;
   message.text = with_call(error, diagnosis->headline);
   add_diagnosis(message, *diagnosis);
@@ -212,8 +215,7 @@ std::optional<Diagnosis> explain_attempt(Context& context, const CommonOptions& 
                                          const tcp::Attempt& attempt) {
   if (options.diagnose == DiagnoseMode::off) return std::nullopt;
   context.console.keep_calls();
-  Evidence evidence = diagnose::collect_connect(context.kernel, attempt);
-  evidence.own_ttl = sets_ttl(options);
+  const Evidence evidence = diagnose::collect_connect(context.kernel, attempt, asked_of(options));
   auto diagnosis = conclude(context, options, evidence);
   if (diagnosis && evidence.step == diagnose::Step::prepare) {
     diagnosis->headline = with_call(attempt.error, diagnosis->headline);

@@ -255,7 +255,7 @@ ExitStatus status_of(const tcp::ResolveFailure& failure) {
 }
 
 ExitStatus status_of(const sys::SysError& error) {
-  return sys::own_mistake(error.error) ? ExitStatus::failure : ExitStatus::local;
+  return sys::own_mistake(error) ? ExitStatus::failure : ExitStatus::local;
 }
 
 ExitStatus status_of(diagnose::FailureClass kind) {

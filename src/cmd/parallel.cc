@@ -211,7 +211,7 @@ class Parallel {
     message.fields.add("connections", count);
     message.fields.append(attempt_fields(attempt));
     if (diagnosis) add_diagnosis(message, *diagnosis);
-    exit_.status = sys::own_mistake(attempt.error.error) ? ExitStatus::failure : status_of(kind);
+    exit_.status = sys::own_mistake(attempt.error) ? ExitStatus::failure : status_of(kind);
     context_.console.failure(exit_.status, message);
   }
 

@@ -216,6 +216,7 @@ std::optional<Message> relay_failure_message(const RelayEnd& end, const CommonOp
     case Reason::signal:
       return std::nullopt;
     case Reason::connection_lost:
+      if (sys::own_mistake(end.error)) return error_message(end.error);
       if (reset_is_harmless(end)) break;
       return of_connection(fmt::format("connection lost after {}: {}",
                                        format_duration(end.duration),
@@ -244,7 +245,7 @@ ExitStatus status_of(const RelayEnd& end) {
     case Reason::signal:
       break;
     case Reason::connection_lost:
-      if (sys::own_mistake(end.error.error)) return ExitStatus::failure;
+      if (sys::own_mistake(end.error)) return ExitStatus::failure;
       if (!reset_is_harmless(end)) return ExitStatus::lost;
       break;
     case Reason::idle_timeout:

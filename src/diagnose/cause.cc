@@ -27,6 +27,8 @@ constexpr std::array table{
     CauseInfo{Cause::output_filter, "output-filter", Layer::this_host},
     CauseInfo{Cause::interface_down, "interface-down", Layer::link},
     CauseInfo{Cause::neighbour_silent, "neighbour-silent", Layer::link},
+    CauseInfo{Cause::not_unicast, "not-unicast", Layer::internet},
+    CauseInfo{Cause::not_by_interface, "not-by-interface", Layer::internet},
     CauseInfo{Cause::no_route, "no-route", Layer::internet},
     CauseInfo{Cause::route_unreachable, "route-unreachable", Layer::internet},
     CauseInfo{Cause::route_prohibit, "route-prohibit", Layer::internet},

@@ -39,6 +39,8 @@ enum class Cause {
   interface_down,
   neighbour_silent,
   // internet
+  not_unicast,
+  not_by_interface,
   no_route,
   route_unreachable,
   route_prohibit,

@@ -66,9 +66,51 @@ std::optional<sys::Link> link_of(const std::vector<sys::Link>& links, unsigned i
   return *found;
 }
 
+std::optional<sys::Neighbour> neighbour_of(sys::Kernel& kernel, const PathFacts& path) {
+  std::optional<sys::Neighbour> found;
+  const sys::Address hop = path.next_hop.with_zone(0, "");
+  for (const sys::Neighbour& neighbour : or_nothing(sys::neighbours(kernel, hop.family()))) {
+    const bool same_link = !path.link || neighbour.ifindex == path.link->index;
+    if (same_link && neighbour.address.host() == hop.host()) found = neighbour;
+  }
+  return found;
+}
+
+// An entry that refuses does so whatever interface is asked for.
+bool refuses(const sys::Route* route) {
+  return route != nullptr &&
+         (route->type == sys::RouteType::unreachable || route->type == sys::RouteType::prohibit ||
+          route->type == sys::RouteType::blackhole);
+}
+
+// The route of a socket that is bound to the interface `index`; nothing where that has none, though
+// IPv4 then takes the address for a neighbour there. `general`, where known, is that of others.
+std::optional<sys::Route> route_by(sys::Kernel& kernel, const sys::Address& destination,
+                                   unsigned index, const sys::Route* general) {
+  using sys::RouteType;
+  auto through = sys::route_through(kernel, destination, index);
+  if (!through) {
+    const int error = through.error().error;
+    const bool none = error == ENETUNREACH || error == EHOSTUNREACH || general == nullptr;
+    return none ? std::nullopt : std::optional(*general);
+  }
+  // This host's own address is one of another interface, and is not beyond this one.
+  const bool own = general != nullptr && general->type == RouteType::local;
+  if (own && through->type != RouteType::local) return std::nullopt;
+  return *std::move(through);
+}
+
+void set_not_by_interface(PathFacts& path, const sys::Link& bound) {
+  path.not_by_interface = true;
+  if (path.link) path.route_interface = path.link->name;
+  path.link = bound;
+  path.own_address = false;
+}
+
 }  // namespace
 
-PathFacts read_path(sys::Kernel& kernel, const sys::Address& address) {
+PathFacts read_path(sys::Kernel& kernel, const sys::Address& address,
+                    const std::string& interface) {
   PathFacts path;
   const sys::Address destination = address.unmapped().with_port(0);
   const int family = destination.family();
@@ -89,18 +131,27 @@ PathFacts read_path(sys::Kernel& kernel, const sys::Address& address) {
   path.next_hop = destination;
   if (destination.is_any()) path.own_address = true;  // connect(2) takes it for this host
   if (!routes) return path;
-  const sys::Route* const route = sys::best_route(*routes, destination);
-  if (route == nullptr) return path;
-  path.route = *route;
-  if (route->type == sys::RouteType::local) path.own_address = true;
-  if (route->gateway.known()) path.next_hop = route->gateway.with_port(0);
-  path.link = link_of(links, address.scope_id() != 0 ? address.scope_id() : route->ifindex);
-  for (const sys::Neighbour& neighbour : or_nothing(sys::neighbours(kernel, family))) {
-    const bool same_link = !path.link || neighbour.ifindex == path.link->index;
-    if (same_link && neighbour.address.host() == path.next_hop.with_zone(0, "").host()) {
-      path.neighbour = neighbour;
-    }
+  const sys::Route* route = sys::best_route(*routes, destination);
+  const auto bound = std::find_if(links.begin(), links.end(), [&](const sys::Link& link) {
+    return !interface.empty() && link.name == interface;
+  });
+  const bool is_bound = bound != links.end() && !refuses(route);
+  std::optional<sys::Route> own_way;
+  if (is_bound) own_way = route_by(kernel, destination, bound->index, route);
+  if (own_way) route = &*own_way;
+  if (route != nullptr) {
+    path.route = *route;
+    if (route->type == sys::RouteType::local) path.own_address = true;
+    path.link = link_of(links, address.scope_id() != 0 ? address.scope_id() : route->ifindex);
   }
+  if (is_bound && !own_way) {
+    set_not_by_interface(path, *bound);
+  } else if (route == nullptr) {
+    return path;
+  } else if (route->gateway.known()) {
+    path.next_hop = route->gateway.with_port(0);
+  }
+  path.neighbour = neighbour_of(kernel, path);
   return path;
 }
 
@@ -144,8 +195,9 @@ Evidence collect_look_up(sys::Waiter& waiter, const tcp::ResolveFailure& failure
 }
 
 Evidence collect_prepare(sys::Kernel& kernel, const sys::SysError& error,
-                         const sys::Address& address) {
+                         const sys::Address& address, const AskedOptions& asked) {
   Evidence evidence;
+  evidence.asked = asked;
   evidence.step = Step::prepare;
   evidence.error = error;
   evidence.peer = address;
@@ -159,6 +211,7 @@ Evidence collect_prepare(sys::Kernel& kernel, const sys::SysError& error,
   evidence.host = read_host(kernel);
   if (error.error == EADDRINUSE) {
     read_holders(kernel, address.port(), every_state, evidence.host);
+    if (asked.reuse_port) evidence.host.own_uid = static_cast<unsigned>(kernel.getuid().value);
   }
   if (error.error == EADDRNOTAVAIL && address.family() == AF_INET6) {
     evidence.path.ipv6_disabled = ipv6_disabled(kernel);
@@ -170,11 +223,13 @@ Evidence collect_prepare(sys::Kernel& kernel, const sys::SysError& error,
   return evidence;
 }
 
-Evidence collect_connect(sys::Kernel& kernel, const tcp::Attempt& attempt) {
+Evidence collect_connect(sys::Kernel& kernel, const tcp::Attempt& attempt,
+                         const AskedOptions& asked) {
   Evidence evidence;
   if (attempt.error.error != 0 && attempt.error.call != sys::Syscall::connect) {
-    return collect_prepare(kernel, attempt.error, attempt.local);
+    return collect_prepare(kernel, attempt.error, attempt.local, asked);
   }
+  evidence.asked = asked;
   evidence.peer = attempt.peer;
   evidence.source = attempt.local;
   evidence.error = attempt.error;
@@ -185,7 +240,7 @@ Evidence collect_connect(sys::Kernel& kernel, const tcp::Attempt& attempt) {
   evidence.info = attempt.info;
   evidence.met_itself = attempt.met_itself;
   evidence.syn_unsent = attempt.syn_unsent;
-  evidence.path = read_path(kernel, attempt.peer);
+  evidence.path = read_path(kernel, attempt.peer, asked.interface);
   evidence.host = read_host(kernel);
   if (evidence.path.own_address) {
     read_holders(kernel, attempt.peer.port(), listening, evidence.host);

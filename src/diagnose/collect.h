@@ -18,17 +18,19 @@ Evidence collect_look_up(sys::Waiter& waiter, const tcp::ResolveFailure& failure
 
 // A call that prepares a socket failed; `address` is the one that was to be bound, if any.
 Evidence collect_prepare(sys::Kernel& kernel, const sys::SysError& error,
-                         const sys::Address& address);
+                         const sys::Address& address, const AskedOptions& asked = {});
 
 // An attempt to connect failed or timed out.
-Evidence collect_connect(sys::Kernel& kernel, const tcp::Attempt& attempt);
+Evidence collect_connect(sys::Kernel& kernel, const tcp::Attempt& attempt,
+                         const AskedOptions& asked = {});
 
 // A connection to `peer` was lost, or a time that the user set ran out `after` the last activity.
 Evidence collect_transfer(sys::Kernel& kernel, const sys::Address& peer, const sys::SysError& error,
                           std::chrono::nanoseconds after, const std::optional<tcp::TcpInfo>& info,
                           const TransferFacts& transfer);
 
-// What this host knows of the way to `address`.
-PathFacts read_path(sys::Kernel& kernel, const sys::Address& address);
+// What this host knows of the way to `address`, for a socket that is bound to `interface` if any.
+PathFacts read_path(sys::Kernel& kernel, const sys::Address& address,
+                    const std::string& interface = {});
 
 }  // namespace tcptool::diagnose

@@ -34,7 +34,8 @@ LayerRow link_row(const Evidence& evidence, const Finding& finding) {
   if (path.own_address) return {Layer::link, LayerState::ok, "this host itself"};
   const bool answered = answered_from_afar(evidence) && !went_silent(evidence, finding);
   // A route that refuses leads nowhere, whatever interface its entry names.
-  const bool leads = !path.route || path.route->type == sys::RouteType::unicast;
+  const bool leads =
+      path.not_by_interface || !path.route || path.route->type == sys::RouteType::unicast;
   if (!path.link || !leads) {
     return {Layer::link, answered ? LayerState::ok : LayerState::unknown, ""};
   }
@@ -60,7 +61,8 @@ LayerRow internet_row(const Evidence& evidence, const Finding& finding) {
   LayerRow row{Layer::internet, answered ? LayerState::ok : LayerState::unknown, ""};
   if (path.own_address) {
     row.state = LayerState::ok;
-    row.evidence = fmt::format("{} is an address of this host", evidence.peer.host());
+    row.evidence = fmt::format("{} is {} this host", evidence.peer.host(),
+                               evidence.peer.unmapped().is_any() ? "taken for" : "an address of");
     return row;
   }
   if (!path.route) return row;

@@ -38,6 +38,17 @@ struct PathFacts {
   std::optional<sys::Link> down_link;       // is down, and has an address whose network covers it
   bool family_has_address = true;           // some interface has one of the family, loopback apart
   bool ipv6_disabled = false;               // net.ipv6.conf.all.disable_ipv6
+  // The socket is bound to `link`, which no route to the address goes by: `route` and its gateway
+  // are what another interface has, if any.
+  bool not_by_interface = false;
+  std::string route_interface;  // where not_by_interface: the interface of `route`
+};
+
+// What the user asked of the socket, as far as a failure may come of it.
+struct AskedOptions {
+  bool ttl = false;         // IP_TTL or IPV6_UNICAST_HOPS
+  bool reuse_port = false;  // SO_REUSEPORT
+  std::string interface;    // SO_BINDTODEVICE
 };
 
 // A socket of this host that has a port.
@@ -51,6 +62,7 @@ struct HostFacts {
   std::vector<std::string> interfaces;
   bool holders_known = false;       // the sockets could be listed
   std::vector<PortHolder> holders;  // of the port in question
+  std::optional<unsigned> own_uid;  // where SO_REUSEPORT was asked for
   std::optional<std::int64_t> first_unprivileged_port;
   std::optional<std::uint64_t> descriptor_limit;
   std::string port_range;  // net.ipv4.ip_local_port_range, as it is written there
@@ -102,7 +114,7 @@ struct Evidence {
   std::optional<tcp::TcpInfo> info;
   bool met_itself = false;
   bool syn_unsent = false;
-  bool own_ttl = false;  // the user set the TTL or hop limit
+  AskedOptions asked;
   PathFacts path;
   HostFacts host;
   NameFacts name;

@@ -57,8 +57,7 @@ std::optional<Finding> met_itself(const Evidence& evidence) {
   if (!evidence.met_itself) return std::nullopt;
   return Finding{
       Cause::met_itself,
-      "nothing listens: the connection met itself, with one address and port at both "
-      "ends",
+      "nothing listens: the connection met itself, with one address and port at both ends",
       "our own SYN met our own socket (simultaneous open)",
       fmt::format("nothing listens on {}; the kernel chose the same port for our end",
                   evidence.peer.text()),
@@ -199,8 +198,8 @@ std::optional<Finding> filtered_here(const Evidence& evidence) {
 std::string last_hop(const Evidence& evidence) {
   std::string last;
   for (const tcp::SynProbe& hop : evidence.probes.path) {
-    if (!hop.icmp || !hop.icmp->offender.known()) continue;
-    last = fmt::format("hop {} ({})", hop.ttl, hop.icmp->offender.host());
+    const bool known = hop.icmp && hop.icmp->offender.known();
+    if (known) last = fmt::format("hop {} ({})", hop.ttl, hop.icmp->offender.host());
   }
   return last;
 }
@@ -209,69 +208,80 @@ std::string last_hop(const Evidence& evidence) {
 std::optional<Finding> filtered_port(const Evidence& evidence) {
   const auto& other = evidence.probes.other;
   if (!unanswered(evidence) || !another_port_answered(evidence)) return std::nullopt;
+  const std::string_view between = next_hop_is_peer(evidence) ? "" : ", on the way";
+  const std::string host = evidence.peer.host();
   Finding finding{
       Cause::filtered_by_host, timeout_headline(evidence),
       fmt::format("{} to port {} without an answer; one SYN to port {} was answered "
                   "with {} after {}",
                   syn_count(evidence), evidence.peer.port(), other->peer.port(),
                   other->answer == Answer::rst ? "RST" : "SYN-ACK", format_duration(other->after)),
-      fmt::format(
-          "{} is up, but SYNs to port {} or their answers are dropped: by a packet filter "
-          "(there, on the way or on this host), or by a listener whose accept queue is full",
-          evidence.peer.host(), evidence.peer.port()),
-      fmt::format("the filters' rules for tcp port {} on {}, on the way and on this host",
-                  evidence.peer.port(), evidence.peer.host())};
+      fmt::format("{} is up, but SYNs to port {} or their answers are dropped: by a packet filter "
+                  "(there{} or on this host), or by a listener whose accept queue is full",
+                  host, evidence.peer.port(), between),
+      fmt::format("the filters' rules for tcp port {} on {}{} and on this host",
+                  evidence.peer.port(), host, between)};
   finding.or_else = Cause::accept_queue_full;
   return finding;
 }
 
-// The host is on our link and answers ARP or neighbour discovery, yet not the SYN.
-std::optional<Finding> filtered_by_host(const Evidence& evidence) {
-  const auto& path = evidence.path;
-  const bool on_link = next_hop_is_peer(evidence);
-  const bool alive = path.neighbour && path.neighbour->state == sys::NeighbourState::reachable;
-  if (!unanswered(evidence) || !on_link || !alive) return std::nullopt;
-  Finding finding{Cause::filtered_by_host, timeout_headline(evidence),
-                  fmt::format("{} in {}, no answer, and no ICMP error", syn_count(evidence),
-                              format_duration(evidence.after)),
-                  fmt::format("{} is up (it answers {}), but does not answer the SYN: a packet "
-                              "filter there drops it, or the accept queue of a listener is full",
-                              evidence.peer.host(), neighbour_protocol(evidence.peer)),
-                  fmt::format("the filter's rules on {} for tcp port {}; ss -ltn there shows the "
-                              "queue",
-                              evidence.peer.host(), evidence.peer.port())};
-  finding.or_else = Cause::accept_queue_full;
+std::string unanswered_words(const Evidence& evidence) {
+  return fmt::format("{} in {}, no answer, and no ICMP error", syn_count(evidence),
+                     format_duration(evidence.after));
+}
+
+// The host is on our link: it answers ARP or neighbour discovery, yet not the SYN; or it did once.
+std::optional<Finding> silent_on_link(const Evidence& evidence) {
+  if (!unanswered(evidence) || !next_hop_is_peer(evidence)) return std::nullopt;
+  const auto& neighbour = evidence.path.neighbour;
+  const std::string host = evidence.peer.host();
+  Finding finding{
+      Cause::filtered_or_down, timeout_headline(evidence), unanswered_words(evidence), {}, {}};
+  if (neighbour && neighbour->state == sys::NeighbourState::reachable) {
+    finding.cause = Cause::filtered_by_host;
+    finding.or_else = Cause::accept_queue_full;
+    finding.explanation = fmt::format(
+        "{} is up (it answers {}), but does not answer the SYN: a packet filter there drops it, or "
+        "the accept queue of a listener is full",
+        host, neighbour_protocol(evidence.peer));
+    finding.advice =
+        fmt::format("the filter's rules on {} for tcp port {}; ss -ltn there shows the queue", host,
+                    evidence.peer.port());
+    return finding;
+  }
+  const bool known = neighbour && !neighbour->link_address.empty();
+  finding.explanation = fmt::format(
+      "{} is on this host's own link{}: it is down or has left, or a packet filter there or on "
+      "this "
+      "host drops the SYN or its answer",
+      host, known ? " and was heard of before" : "");
+  finding.advice = evidence.probes.made
+                       ? fmt::format("whether {} is up; the rules of the packet filters", host)
+                       : std::string("--diagnose active: a SYN to another port tells which");
   return finding;
 }
 
 std::optional<Finding> filtered_or_down(const Evidence& evidence) {
   if (!unanswered(evidence)) return std::nullopt;
-  const std::string hop = last_hop(evidence);
-  Finding finding{Cause::filtered_or_down, timeout_headline(evidence),
-                  fmt::format("{} in {}, no answer, and no ICMP error", syn_count(evidence),
-                              format_duration(evidence.after)),
+  const std::string host = evidence.peer.host();
+  Finding finding{Cause::filtered_or_down, timeout_headline(evidence), unanswered_words(evidence),
                   fmt::format("a packet filter on this host, on the way or on {} drops the SYN or "
                               "its answer, or the host is down or has no route back",
-                              evidence.peer.host()),
+                              host),
                   "--diagnose active: a SYN to another port and the hops of the way tell which"};
-  if (evidence.probes.made) {
-    finding.advice =
-        fmt::format("whether {} is up; the rules of the filters on the way", evidence.peer.host());
-    if (!hop.empty()) {
-      finding.explanation = fmt::format(
-          "SYNs get as far as {}; there or behind it a packet filter drops them or their answers, "
-          "or {} is down or has no route back",
-          hop, evidence.peer.host());
-      finding.advice = fmt::format(
-          "the rules and routes of {}; whether {} is up, and its own route "
-          "to this host",
-          hop, evidence.peer.host());
-      finding.evidence += fmt::format("; the last hop that is known is {}", hop);
-    } else if (evidence.path.next_hop.known() && !next_hop_is_peer(evidence)) {
-      finding.evidence += "; no hop answered a SYN with a small TTL";
-      finding.explanation +=
-          fmt::format("; or gateway {} does not forward", evidence.path.next_hop.host());
-    }
+  if (!evidence.probes.made) return finding;
+  finding.advice = fmt::format("whether {} is up; the rules of the filters on the way", host);
+  if (const std::string hop = last_hop(evidence); !hop.empty()) {
+    finding.explanation = fmt::format(
+        "SYNs get as far as {}; there or behind it a packet filter drops them or their answers, "
+        "or {} is down or has no route back",
+        hop, host);
+    finding.advice = fmt::format(
+        "the rules and routes of {}; whether {} is up, and its own route to this host", hop, host);
+    finding.evidence += fmt::format("; the last hop that is known is {}", hop);
+  } else if (const sys::Address& gateway = evidence.path.next_hop; gateway.known()) {
+    finding.evidence += "; no hop answered a SYN with a small TTL";
+    finding.explanation += fmt::format("; or gateway {} does not forward", gateway.host());
   }
   return finding;
 }
@@ -279,7 +289,7 @@ std::optional<Finding> filtered_or_down(const Evidence& evidence) {
 constexpr std::array<Rule, 11> rules{
     met_itself,         listens_elsewhere, nothing_listens_here, refused_before_the_first_router,
     refused_on_the_way, nothing_listens,   accept_queue_full,    filtered_here,
-    filtered_port,      filtered_by_host,  filtered_or_down};
+    filtered_port,      silent_on_link,    filtered_or_down};
 
 }  // namespace
 

@@ -55,6 +55,19 @@ const PortHolder* holder_in(const Evidence& evidence, std::optional<unsigned> st
   return found;
 }
 
+// SO_REUSEPORT was asked for, and did not help. Of another socket it cannot be read.
+std::string not_shared(const Evidence& evidence, const PortHolder& holder) {
+  const auto own = evidence.host.own_uid;
+  if (!evidence.asked.reuse_port || !own) return "";
+  if (holder.socket.uid == *own) {
+    return "; it was bound without SO_REUSEPORT, which all sockets that share a port must set";
+  }
+  return fmt::format(
+      "; SO_REUSEPORT shares a port among sockets of one uid alone, and ours is {} (nor can it be "
+      "seen whether that listener has set it, as it must)",
+      *own);
+}
+
 std::optional<Finding> port_in_use(const Evidence& evidence) {
   const bool in_use = failed_as(evidence, Syscall::bind, EADDRINUSE) ||
                       failed_as(evidence, Syscall::listen, EADDRINUSE);
@@ -63,13 +76,14 @@ std::optional<Finding> port_in_use(const Evidence& evidence) {
   if (const PortHolder* const holder = holder_in(evidence, state_listen)) {
     const std::string who = holder_text(*holder);
     const std::string local = holder->socket.local.text();
-    return Finding{Cause::port_in_use, "the address is in use (EADDRINUSE)",
-                   fmt::format("{} is a listening socket of {}", local, who),
-                   fmt::format("{} already listens on {}", who, local),
-                   holder->owner ? "another port, or end that process"
-                                 : fmt::format("another port; root sees who it is: ss -ltnp "
-                                               "'sport = {}'",
-                                               port)};
+    return Finding{
+        Cause::port_in_use, "the address is in use (EADDRINUSE)",
+        fmt::format("{} is a listening socket of {}", local, who),
+        fmt::format("{} already listens on {}{}", who, local, not_shared(evidence, *holder)),
+        holder->owner ? "another port, or end that process"
+                      : fmt::format("another port; root sees who it is: ss -ltnp "
+                                    "'sport = {}'",
+                                    port)};
   }
   if (const PortHolder* const holder = holder_in(evidence, state_time_wait)) {
     const auto left = holder->socket.time_wait_left;

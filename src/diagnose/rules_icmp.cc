@@ -140,7 +140,7 @@ std::optional<Finding> rejected_here(const Evidence& evidence) {
 std::optional<Finding> ttl_exceeded(const Evidence& evidence) {
   if (!evidence.icmp || !is_ttl_exceeded(*evidence.icmp)) return std::nullopt;
   const std::string_view limit = v4(*evidence.icmp) ? "TTL" : "hop limit";
-  if (evidence.own_ttl) {
+  if (evidence.asked.ttl) {
     return finding_of(evidence, Cause::ttl_exceeded,
                       fmt::format("router {} found the {} used up that -o asked for, before the "
                                   "SYN was at {}",

@@ -196,6 +196,57 @@ std::optional<Finding> route_refuses(const Evidence& evidence) {
   return std::nullopt;
 }
 
+// Multicast and broadcast: connect(2) of TCP takes neither, whatever route there is.
+std::optional<Finding> not_unicast(const Evidence& evidence) {
+  if (!failed_here(evidence, {ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL})) return std::nullopt;
+  const sys::Address peer = evidence.peer.unmapped();
+  const auto in = [&](std::string_view network, unsigned length) {
+    return sys::covers(*sys::Address::parse(network, 0), length, peer);
+  };
+  const auto& route = evidence.path.route;
+  std::string kind;
+  if (in("224.0.0.0", 4) || in("ff00::", 8)) {
+    kind = "a multicast address, that of a group of hosts";
+  } else if (in("255.255.255.255", 32) || (route && route->type == RouteType::broadcast)) {
+    kind = "a broadcast address, that of all hosts on a link";
+  } else {
+    return std::nullopt;
+  }
+  const std::string host = peer.host();
+  return Finding{Cause::not_unicast,
+                 fmt::format("{} is not the address of one host ({})", host,
+                             sys::errno_name(evidence.error.error)),
+                 errno_words(evidence),
+                 fmt::format("TCP connects to one host alone, and {} is {}", host, kind),
+                 "the address of one host (unicast); groups are reached by UDP"};
+}
+
+// SO_BINDTODEVICE: what nobody answered for was asked on that interface alone.
+std::optional<Finding> not_by_interface(const Evidence& evidence) {
+  // A network that answers has been reached all the same: somebody there passes it on.
+  const bool answered =
+      evidence.error.error == ECONNREFUSED || (evidence.icmp && !icmp_from_here(evidence));
+  if (!evidence.path.not_by_interface || !evidence.path.link || answered) return std::nullopt;
+  const bool failed = evidence.timed_out || evidence.icmp ||
+                      failed_here(evidence, {ENETUNREACH, EHOSTUNREACH, EINVAL, ETIMEDOUT});
+  if (!failed) return std::nullopt;
+  const std::string host = evidence.peer.host();
+  const std::string interface = escape(evidence.path.link->name);
+  const std::string other = escape(evidence.path.route_interface);
+  const std::string instead = other.empty() ? std::string("and no other interface has one")
+                                            : fmt::format("its route goes by {}", other);
+  Finding finding{Cause::not_by_interface,
+                  fmt::format("unreachable by interface {}: no route there", interface),
+                  fmt::format("no route to {} by {}", host, interface),
+                  fmt::format("interface {} has no route to {}: {}", interface, host, instead),
+                  other.empty() ? fmt::format("ip route; a route to {}", host)
+                                : fmt::format("-i {}, or without -i", other)};
+  if (!other.empty()) {
+    finding.evidence += fmt::format("; route {} is on {}", evidence.path.route->text(), other);
+  }
+  return finding;
+}
+
 std::optional<Finding> no_route(const Evidence& evidence) {
   if (!failed_here(evidence, {ENETUNREACH}) || !evidence.path.routes_known || evidence.path.route) {
     return std::nullopt;
@@ -229,9 +280,9 @@ std::optional<Finding> no_memory(const Evidence& evidence) {
                  "what uses it: /proc/net/sockstat, net.ipv4.tcp_mem"};
 }
 
-constexpr std::array<Rule, 8> rules{ipv6_disabled,       no_free_port,  interface_down,
-                                    source_cannot_reach, route_refuses, no_route,
-                                    output_filter,       no_memory};
+constexpr std::array<Rule, 10> rules{
+    ipv6_disabled,       not_unicast,   not_by_interface, no_free_port,  interface_down,
+    source_cannot_reach, route_refuses, no_route,         output_filter, no_memory};
 
 }  // namespace
 

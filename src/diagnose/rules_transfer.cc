@@ -50,10 +50,6 @@ std::string moved(const Evidence& evidence) {
                      format_bytes(evidence.transfer.received));
 }
 
-std::string waited(const Evidence& evidence) {
-  return fmt::format("nothing for {}", format_duration(evidence.after));
-}
-
 std::optional<Finding> reset(const Evidence& evidence) {
   if (!lost_with(evidence, {ECONNRESET, EPIPE})) return std::nullopt;
   const TransferFacts& transfer = evidence.transfer;
@@ -195,6 +191,10 @@ std::optional<Finding> unreachable(const Evidence& evidence) {
             : "the routes of this host and of the way (--diagnose active asks who says so)"};
 }
 
+std::string_view between(const Evidence& evidence) {
+  return next_hop_is_peer(evidence) ? "the link to it" : "the way to it or back";
+}
+
 std::optional<Finding> peer_vanished(const Evidence& evidence) {
   if (!unacknowledged(evidence)) return std::nullopt;
   const bool fin_alone = evidence.transfer.undelivered == 0;
@@ -207,9 +207,8 @@ std::optional<Finding> peer_vanished(const Evidence& evidence) {
                         format_duration(evidence.after));
   std::string seen = fmt::format("{}, {}{}{}", lost_bytes(evidence), retransmissions(evidence),
                                  fin_alone ? " of the FIN" : "", last_heard(evidence));
-  std::string cause =
-      fmt::format("{} has gone silent: the host is down, or the way to it or back is broken",
-                  evidence.peer.host());
+  std::string cause = fmt::format("{} has gone silent: the host is down, or {} is broken",
+                                  evidence.peer.host(), between(evidence));
   if (again) {
     seen += "; " + probe_answer(*again);
     if (again->answer == Answer::syn_ack || again->answer == Answer::rst) {
@@ -234,9 +233,8 @@ std::optional<Finding> keepalive_unanswered(const Evidence& evidence) {
                   "probe",
                   format_duration(evidence.transfer.duration)),
       fmt::format("{}; keepalive probes unanswered{}", lost_bytes(evidence), last_heard(evidence)),
-      fmt::format("{} is gone without a FIN or RST: the host is down, or the way to it "
-                  "is broken",
-                  evidence.peer.host()),
+      fmt::format("{} is gone without a FIN or RST: the host is down, or {} is broken",
+                  evidence.peer.host(), between(evidence)),
       "whether the host answers a new connection"};
   const tcp::TcpInfo* const info = sample(evidence);
   if (info == nullptr || !info->retransmits) finding.or_else = Cause::peer_vanished;
@@ -275,7 +273,7 @@ std::optional<Finding> peer_silent(const Evidence& evidence) {
       after_data ? Cause::peer_silent_after_data : Cause::peer_silent,
       fmt::format("idle for {}: timed out, the peer {}", time,
                   after_data ? "sends nothing more" : "has sent nothing"),
-      fmt::format("{}, {} received; {}", acked, format_bytes(transfer.received), waited(evidence)),
+      fmt::format("{}, {} received; nothing for {}", acked, format_bytes(transfer.received), time),
       after_data ? "nothing is wrong with the connection as far as it shows; the peer's program "
                    "sends nothing more, and does "
                    "not close"

@@ -14,8 +14,9 @@ std::string SysError::text() const {
                      errno_text(error), errno_name(error));
 }
 
-bool own_mistake(int error) {
-  return error == EBADF || error == EFAULT || error == ENOTSOCK;
+bool own_mistake(const SysError& error) {
+  if (error.error == EINVAL) return error.call == Syscall::poll;
+  return error.error == EBADF || error.error == EFAULT || error.error == ENOTSOCK;
 }
 
 }  // namespace tcptool::sys

@@ -19,7 +19,8 @@ struct SysError {
 };
 
 // Errors that no network and no user can cause, only a mistake in tcptool (EBADF, EFAULT,
-// ENOTSOCK); for descriptors 0 to 2, which are the user's, EBADF is not one.
-bool own_mistake(int error);
+// ENOTSOCK, and poll's EINVAL; that of other calls is what a user asked for); for descriptors 0 to
+// 2, which are the user's, EBADF is not one.
+bool own_mistake(const SysError& error);
 
 }  // namespace tcptool::sys

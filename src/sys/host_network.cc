@@ -75,6 +75,34 @@ int route_error(RouteType type, std::span<const std::byte> payload) {
   return type == RouteType::blackhole ? EINVAL : 0;
 }
 
+// What the kernel would do with a packet to `destination` by the interface `ifindex`, or by any for
+// 0; with RTM_F_FIB_MATCH in `flags` the table's own entry.
+Result<Route, SysError> ask_route(Kernel& kernel, const Address& destination, unsigned ifindex,
+                                  unsigned flags) {
+  const std::string object = fmt::format("route to {}", destination.host());
+  if (!destination.known()) return failure(SysError{Syscall::send, EAFNOSUPPORT, object});
+  rtmsg header{};
+  header.rtm_family = static_cast<unsigned char>(destination.family());
+  header.rtm_dst_len = destination.family() == AF_INET ? 32 : 128;
+  header.rtm_flags = RTM_F_LOOKUP_TABLE | flags;
+  NetlinkRequest request(RTM_GETROUTE, 0, header);
+  request.add(RTA_DST, bits_of(destination));
+  if (ifindex != 0) request.add(RTA_OIF, ifindex);
+  const auto answer = netlink_ask(kernel, NETLINK_ROUTE, request, object);
+  if (!answer) return failure(answer.error());
+  std::span<const std::byte> rest = *answer;
+  const auto message = next_message(rest);
+  if (!message || message->type != RTM_NEWROUTE) {
+    return failure(SysError{Syscall::recvmsg, EPROTO, object});
+  }
+  const auto route = parse_route(message->payload, true);
+  if (!route) return failure(SysError{Syscall::recvmsg, EPROTO, object});
+  if (const int error = route_error(route->type, message->payload); error != 0) {
+    return failure(SysError{Syscall::recvmsg, error, object});
+  }
+  return *route;
+}
+
 }  // namespace
 
 std::string Route::text() const {
@@ -107,28 +135,12 @@ Result<std::vector<Route>, SysError> routes(Kernel& kernel, int family) {
 }
 
 Result<Route, SysError> route_to(Kernel& kernel, const Address& destination) {
-  const std::string object = fmt::format("route to {}", destination.host());
-  if (!destination.known()) return failure(SysError{Syscall::send, EAFNOSUPPORT, object});
-  rtmsg header{};
-  header.rtm_family = static_cast<unsigned char>(destination.family());
-  header.rtm_dst_len = destination.family() == AF_INET ? 32 : 128;
-  header.rtm_flags = RTM_F_LOOKUP_TABLE;
-  NetlinkRequest request(RTM_GETROUTE, 0, header);
-  request.add(RTA_DST, bits_of(destination));
-  if (destination.scope_id() != 0) request.add(RTA_OIF, destination.scope_id());
-  const auto answer = netlink_ask(kernel, NETLINK_ROUTE, request, object);
-  if (!answer) return failure(answer.error());
-  std::span<const std::byte> rest = *answer;
-  const auto message = next_message(rest);
-  if (!message || message->type != RTM_NEWROUTE) {
-    return failure(SysError{Syscall::recvmsg, EPROTO, object});
-  }
-  const auto route = parse_route(message->payload, true);
-  if (!route) return failure(SysError{Syscall::recvmsg, EPROTO, object});
-  if (const int error = route_error(route->type, message->payload); error != 0) {
-    return failure(SysError{Syscall::recvmsg, error, object});
-  }
-  return *route;
+  return ask_route(kernel, destination, destination.scope_id(), 0);
+}
+
+Result<Route, SysError> route_through(Kernel& kernel, const Address& destination,
+                                      unsigned ifindex) {
+  return ask_route(kernel, destination, ifindex, RTM_F_FIB_MATCH);
 }
 
 Result<std::vector<Neighbour>, SysError> neighbours(Kernel& kernel, int family) {

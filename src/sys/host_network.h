@@ -94,6 +94,11 @@ Result<std::vector<Route>, SysError> routes(Kernel& kernel, int family);
 // them. Errors: beside those above the errno of the route as connect(2) would give it, from
 // ENETUNREACH (no route) and EHOSTUNREACH to EACCES (prohibit) and EINVAL (blackhole).
 Result<Route, SysError> route_to(Kernel& kernel, const Address& destination);
+// The table's entry by which a socket that is bound to the interface `ifindex` (SO_BINDTODEVICE)
+// reaches `destination`. Errors: beside those above ENETUNREACH and EHOSTUNREACH, where no entry
+// goes by that interface. A kernel before 4.13 does not tell: it gives an entry for the IPv4
+// destination alone, since it then takes it for a neighbour there.
+Result<Route, SysError> route_through(Kernel& kernel, const Address& destination, unsigned ifindex);
 // The tables of ARP (AF_INET) or neighbour discovery (AF_INET6), without the proxies.
 Result<std::vector<Neighbour>, SysError> neighbours(Kernel& kernel, int family);
 

@@ -104,6 +104,14 @@ std::string_view tcp_state_name(unsigned state) {
   return state < names.size() ? names[state] : names[0];
 }
 
+std::string_view memory_info_name(std::size_t index) {
+  static constexpr std::array<std::string_view, 9> names{
+      "SK_MEMINFO_RMEM_ALLOC", "SK_MEMINFO_RCVBUF",    "SK_MEMINFO_WMEM_ALLOC",
+      "SK_MEMINFO_SNDBUF",     "SK_MEMINFO_FWD_ALLOC", "SK_MEMINFO_WMEM_QUEUED",
+      "SK_MEMINFO_OPTMEM",     "SK_MEMINFO_BACKLOG",   "SK_MEMINFO_DROPS"};
+  return index < names.size() ? names[index] : std::string_view();
+}
+
 std::string family_name(int family) {
   static constexpr std::array<Named, 5> table{{{AF_UNSPEC, "AF_UNSPEC"},
                                                {AF_UNIX, "AF_UNIX"},

@@ -3,6 +3,7 @@
 // comes out as a number.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -18,6 +19,10 @@ std::string lookup_status_text(int eai);  // "name or service not known"
 
 // The state of RFC 9293 for tcpi_state: "SYN-SENT", "ESTABLISHED", ...
 std::string_view tcp_state_name(unsigned state);
+
+// Of the numbers that SO_MEMINFO gives, by their place: "SK_MEMINFO_RMEM_ALLOC", ...; empty for one
+// that is not known. See linux/sock_diag.h.
+std::string_view memory_info_name(std::size_t index);
 
 // How the value of a socket option is written and what the kernel expects of it.
 enum class OptionType {

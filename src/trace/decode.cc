@@ -42,12 +42,27 @@ std::string poll_fds_text(std::span<const std::byte> kept, std::int64_t whole) {
   return out + "]";
 }
 
+// What the kernel gives beyond the names that are known is left out.
+std::string memory_info_text(std::span<const std::byte> kept) {
+  std::string out = "{";
+  for (std::size_t i = 0; (i + 1) * sizeof(std::uint32_t) <= kept.size(); ++i) {
+    const std::string_view counter = sys::memory_info_name(i);
+    if (counter.empty()) break;
+    out += fmt::format("{}{}={}", i > 0 ? ", " : "", counter,
+                       unpack<std::uint32_t>(kept, i * sizeof(std::uint32_t)));
+  }
+  return out + "}";
+}
+
 std::string option_value_text(const sys::SocketOptionInfo* option, std::span<const std::byte> kept,
                               std::int64_t whole) {
   if (option == nullptr || option->type == sys::OptionType::text) {
     if (option != nullptr && option->name == "TCP_INFO" && !kept.empty()) {
       const auto state = std::to_integer<unsigned>(kept[0]);
       return fmt::format("{{tcpi_state={}, ... {} bytes}}", sys::tcp_state_name(state), whole);
+    }
+    if (option != nullptr && option->name == "SO_MEMINFO" && !kept.empty()) {
+      return memory_info_text(kept);
     }
     return c_string(kept, whole);
   }

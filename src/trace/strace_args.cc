@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
+
 #include "sys/names.h"
 #include "trace/control.h"
 #include "trace/structures.h"
@@ -71,7 +73,7 @@ void append_option_value(std::string& out, const sys::SocketOptionInfo* option,
     const bool is_error = option != nullptr && option->name == "SO_ERROR" && value != 0;
     fmt::format_to(into(out), "[{}]", is_error ? sys::errno_name(value) : fmt::format("{}", value));
   } else {
-    append_strace_string(out, kept, whole);
+    append_strace_string(out, kept.first(std::min(kept.size(), Event::most_payload)), whole);
   }
 }
 

@@ -123,8 +123,10 @@ Outcome TracedKernel::getsockopt(int sockfd, int level, int optname, std::span<s
     if (length == 0) {
       event.add_pointer("optval", optval.data());
     } else {
+      const auto* const read = option_of(event);
+      const bool counters = read != nullptr && read->name == "SO_MEMINFO";  // nine of 32 bits
       event.add("optval", ArgKind::option_value, outcome.value, optval.first(length),
-                Event::most_payload);
+                counters ? 2 * Event::most_payload : Event::most_payload);
     }
     event.add_length("optlen", optval.size(), length);
     event.outcome.value = 0;  // the seam's value is the length

@@ -47,6 +47,17 @@ class StatusLines(tool.TestCase):
         local, peer = self.assert_stderr(rf"^connected ({ADDRESS}) -> ({ADDRESS})", client).groups()
         self.assert_stderr(rf"^accepted {re.escape(local)} -> {re.escape(peer)} ", server)
 
+    def test_a_wildcard_as_the_destination_is_noted_once(self):
+        with tool.listen(stdin=b"") as listener:
+            result = tool.run("connect", "0.0.0.0", listener.port)
+            self.assert_ok(listener.finish())
+        self.assert_ok(result)
+        self.assertEqual(1, result.stderr.count("note 0.0.0.0 names no host; Linux connects to this"
+                                                " host itself (127.0.0.1) instead\n"))
+        with tool.refusing_port() as port:
+            result = tool.run("connect", "--retry=1", "--retry-interval", "1ms", "0.0.0.0", port)
+            self.assertEqual(1, result.stderr.count("note "), result.stderr)
+
     def test_a_listener_without_an_address_takes_both_families(self):
         for host, shown in (("127.0.0.1", r"127\.0\.0\.1:"), ("::1", r"\[::1\]:")):
             with self.subTest(host), tool.listen(address=None) as listener:
@@ -121,6 +132,12 @@ class Quiet(tool.TestCase):
             result = tool.run("connect", "-q", "127.0.0.1", port)
         self.assert_status(6, result)
         self.assertRegex(result.stderr, rf"\Atcptool: connect 127\.0\.0\.1:{port}: .*\n\Z")
+        with tool.refusing_port() as port:
+            result = tool.run("connect", "-q", "--json", "127.0.0.1", port)
+        (told, ) = ends.objects(result)
+        self.assertEqual("nothing-listens", told["cause_id"])
+        for name in ("layers", "cause", "try", "last_calls"):
+            self.assertNotIn(name, told)
 
 
 def open_and_read(path):

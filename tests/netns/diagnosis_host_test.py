@@ -2,6 +2,7 @@
 """Causes on this host itself: nothing has left it. One fault a test; status 4."""
 
 import contextlib
+import os
 import socket
 
 import causes
@@ -34,6 +35,21 @@ class ThisHost(causes.TestCase):
             process.wait_for("^listening on")
             self.assert_here(("listen", 9000), "port-in-use",
                              rf"^  cause   process {process.pid} \(.*\) of uid 0 already listens")
+
+    def test_a_port_that_another_uid_shares_with_its_own_alone(self):
+        with self.world.inside("c"), socket.socket() as held:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            os.fchown(held.fileno(), 1234, -1)
+            held.bind(("127.0.0.1", 9000))
+            held.listen()
+            self.assert_here(("listen", "-o", "SO_REUSEPORT", "127.0.0.1", 9000), "port-in-use",
+                             "^  cause   a process of uid 1234 already listens .* SO_REUSEPORT "
+                             "shares a port among sockets of one uid alone, and ours is 0 ")
+            os.fchown(held.fileno(), 0, -1)
+            self.assert_here(("listen", "127.0.0.1", 9000), "port-in-use", r":9000$")
+        with self.world.server("c", "127.0.0.1", 9000):
+            self.assert_here(("listen", "-o", "SO_REUSEPORT", "127.0.0.1", 9000), "port-in-use",
+                             "; it was bound without SO_REUSEPORT, which all sockets that share ")
 
     def test_a_port_that_is_bound_and_does_not_listen(self):
         with self.world.inside("c"), socket.socket() as held:

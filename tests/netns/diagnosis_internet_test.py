@@ -35,6 +35,38 @@ class Internet(causes.TestCase):
                 self.assert_internet((address, 9000), "no-route",
                                      f"^  cause   this host has no route to {address}, and no def")
 
+    def test_an_address_of_no_single_host(self):
+        for address, kind in (("224.0.0.1", "multicast"), ("255.255.255.255", "broadcast"),
+                              ("10.77.1.255", "broadcast"), ("ff02::1", "multicast")):
+            with self.subTest(address):
+                self.assert_internet((address, 9000), "not-unicast",
+                                     f"^  cause   TCP connects to one host alone, and {address} "
+                                     f"is a {kind} address")
+
+    def test_an_interface_without_a_route_there(self):
+        self.world.sh("c", "ip link add other type veth peer name other2\n"
+                           "ip addr add 10.78.0.1/24 dev other\n"
+                           "ip addr add 2001:db8:78::1/64 dev other nodad\n"
+                           "echo 300 > /proc/sys/net/ipv4/neigh/other/retrans_time_ms\n"
+                           "ip link set other up\nip link set other2 up")
+        self.addCleanup(self.world.sh, "c", "ip link del other")
+        # c's own address: there are no routes to it but by c0.
+        for address in (SERVER, SERVER6, "10.77.1.2"):
+            with self.subTest(address):
+                told, _ = self.assert_internet(("-i", "other", address, 9000), "not-by-interface",
+                                               f"^  cause   interface other has no route to "
+                                               f"{address}: its route goes by (c0|lo)$")
+                self.assertEqual(["unknown", "failed"], [row["state"]
+                                                         for row in told["layers"][:2]])
+        self.assert_cause(("connect", "-w", "300ms", "-i", "lo", SERVER, 9000), 7,
+                          "not-by-interface", "internet", "lo has no route .* goes by c0$")
+        self.assert_cause(("connect", "-w", "300ms", "-i", "c0", "127.0.0.1", 9000), 7,
+                          "not-by-interface", "internet", "c0 has no route .* goes by lo$")
+        # With a route of its own there it is the neighbour that is missing.
+        self.world.sh("c", "ip route add 10.77.2.0/24 via 10.78.0.9 dev other metric 9")
+        result = self.world.run("c", "connect", "--json", "-i", "other", SERVER, 9000)
+        self.assert_told(result, 5, "neighbour-silent", "link")
+
     def test_a_route_of_this_host_that_refuses(self):
         for number, kind in enumerate(("unreachable", "prohibit", "blackhole"), 1):
             for net, host in ((f"10.9{number}.0.0/16", f"10.9{number}.0.1"),

@@ -4,6 +4,7 @@
 In a namespace with nothing but lo, and with files of our own in place of those in /etc.
 """
 
+import re
 import socket
 import struct
 import threading
@@ -97,6 +98,20 @@ class Names(causes.TestCase):
                 self.assert_name("name-server-silent", rf"^  name         failed       name server "
                                  rf"{SERVER} silent for [\d.]+ (s|ms) \(asked by UDP, port 53\)$",
                                  *option)
+
+    def test_a_silent_server_before_one_that_answers_is_noted(self):
+        self.name_server(lambda kind: (NOERROR, bytes((127, 0, 0, 1)) if kind == A else b""))
+        self.world.sh("c", "ip route add unicast 192.0.2.0/24 dev lo")  # nobody is there
+        self.addCleanup(self.world.sh, "c", "ip route del 192.0.2.0/24")
+        etc = self.files(f"nameserver 192.0.2.53\nnameserver {SERVER}\n")
+        note = (rf"^note the look-up of {NAME} took [\d.]+ s: name server 192\.0\.2\.53 of /etc/"
+                rf"resolv\.conf did not answer within [\d.]+ m?s, {SERVER} did$")
+        for options, said in (((), True), (("--diagnose", "off"), False), (("-q", ), False)):
+            with self.subTest(options):
+                result = self.world.run("c", "connect", *options, NAME, 9000, etc=etc)
+                self.assert_status(6, result)
+                self.assertEqual(said, bool(re.search(note, result.stderr, re.MULTILINE)),
+                                 str(result))
 
     def test_a_host_that_serves_no_names(self):
         self.assert_name("name-server-unreachable", rf"no name server runs on {SERVER}")

@@ -88,8 +88,8 @@ class Strace(tool.TestCase):
             return process.finish()
 
     @scenario
-    def test_listen_over_ipv4(self):
-        with self.listening("127.0.0.1", 0, stdin=b"hello") as (process, peer):
+    def test_listen_over_ipv4_with_the_queue_watched(self):
+        with self.listening("--watch", "127.0.0.1", 0, stdin=b"hello") as (process, peer):
             peer.sendall(b"x" * 100)
             peer.shutdown(socket.SHUT_WR)
             ends.read_until_end(peer)

@@ -50,7 +50,8 @@ TEST_CASE("addresses that failed alike share the block of the first") {
   CHECK(messages[1].details.size() == block);
   CHECK(messages[2].details.empty());
   CHECK(messages[3].details.empty());
-  for (const Message& message : messages) CHECK(holds(message.fields.text(), R"("layers":[{)"));
+  for (const Message& message : messages)
+    CHECK(holds(message.detail_fields.text(), R"("layers":[{)"));
 }
 
 TEST_CASE("from the third block that differs on only the cause is told") {
@@ -64,7 +65,7 @@ TEST_CASE("from the third block that differs on only the cause is told") {
   for (const std::size_t later : {2U, 3U}) {
     REQUIRE(messages[later].details.size() == 1);
     CHECK(messages[later].details.front().starts_with("  cause   "));
-    CHECK(holds(messages[later].fields.text(), R"("layers":[{)"));
+    CHECK(holds(messages[later].detail_fields.text(), R"("layers":[{)"));
   }
 }
 

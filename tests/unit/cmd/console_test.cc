@@ -77,6 +77,25 @@ TEST_CASE("with JSON every line is one object") {
         "\n");
 }
 
+TEST_CASE("details go with the line, but not with quiet") {
+  sys::LinuxKernel kernel;
+  cmd::Message failed = message();
+  failed.details = {"  cause   none"};
+  failed.detail_fields.add("cause", "none");
+  const auto said = [&](bool quiet, bool json) {
+    cmd::Console console(kernel, {.quiet = quiet, .json = json});
+    const Captured captured;
+    console.failure(ExitStatus::refused, failed);
+    return captured.text();
+  };
+  const std::string object =
+      R"({"type":"connected","message":"connected somewhere","status":6,"peer":"192.0.2.1:80")";
+  CHECK(said(false, false) == "tcptool: connected somewhere\n  cause   none\n");
+  CHECK(said(true, false) == "tcptool: connected somewhere\n");
+  CHECK(said(false, true) == object + R"(,"cause":"none"})" + "\n");
+  CHECK(said(true, true) == object + "}\n");
+}
+
 TEST_CASE("a line is written whole in spite of EINTR, EAGAIN and short writes") {
   sys::LinuxKernel linux_kernel;
   test::ScriptedKernel kernel(linux_kernel);

@@ -181,6 +181,13 @@ TEST_CASE("each way a relay can end has its status and its reason") {
   CHECK(holds(failure_text(lost), "; 4096 bytes for the peer were not delivered"));
   CHECK(holds(failure_text(lost), "; 1 byte received was not written to stdout"));
 
+  RelayEnd mistaken = ended(Reason::connection_lost);
+  mistaken.error = {Syscall::poll, EINVAL, ""};
+  CHECK(cmd::status_of(mistaken) == ExitStatus::failure);
+  CHECK(failure_text(mistaken) == "poll: invalid argument (EINVAL)");
+  mistaken.error.call = Syscall::recv;  // not known to be one
+  CHECK(cmd::status_of(mistaken) == ExitStatus::lost);
+
   CHECK(cmd::status_of(ended(Reason::complete)) == ExitStatus::ok);
   CHECK(failure_text(ended(Reason::complete)).empty());
 

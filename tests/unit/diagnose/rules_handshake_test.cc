@@ -187,6 +187,27 @@ TEST_CASE("silence of a neighbour that answers ARP is a filter's or a full queue
   CHECK(holds(text_of(v6), "it answers neighbour discovery"));
 }
 
+TEST_CASE("nothing is on the way to a host on the own link") {
+  Evidence evidence = test::connect_timed_out();
+  test::put_on_link(evidence, NeighbourState::stale);
+  evidence.path.neighbour->link_address = "52:54:00:12:34:56";
+  const std::string before = text_of(evidence);
+  CHECK_FALSE(holds(before, "on the way"));
+  CHECK(
+      holds(before, "is on this host's own link and was heard of before: it is down or has left"));
+  CHECK(holds(before, "--diagnose active: a SYN to another port tells which"));
+  evidence.probes.made = true;
+  CHECK_FALSE(holds(text_of(evidence), "--diagnose active"));
+  evidence.probes.other.emplace();
+  evidence.probes.other->answer = tcp::SynProbe::Answer::rst;
+  CHECK(cause_of(evidence) == "filtered-by-host|accept-queue-full");
+  CHECK_FALSE(holds(text_of(evidence), "on the way"));
+  CHECK(holds(text_of(evidence), "(there or on this host)"));
+  test::put_on_link(evidence, std::nullopt);
+  evidence.probes = {};
+  CHECK(holds(text_of(evidence), "is on this host's own link: it is down"));
+}
+
 TEST_CASE("silence from afar stays open, however little is known") {
   Evidence evidence = connect_timed_out();  // its gateway is reachable
   CHECK(cause_of(evidence) == "filtered-or-down");

@@ -123,6 +123,21 @@ TEST_CASE("the holder is named with what may be known of it") {
   CHECK(holds(text_of(in_use("10.77.0.1", {waits})), "for 42.0 s more"));
 }
 
+TEST_CASE("SO_REUSEPORT that did not help is told with what it takes") {
+  constexpr unsigned of_holder = 1000;
+  Evidence evidence = in_use("10.77.0.1", {holder("10.77.0.1", listening)});
+  const std::string without = text_of(evidence);
+  evidence.host.own_uid = 65534;
+  CHECK(text_of(evidence) == without);  // it was not asked for
+  evidence.asked.reuse_port = true;
+  CHECK(cause_of(evidence) == "port-in-use");
+  CHECK(holds(text_of(evidence), "among sockets of one uid alone, and ours is 65534 (nor can it"));
+  evidence.host.own_uid = of_holder;
+  CHECK(holds(text_of(evidence), "it was bound without SO_REUSEPORT"));
+  evidence.host.own_uid.reset();
+  CHECK(text_of(evidence) == without);
+}
+
 TEST_CASE("a port is privileged below the system's limit alone") {
   Evidence evidence = prepare_failed(Syscall::bind, EACCES);
   evidence.host.first_unprivileged_port = 1024;

@@ -68,6 +68,65 @@ TEST_CASE("a route that refuses is the cause where its own errno came") {
   }
 }
 
+TEST_CASE("multicast and broadcast are no host's addresses") {
+  struct Row {
+    const char* peer;
+    int error;
+    const char* cause;
+    const char* words;
+  };
+  for (const Row& row :
+       std::vector<Row>{{"224.0.0.1", ENETUNREACH, "not-unicast", "a multicast address"},
+                        {"239.255.255.255", ENETUNREACH, "not-unicast", "a multicast address"},
+                        {"::ffff:224.0.0.1", ENETUNREACH, "not-unicast", "224.0.0.1 is a multi"},
+                        {"ff02::1", ENETUNREACH, "not-unicast", "ff02::1 is a multicast address"},
+                        {"255.255.255.255", ENETUNREACH, "not-unicast", "a broadcast address"},
+                        {"223.255.255.255", ENETUNREACH, "", ""},
+                        {"255.255.255.254", ENETUNREACH, "", ""},
+                        {"fe00::1", ENETUNREACH, "", ""},
+                        {"224.0.0.1", EPERM, "output-filter", ""}}) {
+    CAPTURE(row.peer);
+    const Evidence evidence = connect_failed(row.error, row.peer);
+    CHECK(cause_of(evidence) == row.cause);
+    if (*row.words != '\0') CHECK(holds(text_of(evidence), row.words));
+  }
+  Evidence subnet = connect_failed(ENETUNREACH, "10.77.0.255");
+  CHECK(cause_of(subnet) == "");
+  subnet.path.route = test::route("10.77.0.255", 32, RouteType::broadcast);
+  CHECK(cause_of(subnet) == "not-unicast");
+  Evidence group = connect_failed(ENETUNREACH, "224.0.0.1");
+  group.path = {};  // also without a route, or where none could be read
+  CHECK(cause_of(group) == "not-unicast");
+}
+
+TEST_CASE("an interface without a route is the cause unless the network answered") {
+  const auto bound = [](Evidence evidence, const char* other = "c1") {
+    evidence.path.not_by_interface = true;
+    evidence.path.route_interface = other;
+    return evidence;
+  };
+  const Evidence late = test::connect_timed_out();
+  Evidence own = test::with_icmp(3, 1, "10.77.0.1");
+  for (const Evidence& evidence : {connect_failed(ENETUNREACH), connect_failed(EHOSTUNREACH),
+                                   connect_failed(EINVAL), late, own}) {
+    CHECK(cause_of(bound(evidence)) == "not-by-interface");
+    CHECK_FALSE(holds(cause_of(evidence), "not-by-interface"));
+  }
+  for (const Evidence& evidence : {connect_failed(ECONNREFUSED),
+                                   test::with_icmp(3, 13, "10.77.0.254"), connect_failed(EPERM)}) {
+    CHECK_FALSE(holds(cause_of(bound(evidence)), "not-by-interface"));
+  }
+  const std::string text = text_of(bound(late));
+  CHECK(holds(text, "interface c0 has no route to 10.99.0.9: its route goes by c1"));
+  CHECK(holds(text, "-i c1, or without -i"));
+  CHECK(holds(text, "route default is on c1"));
+  Evidence nowhere = bound(connect_failed(ENETUNREACH), "");
+  nowhere.path.route.reset();
+  CHECK(holds(text_of(nowhere), "and no other interface has one"));
+  nowhere.path.link.reset();
+  CHECK(cause_of(nowhere) == "no-route");
+}
+
 TEST_CASE("no route is claimed of tables that were read, and not covered the address") {
   Evidence evidence = connect_failed(ENETUNREACH);
   CHECK(cause_of(evidence) == "");

@@ -139,6 +139,12 @@ TEST_CASE("loopback is up, has its address, and a local route that covers it") {
   REQUIRE(route);
   CHECK(route->type == sys::RouteType::local);
   CHECK(route->ifindex == lo->index);
+  const auto through = sys::route_through(kernel, loopback, lo->index);
+  REQUIRE(through);
+  CHECK(through->ifindex == lo->index);
+  CHECK(through->prefix_length <= route->prefix_length);
+  constexpr unsigned of_nobody = 1U << 30U;
+  CHECK_FALSE(sys::route_through(kernel, loopback, of_nobody));
 }
 
 TEST_CASE("the neighbours can be read, and an unknown family has no routes") {

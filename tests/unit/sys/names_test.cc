@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -48,6 +49,10 @@ TEST_CASE("signals, look-up codes and TCP states have names") {
   CHECK(tcp_state_name(10) == "LISTEN");
   CHECK(tcp_state_name(0) == "unknown");
   CHECK(tcp_state_name(255) == "unknown");
+  CHECK(memory_info_name(SK_MEMINFO_RMEM_ALLOC) == "SK_MEMINFO_RMEM_ALLOC");
+  CHECK(memory_info_name(SK_MEMINFO_OPTMEM) == "SK_MEMINFO_OPTMEM");
+  CHECK(memory_info_name(SK_MEMINFO_DROPS) == "SK_MEMINFO_DROPS");
+  CHECK(memory_info_name(SK_MEMINFO_VARS).empty());
 }
 
 TEST_CASE("flags are joined by their names, what has none follows in hex") {

@@ -127,6 +127,15 @@ TEST_CASE("option values are decoded by the option they belong to") {
   CHECK(option_value(SOL_SOCKET, SO_LINGER, linger{1, 5}) == "SO_LINGER={l_onoff=1, l_linger=5}");
   CHECK(option_value(IPPROTO_TCP, TCP_INFO, '\x01') ==
         "TCP_INFO={tcpi_state=ESTABLISHED, ... 1 bytes}");
+  CHECK(option_value(SOL_SOCKET, SO_MEMINFO,
+                     std::array<std::uint32_t, 9>{1, 2, 3, 4, 5, 6, 7, 8, 9}) ==
+        "SO_MEMINFO={SK_MEMINFO_RMEM_ALLOC=1, SK_MEMINFO_RCVBUF=2, SK_MEMINFO_WMEM_ALLOC=3, "
+        "SK_MEMINFO_SNDBUF=4, SK_MEMINFO_FWD_ALLOC=5, SK_MEMINFO_WMEM_QUEUED=6, "
+        "SK_MEMINFO_OPTMEM=7, SK_MEMINFO_BACKLOG=8, SK_MEMINFO_DROPS=9}");
+  CHECK(
+      option_value(SOL_SOCKET, SO_MEMINFO, std::array<std::uint32_t, 10>{}).ends_with("DROPS=0}"));
+  CHECK(option_value(SOL_SOCKET, SO_MEMINFO, std::uint64_t{7}) ==
+        "SO_MEMINFO={SK_MEMINFO_RMEM_ALLOC=7, SK_MEMINFO_RCVBUF=0}");
   CHECK(option_value(99, 1234, 1) == "1234=\"\\x01\\x00\\x00\\x00\"");
 }
 
