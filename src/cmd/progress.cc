@@ -56,8 +56,10 @@ std::uint64_t per_second(std::uint64_t bytes, std::chrono::nanoseconds time) {
                                     std::chrono::duration<double>(time).count());
 }
 
+// Without a rate where there is none.
 std::string moved_text(std::string_view verb, std::uint64_t bytes, std::uint64_t rate) {
-  return fmt::format("{} {} ({}/s)", verb, format_bytes(bytes), format_bytes(rate));
+  const std::string moved = fmt::format("{} {}", verb, format_bytes(bytes));
+  return rate > 0 ? fmt::format("{} ({}/s)", moved, format_bytes(rate)) : moved;
 }
 
 // The parts in their order, with commas, as far as they fit; `importance` has their numbers.
@@ -88,7 +90,7 @@ ProgressPlan plan_progress(sys::Kernel& bare, sys::Kernel& kernel, const CommonO
   if (output.progress == ProgressMode::off || output.quiet) return {};
   if (output.json) return {ProgressForm::lines, std::nullopt};
   const bool always = output.progress == ProgressMode::always;
-  const ProgressPlan elsewhere{always ? ProgressForm::lines : ProgressForm::none, std::nullopt};
+  ProgressPlan elsewhere{always ? ProgressForm::lines : ProgressForm::none, std::nullopt};
   constexpr int stderr_fd = 2;
   const auto shown_on = terminal(bare, stderr_fd);
   if (!shown_on) return elsewhere;
@@ -119,7 +121,7 @@ void Progress::take(const relay::RelayEnd& so_far) {
       sample.received != last.received) {
     moved_at_ = sample.at;
   }
-  samples_.push_back(std::move(sample));
+  samples_.push_back(sample);
   while (samples_.size() > 2 && samples_.back().at - samples_[1].at >= stretch) {
     samples_.erase(samples_.begin());
   }

@@ -51,8 +51,9 @@ class SessionNotes final : public relay::RelayObserver {
 
   void progress(const relay::RelayEnd& so_far) override {
     progress_.take(so_far);
-    context_.console.progress(
-        {"progress", progress_.text(context_.console.progress_columns()), progress_.fields()});
+    Message message{"progress", {}, progress_.fields()};
+    message.text = progress_.text(context_.console.progress_columns());
+    context_.console.progress(message);
   }
 
   void stdout_reader_gone() override {

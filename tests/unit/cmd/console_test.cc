@@ -119,6 +119,58 @@ TEST_CASE("a stderr that is broken swallows the line") {
   }
 }
 
+TEST_CASE("the line of progress stays below all others until its end") {
+  sys::LinuxKernel linux_kernel;
+  test::ScriptedKernel kernel(linux_kernel);
+  cmd::Console console(kernel, {.progress = cmd::ProgressForm::in_place});
+  const Captured captured;
+  console.write_line("before");
+  console.progress({"progress", "10 %", {}});
+  console.progress({"progress", "20 %", {}});
+  console.status(message());
+  console.progress({"progress", "30 %", {}});
+  console.end_progress();
+  console.end_progress();
+  console.write_line("behind");
+  CHECK(captured.text() ==
+        "before\n\r\x1b[K10 %\r\x1b[K20 %\r\x1b[Kconnected somewhere\n20 %\r\x1b[K30 %"
+        "\r\x1b[Kbehind\n");
+  CHECK(kernel.count(Syscall::write) == 7);
+}
+
+TEST_CASE("progress is left out where stderr has no room, and a line waits all the same") {
+  sys::LinuxKernel linux_kernel;
+  test::ScriptedKernel kernel(linux_kernel);
+  for (const auto form : {cmd::ProgressForm::in_place, cmd::ProgressForm::lines}) {
+    cmd::Console console(kernel, {.progress = form});
+    const Captured captured;
+    kernel.script(Syscall::poll).first(1).answers(0);
+    console.progress({"progress", "10 %", {}});
+    console.end_progress();
+    console.write_line("a line");
+    CHECK(captured.text() == "a line\n");
+  }
+}
+
+TEST_CASE("progress as lines is plain text, or objects") {
+  sys::LinuxKernel kernel;
+  const Captured captured;
+  cmd::Console(kernel, {.progress = cmd::ProgressForm::lines}).progress(message());
+  cmd::Console(kernel, {.json = true, .progress = cmd::ProgressForm::lines}).progress(message());
+  cmd::Console(kernel, {}).progress(message());
+  CHECK(captured.text() ==
+        "connected somewhere\n{\"type\":\"connected\",\"peer\":\"192.0.2.1:80\"}\n");
+}
+
+TEST_CASE("the line of progress is as wide as the terminal but one column") {
+  sys::LinuxKernel linux_kernel;
+  test::ScriptedKernel kernel(linux_kernel);
+  CHECK(cmd::Console(kernel, {}).progress_columns() == SIZE_MAX);
+  cmd::Console console(kernel, {.progress = cmd::ProgressForm::in_place});
+  const Captured captured;  // a pipe has no width
+  CHECK(console.progress_columns() == 79);
+}
+
 TEST_CASE("the option decides on colour, then NO_COLOR, then CLICOLOR_FORCE, then the terminal") {
   sys::LinuxKernel kernel;
   const Captured captured;  // no terminal

@@ -91,6 +91,36 @@ TEST_CASE("a soft error is asked for only while segments are sent again") {
   CHECK_FALSE(end.soft_error);
 }
 
+TEST_CASE("progress is told at its interval, also while nothing moves") {
+  RelayScene scene;
+  scene.policy.idle_timeout = 1s;
+  scene.policy.progress_interval = 100ms;
+  scene.stdin_writer.write("some");
+  scene.then([] {});
+  const RelayEnd end = scene.run();
+  CHECK(end.reason == RelayEnd::Reason::idle_timeout);
+  REQUIRE(scene.progress_told.size() >= 9);
+  std::chrono::nanoseconds last{0};
+  for (const RelayEnd& so_far : scene.progress_told) {
+    CHECK(so_far.duration - last == 100ms);
+    last = so_far.duration;
+  }
+  CHECK(scene.progress_told.back().sent == 4);
+  CHECK(scene.progress_told.back().info);
+}
+
+TEST_CASE("without progress nothing is asked and nobody wakes for it") {
+  const auto calls = [](std::chrono::nanoseconds interval) {
+    RelayScene scene;
+    scene.policy.idle_timeout = 1s;
+    scene.policy.progress_interval = interval;
+    scene.run();
+    CHECK(scene.progress_told.empty() == (interval == 0s));
+    return scene.kernel.count(Syscall::getsockopt) + scene.kernel.count(Syscall::poll);
+  };
+  CHECK(calls(0s) + 15 < calls(100ms));
+}
+
 TEST_CASE("a sample keeps what the connection was like before it was lost") {
   RelayScene scene;
   scene.policy.idle_timeout = 3s;
