@@ -77,25 +77,28 @@ bool Hub::wants_stdin() const {
   return stdin_open_ && has_takers() && !outpaced();
 }
 
-// A descriptor that has hung up is told of for as long as it is watched.
+// Where it is not wanted for now it stays watched until it tells of something: clients come and go
+// more often than stdin has anything for nobody.
 void Hub::watch_stdin() {
-  const bool wanted = wants_stdin();
-  if (stdin_never_waits_ || wanted == stdin_watched_) return;
-  if (wanted) {
-    const sys::Outcome added = poll_.add(input_.fd(), EPOLLIN, stdin_token);
-    stdin_never_waits_ = added.error == EPERM;
-    stdin_watched_ = added.ok();
-    if (stdin_watched_ || stdin_never_waits_) return;
-    observer_.stdin_failed({sys::Syscall::epoll_ctl, added.error, "stdin"});
-    end_stdin();
-  } else {
-    static_cast<void>(poll_.remove(input_.fd()));
-    stdin_watched_ = false;
-  }
+  if (!stdin_open_) return unwatch_stdin();
+  if (stdin_never_waits_ || stdin_watched_ || !wants_stdin()) return;
+  const sys::Outcome added = poll_.add(input_.fd(), EPOLLIN, stdin_token);
+  stdin_never_waits_ = added.error == EPERM;
+  stdin_watched_ = added.ok();
+  if (stdin_watched_ || stdin_never_waits_) return;
+  observer_.stdin_failed({sys::Syscall::epoll_ctl, added.error, "stdin"});
+  end_stdin();
+}
+
+// What is there is told again and again for as long as it is watched.
+void Hub::unwatch_stdin() {
+  if (!stdin_watched_) return;
+  static_cast<void>(poll_.remove(input_.fd()));
+  stdin_watched_ = false;
 }
 
 void Hub::read_stdin() {
-  if (!wants_stdin()) return watch_stdin();
+  if (!wants_stdin()) return unwatch_stdin();
   const sys::Outcome got = input_.read(input_bytes_);
   if (again(got)) return;
   if (!got.ok()) observer_.stdin_failed({sys::Syscall::read, got.error, "stdin"});

@@ -62,6 +62,7 @@ class Hub final : public Service {
 
   // stdin to all
   void watch_stdin();
+  void unwatch_stdin();
   [[nodiscard]] bool has_takers() const { return clients_.size() > hung_up_; }
   [[nodiscard]] bool wants_stdin() const;
   [[nodiscard]] bool outpaced() const;
