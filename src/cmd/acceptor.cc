@@ -72,17 +72,19 @@ Result<std::optional<tcp::Accepted>, sys::SysError> Acceptor::take() {
   auto client = tcp::accept_client(context_.kernel, listener_);
   if (!client) return not_taken(client.error());
   const auto left = client->queue;
+  const bool told = context_.console.wants_status();
   if (const auto verdict = options_.rules.judge(client->peer); !verdict.allowed) {
     ++denied_;
-    context_.console.status(denied_message(client->peer, verdict.rule));
+    if (told) context_.console.status(denied_message(client->peer, verdict.rule));
     tcp::reset(context_.kernel, std::move(client->fd));
     if (left) watch_.taken(listener_, *left);
     return std::optional<tcp::Accepted>();
   }
-  auto accepted = tcp::admit(context_.kernel, listener_, setup_, std::move(*client));
+  auto accepted = tcp::admit(context_.kernel, listener_, setup_, std::move(*client),
+                             told ? tcp::ClientFacts::all : tcp::ClientFacts::ends);
   if (!accepted) return failure(accepted.error());
   ++accepted_;
-  context_.console.status(accepted_message(*accepted));
+  if (told) context_.console.status(accepted_message(*accepted));
   if (left) watch_.taken(listener_, *left);
   return std::optional<tcp::Accepted>(std::move(*accepted));
 }

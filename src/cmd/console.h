@@ -56,6 +56,9 @@ class Console final : public LineWriter {
   // A line as it is: for the trace.
   void write_line(std::string_view line) override;
 
+  // Whether status() will say anything: a message that costs something is not made for -q.
+  [[nodiscard]] bool wants_status() const { return !options_.quiet; }
+
   // What is going on. Nothing with -q.
   void status(const Message& message);
 

@@ -9,7 +9,7 @@
 namespace tcptool::cmd {
 
 void ServedClients::client_ended(const relay::ClientEnd& end) {
-  if (words_.ends_are_told) {
+  if (words_.ends_are_told && context_.console.wants_status()) {
     context_.console.status(client_closed_message(end, words_.client_buffer));
   }
   counts_.add(end);
@@ -19,6 +19,7 @@ void ServedClients::client_ended(const relay::ClientEnd& end) {
 }
 
 void ServedClients::client_spoke(const tcp::Connection&, std::span<const std::byte> received) {
+  if (!context_.console.wants_status()) return;
   constexpr std::size_t kept = relay::Relay::first_bytes_kept;
   const auto first = received.first(std::min(received.size(), kept));
   if (auto note = diagnose::recognize(first, {})) {

@@ -145,22 +145,32 @@ Result<Client, sys::SysError> accept_client(sys::Kernel& kernel, const Listener&
   return client;
 }
 
+namespace {
+
+// What went before the accept: the SYN, the handshake, the time in the queue.
+void add_history(sys::Kernel& kernel, Accepted& accepted) {
+  const int fd = accepted.connection.fd.get();
+  if (const auto info = read_tcp_info(kernel, fd)) {
+    // Nothing has been sent yet, so "since data was last sent" counts from the handshake.
+    accepted.queued = info->last_data_sent;
+    if (info->rtt) accepted.connection.handshake = *info->rtt;
+  }
+  accepted.syn = read_saved_syn(kernel, fd);
+}
+
+}  // namespace
+
 Result<Accepted, sys::SysError> admit(sys::Kernel& kernel, const Listener& listener,
-                                      const SocketSetup& setup, Client client) {
+                                      const SocketSetup& setup, Client client, ClientFacts facts) {
   Accepted accepted;
   Connection& connection = accepted.connection;
   connection.fd = std::move(client.fd);
   connection.established = kernel.now();
   connection.peer = client.peer;
   const int fd = connection.fd.get();
-  if (const auto info = read_tcp_info(kernel, fd)) {
-    // Nothing has been sent yet, so "since data was last sent" counts from the handshake.
-    accepted.queued = info->last_data_sent;
-    if (info->rtt) connection.handshake = *info->rtt;
-  }
   connection.local = local_address(kernel, fd);
   accepted.queue = client.queue;
-  accepted.syn = read_saved_syn(kernel, fd);
+  if (facts == ClientFacts::all) add_history(kernel, accepted);
   if (auto restored = restore_options(kernel, fd, listener.fd.get(), setup.options); !restored) {
     return failure(restored.error());
   }
@@ -171,7 +181,7 @@ Result<Accepted, sys::SysError> accept(sys::Kernel& kernel, const Listener& list
                                        const SocketSetup& setup) {
   auto client = accept_client(kernel, listener);
   if (!client) return failure(client.error());
-  return admit(kernel, listener, setup, std::move(*client));
+  return admit(kernel, listener, setup, std::move(*client), ClientFacts::all);
 }
 
 void reset(sys::Kernel& kernel, sys::Fd fd) {

@@ -65,12 +65,16 @@ struct Client {
 // Takes the first connection of the accept queue. Errors: accept(2)'s, EAGAIN where it is empty.
 Result<Client, sys::SysError> accept_client(sys::Kernel& kernel, const Listener& listener);
 
+// What the kernel is asked of a client: its two addresses, or all that Accepted and its Connection
+// can hold, which costs more calls.
+enum class ClientFacts { ends, all };
+
 // What the kernel tells of the client; and the options that its socket did not inherit.
 // Errors: the option that the kernel refused.
 Result<Accepted, sys::SysError> admit(sys::Kernel& kernel, const Listener& listener,
-                                      const SocketSetup& setup, Client client);
+                                      const SocketSetup& setup, Client client, ClientFacts facts);
 
-// Both. Errors: theirs.
+// Both, with all facts. Errors: theirs.
 Result<Accepted, sys::SysError> accept(sys::Kernel& kernel, const Listener& listener,
                                        const SocketSetup& setup);
 
