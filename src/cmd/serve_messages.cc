@@ -143,9 +143,9 @@ Message served_message(const ServeCounts& counts, const AcceptCounts& accepted,
     text += fmt::format(", of which {} not written to stdout", format_bytes(counts.unwritten));
   }
   if (wind_down) {
-    text +=
-        fmt::format("; of {} in flight at the signal {} finished, {} reset", wind_down->in_flight,
-                    wind_down->finished, wind_down->in_flight - wind_down->finished);
+    text += fmt::format("; of {} in flight when it began to end {} finished, {} reset",
+                        wind_down->in_flight, wind_down->finished,
+                        wind_down->in_flight - wind_down->finished);
   }
   append_count(text, accepted.denied, "denied by rule");
   if (accepted.deepest_queue) text += fmt::format(", deepest queue {}", *accepted.deepest_queue);

@@ -103,7 +103,7 @@ class TracedKernel final : public sys::Kernel {
   sys::Kernel& inner_;
   Journal& journal_;
   sys::TimePoint last_now_{};
-  PendingLookup lookup_;  // the latest: no two are under way at once
+  PendingLookup lookup_;           // the latest: no two are under way at once
   std::vector<bool> nonblocking_;  // by descriptor
   // What is known of a connection, for -vv.
   struct Connection {

@@ -70,6 +70,18 @@ TEST_CASE("an open acceptor is polled, wants no time, and takes who comes") {
   CHECK(counts.dropped == 0U);
 }
 
+TEST_CASE("what nobody is told of with -q is not asked of a client") {
+  Scene scene;
+  scene.start();
+  const test::Plug client = scene.client();
+  const auto taken = scene.take();
+  REQUIRE(taken);
+  REQUIRE(*taken);
+  CHECK_FALSE((*taken)->syn);
+  CHECK_FALSE((*taken)->queued);
+  CHECK((*taken)->connection.local == scene.acceptor->listener().local);
+}
+
 TEST_CASE("while it holds nobody is taken, and afterwards they come in order") {
   Scene scene;
   scene.options.hold = 5s;

@@ -103,8 +103,8 @@ TEST_CASE("the summary has what happened, and no more") {
       cmd::served_message(counts, {6, 4, 7, 8}, cmd::WindDown{3, 2}, 1s, SIGTERM).text;
   for (const char* const said :
        {"1 lost", "2 reset for not reading", "not written to stdout", "4 denied by rule",
-        "of 3 in flight at the signal 2 finished, 1 reset", "deepest queue 7", "8 SYNs dropped",
-        "interrupted by SIGTERM"}) {
+        "of 3 in flight when it began to end 2 finished, 1 reset", "deepest queue 7",
+        "8 SYNs dropped", "interrupted by SIGTERM"}) {
     CHECK(has(loud, said));
   }
 }

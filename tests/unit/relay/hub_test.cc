@@ -51,6 +51,27 @@ TEST_CASE("what stdin brings goes to all, what any client sends goes to stdout")
   CHECK(scene.first_words == std::vector<std::string>{"one\n", "two\n"});
 }
 
+TEST_CASE("clients come and go without a word to epoll about stdin, which waits for the next one") {
+  HubScene scene;
+  scene.start();
+  scene.client();  // closed at once
+  scene.settle();
+  const auto before = scene.kernel.count(Syscall::epoll_ctl);
+  for (int i = 0; i < 3; ++i) {
+    scene.client();
+    scene.settle();
+  }
+  CHECK(scene.ends.size() == 4);
+  // Each client once: a close says the rest.
+  CHECK(scene.kernel.count(Syscall::epoll_ctl) == before + 3);
+  scene.stdin_writer.write("for somebody");
+  scene.settle();  // it ends: what nobody takes is not told again and again
+  CHECK_FALSE(scene.round());
+  const Plug client = scene.client();
+  scene.settle();
+  CHECK(client.read() == "for somebody");
+}
+
 TEST_CASE("a client to which nothing can be sent is lost, whatever the error") {
   HubScene scene;
   scene.start();
