@@ -75,6 +75,14 @@ void ServeCounts::add(const ClientEnd& end) {
   received += end.received;
 }
 
+Message full_message(std::uint64_t max_clients) {
+  Message message{"full", {}, {}};
+  message.text = fmt::format("full: {} at a time (--max-clients); others wait in the accept queue",
+                             count_of(max_clients, "client"));
+  message.fields.add("max_clients", max_clients);
+  return message;
+}
+
 Message client_closed_message(const ClientEnd& end, std::size_t client_buffer) {
   Message message{"client-closed", {}, {}};
   message.text = fmt::format("closed {} after {}, {}: sent {}, received {}", end.peer.text(),

@@ -36,6 +36,8 @@ struct CommandEnd {
   std::chrono::nanoseconds duration{0};
 };
 
+// --max-clients has been reached.
+Message full_message(std::uint64_t max_clients);
 Message client_closed_message(const relay::ClientEnd& end, std::size_t client_buffer);
 Message command_ended_message(const CommandEnd& end);
 Message winding_down_message(int signum, std::uint64_t in_flight, std::chrono::nanoseconds grace);

@@ -53,6 +53,7 @@ class Server {
   std::unique_ptr<relay::Service> service_;
   sys::TimePoint started_;
   int watched_fd_ = -1;
+  bool full_told_ = false;
   std::uint64_t accepted_ = 0;
   sys::Deadline grace_end_;  // set: nobody is accepted any more
   int signum_ = 0;           // what wound it down
@@ -101,6 +102,10 @@ void Server::watch_listener() {
   const bool room = !options_.max_clients ||
                     service_->clients() < static_cast<std::size_t>(*options_.max_clients);
   acceptor_.admit(room);
+  if (!room && !full_told_) {
+    full_told_ = true;
+    context_.console.status(full_message(*options_.max_clients));
+  }
   const int fd = acceptor_.fd();
   if (fd == watched_fd_) return;
   if (watched_fd_ >= 0 && acceptor_.listener().fd.open()) {

@@ -37,6 +37,7 @@ class Bounds(tool.TestCase):
             result = process.finish()
         self.assertEqual(names, [line["peer"] for line in ends.of_all(result, "accepted")])
         self.assertEqual(2, serve.served(result)["cut_short"])
+        self.assertEqual([2], [line["max_clients"] for line in ends.of_all(result, "full")])
 
     def test_without_descriptors_it_says_so_once_and_goes_on_when_somebody_leaves(self):
         with server(preexec_fn=few_descriptors(12)) as process, clients(process, 10) as peers:
