@@ -113,7 +113,7 @@ class Race(Names):
                 ([refused, silent], 6, "connection refused"),
                 ([unreachable, "203.0.113.2"], 5, r"network is unreachable \(ENETUNREACH")):
             with self.subTest(addresses):
-                result = self.run_connect(addresses, "-w", "600ms")
+                result = self.run_connect(addresses, "-w", "3s" if tool.WRAPPER else "600ms")
                 self.assert_status(status, result)
                 self.assert_stderr(rf"^tcptool: connect many\.test:9000: none of {len(addresses)} "
                                    rf"addresses: {why}", result)

@@ -25,15 +25,15 @@ auto parse(const std::string& line) {
 }  // namespace
 
 TEST_CASE("progress is shown on a terminal, always, or not at all") {
-  for (const auto& [line, mode] : std::initializer_list<std::pair<const char*, ProgressMode>>{
+  for (const auto& row : std::initializer_list<std::pair<const char*, ProgressMode>>{
            {"listen 9000", ProgressMode::off},
            {"listen --progress 9000", ProgressMode::automatic},
            {"connect host 80 --progress=auto", ProgressMode::automatic},
            {"connect --progress=always -q host 80", ProgressMode::always}}) {
-    CAPTURE(line);
-    const auto command = parse(line);
+    CAPTURE(row.first);
+    const auto command = parse(row.first);
     REQUIRE(command);
-    CHECK(cmd::common_options(*command).output.progress == mode);
+    CHECK(cmd::common_options(*command).output.progress == row.second);
   }
 }
 
