@@ -54,7 +54,7 @@ TEST_CASE("progress tells bytes and rates of the directions in which something m
 TEST_CASE("rates are those of the last second, and a halt is told with its time") {
   Progress progress(false);
   for (int i = 1; i <= 10; ++i) progress.take(reached(i * 100ms, 0, 1000));
-  for (int i = 11; i <= 20; ++i) progress.take(reached(i * 100ms, 0, i * 1000U));
+  for (unsigned i = 11; i <= 20; ++i) progress.take(reached(i * 100ms, 0, i * 1000U));
   CHECK(progress.text(79) == "received 20000 bytes (19000 bytes/s)");
   for (int i = 21; i <= 32; ++i) progress.take(reached(i * 100ms, 0, 20000));
   CHECK(progress.text(79) == "received 20000 bytes, nothing moved for 1.2 s");
