@@ -107,6 +107,7 @@ void Commands::on_time() {
 void Commands::cut_short() {
   for (const auto& [token, child] : children_) {
     static_cast<void>(context_.kernel.kill(child.pid, SIGTERM));
+    context_.console.status(command_stopped_message(child.pid, child.peer));
     relay::ClientEnd end;
     end.reason = relay::ClientEnd::Reason::cut_short;
     end.peer = child.peer;

@@ -123,9 +123,18 @@ Message command_ended_message(const CommandEnd& end) {
   return message;
 }
 
+Message command_stopped_message(pid_t pid, const sys::Address& peer) {
+  Message message{"command-stopped", {}, {}};
+  message.text = fmt::format(
+      "command {} for {} was sent SIGTERM; the connection lives until its last process has ended",
+      pid, peer.text());
+  message.fields.add("pid", pid).add("peer", peer.text());
+  return message;
+}
+
 Message winding_down_message(int signum, std::uint64_t in_flight, std::chrono::nanoseconds grace) {
   Message message{"winding-down", {}, {}};
-  message.text = fmt::format("{}: accepting no more; {} in flight {} to finish (--grace {})",
+  message.text = fmt::format("{}: accepting no more; {} in flight {} {} to finish (--grace)",
                              sys::signal_name(signum), count_of(in_flight, "client"),
                              in_flight == 1 ? "has" : "have", format_duration(grace));
   message.fields.add("signal", sys::signal_name(signum))
@@ -144,14 +153,14 @@ Message served_message(const ServeCounts& counts, const AcceptCounts& accepted,
   append_count(text, counts.lost, "lost");
   append_count(text, counts.too_slow, "reset for not reading (--client-buffer)");
   append_count(text, counts.idle, "idle (--idle-timeout)");
-  append_count(text, counts.cut_short, "reset at the end");
+  append_count(text, counts.cut_short, "cut short at the end");
   text += fmt::format("; sent {}, received {}", format_bytes(counts.sent),
                       format_bytes(counts.received));
   if (counts.unwritten > 0) {
     text += fmt::format(", of which {} not written to stdout", format_bytes(counts.unwritten));
   }
   if (wind_down) {
-    text += fmt::format("; of {} in flight when it began to end {} finished, {} reset",
+    text += fmt::format("; of {} in flight when it began to end {} finished, {} cut short",
                         wind_down->in_flight, wind_down->finished,
                         wind_down->in_flight - wind_down->finished);
   }

@@ -40,6 +40,8 @@ struct CommandEnd {
 Message full_message(std::uint64_t max_clients);
 Message client_closed_message(const relay::ClientEnd& end, std::size_t client_buffer);
 Message command_ended_message(const CommandEnd& end);
+// A command that was still running when the run ended.
+Message command_stopped_message(pid_t pid, const sys::Address& peer);
 Message winding_down_message(int signum, std::uint64_t in_flight, std::chrono::nanoseconds grace);
 Message served_message(const ServeCounts& counts, const AcceptCounts& accepted,
                        const std::optional<WindDown>& wind_down, std::chrono::nanoseconds duration,

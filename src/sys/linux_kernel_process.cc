@@ -139,10 +139,8 @@ Outcome LinuxKernel::pidfd_open(pid_t pid, unsigned flags) {
 }
 
 Outcome LinuxKernel::prlimit64(int resource, const RLimit* new_limit, RLimit* old_limit) {
-  const auto which = static_cast<__rlimit_resource>(resource);
   return outcome(Syscall::prlimit64, 0,
-                 ::prlimit(0, which, reinterpret_cast<const struct rlimit*>(new_limit),
-                           reinterpret_cast<struct rlimit*>(old_limit)));
+                 ::syscall(SYS_prlimit64, 0, resource, new_limit, old_limit));
 }
 
 Outcome LinuxKernel::sigaction(int signum, const struct sigaction* act, struct sigaction* oldact) {

@@ -87,6 +87,12 @@ Result<Listener, sys::SysError> listen(sys::Kernel& kernel, const ListenPolicy& 
 }
 
 bool is_tcp_listener(sys::Kernel& kernel, int fd) {
+  // Whoever started us may have handed over anything, or nothing.
+  struct stat status {};
+  if (!kernel.fcntl(fd, F_GETFD, 0).ok() || !kernel.fstat(fd, status).ok() ||
+      !S_ISSOCK(status.st_mode)) {
+    return false;
+  }
   const int domain = int_option(kernel, fd, SO_DOMAIN).value_or(AF_UNSPEC);
   return (domain == AF_INET || domain == AF_INET6) &&
          int_option(kernel, fd, SO_TYPE) == SOCK_STREAM &&

@@ -14,7 +14,7 @@ import serve
 import tool
 from serve import clients, server, wait_accepted
 
-CLIENTS = int(os.environ.get("TCPTOOL_TEST_CLIENTS") or 2000)
+CLIENTS = int(os.environ.get("TCPTOOL_TEST_CLIENTS") or 500)
 
 
 class Crowd:

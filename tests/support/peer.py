@@ -29,9 +29,16 @@ def refusing_port(address="127.0.0.1"):
 
 
 def free_port(address="127.0.0.1"):
-    """A port that was free a moment ago, to bind to. To be refused, take refusing_port()."""
-    with refusing_port(address) as port:
-        return port
+    """A port that was free a moment ago, to bind to. To be refused, take refusing_port().
+
+    Not an ephemeral one, which a client of another test may hold in TIME-WAIT on another address.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    while True:
+        port = random.randint(10000, 32000)
+        with socket.socket(family, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
+            probe.bind((address, port))
+            return port
 
 
 @contextlib.contextmanager

@@ -82,8 +82,10 @@ TEST_CASE("a command's end is its status or its signal") {
 }
 
 TEST_CASE("winding down counts in words") {
-  CHECK(has(cmd::winding_down_message(SIGTERM, 1, 5s).text, "1 client in flight has to finish"));
-  CHECK(has(cmd::winding_down_message(SIGTERM, 2, 5s).text, "2 clients in flight have to finish"));
+  CHECK(has(cmd::winding_down_message(SIGTERM, 1, 5s).text,
+            "1 client in flight has 5.0 s to finish"));
+  CHECK(has(cmd::winding_down_message(SIGTERM, 2, 5s).text,
+            "2 clients in flight have 5.0 s to finish"));
 }
 
 TEST_CASE("the summary has what happened, and no more") {
@@ -103,7 +105,7 @@ TEST_CASE("the summary has what happened, and no more") {
       cmd::served_message(counts, {6, 4, 7, 8}, cmd::WindDown{3, 2}, 1s, SIGTERM).text;
   for (const char* const said :
        {"1 lost", "2 reset for not reading", "not written to stdout", "4 denied by rule",
-        "of 3 in flight when it began to end 2 finished, 1 reset", "deepest queue 7",
+        "of 3 in flight when it began to end 2 finished, 1 cut short", "deepest queue 7",
         "8 SYNs dropped", "interrupted by SIGTERM"}) {
     CHECK(has(loud, said));
   }

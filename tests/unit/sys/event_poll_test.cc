@@ -42,12 +42,12 @@ TEST_CASE("what is ready is told under its token until it is watched no more") {
   REQUIRE(wake);
   CHECK(wake->reason == Wake::Reason::ready);
   REQUIRE(scene.poll.ready().size() == 1);
-  CHECK(scene.poll.ready()[0].data.u64 == 77);
+  CHECK(std::uint64_t{scene.poll.ready()[0].data.u64} == 77);
   CHECK(scene.poll.ready()[0].events == EPOLLIN);
   REQUIRE(scene.poll.change(fd, EPOLLIN, 78).ok());
   wake = scene.poll.wait({});
   REQUIRE(wake);
-  CHECK(scene.poll.ready()[0].data.u64 == 78);
+  CHECK(std::uint64_t{scene.poll.ready()[0].data.u64} == 78);
   REQUIRE(scene.poll.remove(fd).ok());
   wake = scene.poll.wait(scene.kernel.now() + 5ms);
   REQUIRE(wake);
@@ -88,7 +88,7 @@ TEST_CASE("a signal that somebody else has taken leaves the others that are read
   REQUIRE(wake);
   CHECK(wake->reason == Wake::Reason::ready);
   REQUIRE(scene.poll.ready().size() == 1);
-  CHECK(scene.poll.ready()[0].data.u64 == 5);
+  CHECK(std::uint64_t{scene.poll.ready()[0].data.u64} == 5);
   wake = scene.poll.wait({});
   CHECK(wake->reason == Wake::Reason::signal);
 }
