@@ -32,19 +32,20 @@ struct Scene {
   }
 };
 
-constexpr struct {
+struct Row {
   Kind kind;
   Syscall call;
-} paths[] = {{Kind::splice, Syscall::splice},
-             {Kind::sendfile, Syscall::sendfile},
-             {Kind::discard, Syscall::recv}};
+};
+constexpr Row paths[] = {{Kind::splice, Syscall::splice},
+                         {Kind::sendfile, Syscall::sendfile},
+                         {Kind::discard, Syscall::recv}};
 
 }  // namespace
 
 TEST_CASE("a path is due after a mebibyte, and read and write never are one") {
   Scene scene;
-  for (const auto& [kind, call] : paths) {
-    const Path path(scene.kernel, kind, {7, 8, -1});
+  for (const Row& row : paths) {
+    const Path path(scene.kernel, row.kind, {7, 8, -1});
     CHECK_FALSE(path.due(mebibyte - 1));
     CHECK(path.due(mebibyte));
     CHECK_FALSE(path.taken());
@@ -53,10 +54,11 @@ TEST_CASE("a path is due after a mebibyte, and read and write never are one") {
 }
 
 TEST_CASE("a step tells what moved, the end, and an error") {
-  for (const auto& [kind, call] : paths) {
+  for (const Row& row : paths) {
+    const Syscall call = row.call;
     CAPTURE(sys::name(call));
     Scene scene;
-    Path path = scene.path(kind);
+    Path path = scene.path(row.kind);
     scene.kernel.script(call).nth(1).answers(4711);
     scene.kernel.script(call).nth(2).answers(0);
     scene.kernel.script(call).nth(3).fails(ECONNRESET);
@@ -102,10 +104,11 @@ TEST_CASE("a file waits for its sink alone, and what is discarded for its source
 }
 
 TEST_CASE("a path that gets nowhere is left for the next mebibyte") {
-  for (const auto& [kind, call] : paths) {
+  for (const Row& row : paths) {
+    const Syscall call = row.call;
     CAPTURE(sys::name(call));
     Scene scene;
-    Path path = scene.path(kind);
+    Path path = scene.path(row.kind);
     scene.kernel.script(call).fails(EAGAIN);
     for (int i = 0; i < 3; ++i) {
       CHECK(path.taken());
@@ -118,10 +121,11 @@ TEST_CASE("a path that gets nowhere is left for the next mebibyte") {
 }
 
 TEST_CASE("EINVAL is the end of a path, and no error") {
-  for (const auto& [kind, call] : paths) {
+  for (const Row& row : paths) {
+    const Syscall call = row.call;
     CAPTURE(sys::name(call));
     Scene scene;
-    Path path = scene.path(kind);
+    Path path = scene.path(row.kind);
     scene.kernel.script(call).fails(EINVAL);
     CHECK(path.step(mebibyte).result == StepResult::nothing);
     CHECK_FALSE(path.taken());
