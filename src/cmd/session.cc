@@ -112,6 +112,7 @@ Exit run_session(Context& context, const CommonOptions& options, std::string_vie
   SessionNotes notes(context, options, connection);
   relay::RelayPolicy policy = options.relay;
   policy.progress_interval = progress_interval(context.console.progress_form());
+  policy.bytes_are_shown = options.output.trace.verbosity > 1;
   relay::Relay relay(context.waiter, connection, input, output, policy, notes);
   const relay::RelayEnd end = relay.run();
   context.console.end_progress();

@@ -13,7 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 using sys::Syscall;
 
-constexpr std::size_t least_read = 4096;  // room below which reading on is not worth a call
 constexpr auto silence_before_telling = 1s;
 constexpr auto longest_ack_check = 50ms;
 
@@ -37,6 +36,8 @@ Relay::Relay(sys::Waiter& waiter, const tcp::Connection& connection, LocalStream
       observer_(observer),
       outbound_(policy.recv_only ? 0 : buffer_size),
       inbound_(buffer_size),
+      outbound_path_(outbound_path(kernel_, input, connection.fd.get(), policy)),
+      inbound_path_(inbound_path(kernel_, connection.fd.get(), output, policy)),
       crlf_input_(policy.crlf ? buffer_size / 2 : 0),
       acked_seen_(connection.active ? 1 : 0),
       last_activity_(connection.established),
@@ -56,6 +57,7 @@ RelayEnd Relay::run() {
   while (true) {
     advance();
     if (ended_) break;
+    take_paths();
     PollSet set = poll_set();
     const auto wake = waiter_.wait(set.fds, next_deadline());
     if (!wake) {
@@ -76,31 +78,29 @@ RelayEnd Relay::run() {
 }
 
 // What to wait for: a direction's reader while its buffer has room, its writer while it holds
-// something. A descriptor of -1 is skipped by poll; events of 0 still report errors and hang-ups.
+// something; on a path only one of both. A descriptor of -1 is skipped by poll; events of 0 still
+// report errors and hang-ups.
 Relay::PollSet Relay::poll_set() {
   outbound_.make_room();
   inbound_.make_room();
-  const bool outbound_room = outbound_.room().size() >= least_read;
-  const bool inbound_room = inbound_.room().size() >= least_read;
-  if (inbound_room) socket_shouts_ = false;
+  if (may_read_socket()) socket_shouts_ = false;
 
   PollSet set{{{{-1, 0, 0}, {-1, 0, 0}, {-1, 0, 0}}}};
-  if (reading_stdin_ && outbound_room && !lost_) set.fds[0] = {input_.fd(), POLLIN, 0};
+  if (may_read_stdin() && !lost_) set.fds[0] = {input_.fd(), POLLIN, 0};
 
   const bool both_closed = end_.fin_sent && end_.peer_fin;
   const bool over = both_closed || (lost_ && !reading_socket_);
   if (!over && !socket_shouts_) {
-    const bool want_in = reading_socket_ && inbound_room;
-    const bool want_out = !outbound_.empty() && !lost_;
-    const int events = (want_in ? POLLIN : 0) | (want_out ? POLLOUT : 0);
+    const bool want_out = outbound_waits() && !lost_;
+    const int events = (may_read_socket() ? POLLIN : 0) | (want_out ? POLLOUT : 0);
     set.fds[1] = {connection_.fd.get(), static_cast<short>(events), 0};
   }
 
   const bool tells_of_reader = output_.kind() == LocalStream::Kind::pipe ||
                                output_.kind() == LocalStream::Kind::socket ||
                                output_.kind() == LocalStream::Kind::terminal;
-  if (stdout_open_ && (!inbound_.empty() || (tells_of_reader && !policy_.send_only))) {
-    const short events = inbound_.empty() ? short{0} : short{POLLOUT};
+  if (stdout_open_ && (inbound_waits() || (tells_of_reader && !policy_.send_only))) {
+    const short events = inbound_waits() ? short{POLLOUT} : short{0};
     set.fds[2] = {output_.fd(), events, 0};
   }
   return set;
@@ -108,7 +108,7 @@ Relay::PollSet Relay::poll_set() {
 
 sys::Deadline Relay::next_deadline() {
   // A lost connection brings nothing more: what is there is read at once, without waiting.
-  if (lost_ && reading_socket_ && inbound_.room().size() >= least_read) return kernel_.now();
+  if (lost_ && may_read_socket()) return kernel_.now();
   sys::Deadline deadline = sys::earlier(next_ack_check_, next_progress_);
   if (!lost_) deadline = sys::earlier(deadline, next_sample_);
   if (idle_clock_runs()) {
@@ -124,23 +124,46 @@ sys::Deadline Relay::next_deadline() {
 }
 
 void Relay::take_events(const PollSet& set) {
-  if (set.input() != 0) read_stdin();
+  // A splice or sendfile that sent something before the connection broke has not told why it broke,
+  // and nobody else will: of what can end a connection that is not stuck, a reset is left.
+  const bool closed = (set.socket() & (POLLHUP | POLLERR)) == POLLHUP;
+  if (outbound_on_path() && closed) lose_connection(Syscall::send, ECONNRESET);
+  take_input(set);
+  take_socket(set);
+  take_output(set);
+}
+
+void Relay::take_input(const PollSet& set) {
+  if (outbound_on_path()) {
+    if ((outbound_path_.awaits_sink() ? set.socket() & ~POLLIN : set.input()) != 0) move_outbound();
+    return;
+  }
+  if (set.input() != 0 && !lost_) read_stdin();
   // Straight on to the socket: it nearly always takes what has just been read.
   if (!outbound_.empty() && !lost_) write_socket();
-  if ((set.socket() & (POLLIN | POLLERR | POLLHUP)) != 0) {
-    if (reading_socket_ && inbound_.room().size() >= least_read) {
-      read_socket();
-    } else if (reading_socket_) {
-      socket_shouts_ = true;
-    } else {
-      take_socket_error();
-    }
+}
+
+void Relay::take_socket(const PollSet& set) {
+  if ((set.socket() & (POLLIN | POLLERR | POLLHUP)) == 0) return;
+  if (!reading_socket_) {
+    take_socket_error();
+  } else if (!may_read_socket()) {
+    socket_shouts_ = true;
+  } else if (inbound_on_path()) {
+    move_inbound();
+  } else {
+    read_socket();
   }
-  const bool output_writable = (set.output() & POLLOUT) != 0;
-  const bool reader_gone = (set.output() & (POLLERR | POLLHUP)) != 0 && !output_writable;
+}
+
+void Relay::take_output(const PollSet& set) {
+  const bool writable = (set.output() & POLLOUT) != 0;
+  const bool reader_gone = (set.output() & (POLLERR | POLLHUP)) != 0 && !writable;
   if (reader_gone && stdout_open_) {
     lose_stdout(EPIPE);
-  } else if (!inbound_.empty() && (output_writable || !output_.may_block())) {
+  } else if (inbound_on_path()) {
+    if (writable) move_inbound();
+  } else if (!inbound_.empty() && (writable || !output_.may_block())) {
     write_stdout();
   }
 }
@@ -174,7 +197,7 @@ void Relay::take_time() {
 // Does what has become possible, and ends the run when nothing is left to do.
 void Relay::advance() {
   if (ended_) return;
-  if (lost_ && reading_socket_ && inbound_.room().size() >= least_read) read_socket();
+  if (lost_ && may_read_socket()) read_socket();
   if (!reading_socket_ && inbound_.empty() && stdout_open_) close_stdout();
   if (ended_) return;
   if (lost_) {
@@ -217,7 +240,7 @@ sys::TimePoint Relay::silent_since() const {
 bool Relay::idle_clock_runs() const {
   if (policy_.idle_timeout.count() == 0 || lost_) return false;
   const bool both_at_end = !reading_stdin_ && end_.peer_fin;
-  const bool stdout_stuck = !inbound_.empty() && outbound_.empty();
+  const bool stdout_stuck = inbound_waits() && !outbound_waits();
   return !both_at_end && !stdout_stuck;
 }
 
@@ -260,6 +283,8 @@ void Relay::summarize() {
     end_.unread = static_cast<std::uint64_t>(std::max(unread, 0));
   }
   end_.info = latest_info_;
+  outbound_path_.put_pipe_back();
+  inbound_path_.put_pipe_back();
   const sys::TimePoint now = kernel_.now();
   end_.duration = now - connection_.established;
   end_.silence = now - last_activity_;

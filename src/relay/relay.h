@@ -5,10 +5,11 @@
 //   stdin  --outbound-->  socket        EOF of stdin: FIN, receiving goes on
 //   stdout <--inbound--   socket        the peer's FIN: stdout is closed, sending goes on
 //
-// Each direction has one bounded buffer: a full one stops its reader, never the other direction. A
-// run is complete once the peer's kernel has acknowledged every byte of payload; the socket leaves
-// the poll set when both sides have sent FIN, since poll(2) then reports POLLHUP at once while data
-// is still under way, and TCP_INFO is read on a timer instead.
+// Each direction has one bounded buffer: a full one stops its reader, never the other direction.
+// Where much flows, the kernel moves the bytes itself: see relay/path.h. A run is complete once the
+// peer's kernel has acknowledged every byte of payload; the socket leaves the poll set when both
+// sides have sent FIN, since poll(2) then reports POLLHUP at once while data is still under way,
+// and TCP_INFO is read on a timer instead.
 #pragma once
 
 #include <chrono>
@@ -18,6 +19,7 @@
 #include "relay/buffer.h"
 #include "relay/crlf.h"
 #include "relay/local_stream.h"
+#include "relay/path.h"
 #include "sys/waiter.h"
 #include "tcp/connection.h"
 
@@ -28,6 +30,7 @@ struct RelayPolicy {
   bool send_only = false;                          // what arrives is counted and discarded
   bool recv_only = false;                          // stdin is not touched
   bool crlf = false;                               // a lone LF from stdin is sent as CRLF
+  bool bytes_are_shown = false;                    // so that they must be read and written
   bool keepalive_set = false;                      // by the user: his times stand
   std::optional<std::chrono::nanoseconds> linger;  // of silence, once the peer has closed
   std::chrono::nanoseconds idle_timeout{0};        // 0: none
@@ -97,13 +100,24 @@ class Relay {
  private:
   struct PollSet;
 
+  static constexpr std::chrono::milliseconds sample_interval{250};
+
   PollSet poll_set();
   sys::Deadline next_deadline();
   void take_events(const PollSet& set);
+  void take_input(const PollSet& set);
+  void take_socket(const PollSet& set);
+  void take_output(const PollSet& set);
   void take_time();
   void take_sample();
   void tell_progress(sys::TimePoint now);
   void advance();
+
+  void take_paths();
+  void move_outbound();
+  void move_inbound();
+  [[nodiscard]] bool broke_connection();
+  [[nodiscard]] bool stdout_has_no_reader();
 
   void read_stdin();
   void write_socket();
@@ -117,11 +131,24 @@ class Relay {
   void peer_has_closed();
   void lose_connection(sys::Syscall call, int error);
 
+  // Whether a direction's reader may be called, or its source waited for.
+  [[nodiscard]] bool may_read_stdin() const;
+  [[nodiscard]] bool may_read_socket() const;
+  // Whether a direction moves along its path, and not through its buffer.
+  [[nodiscard]] bool outbound_on_path() const { return outbound_path_.taken() && reading_stdin_; }
+  [[nodiscard]] bool inbound_on_path() const { return inbound_path_.taken() && reading_socket_; }
+  // Whether a direction waits for its sink.
+  [[nodiscard]] bool outbound_waits() const {
+    return !outbound_.empty() || (outbound_on_path() && outbound_path_.awaits_sink());
+  }
+  [[nodiscard]] bool inbound_waits() const {
+    return !inbound_.empty() || (inbound_on_path() && inbound_path_.awaits_sink());
+  }
   [[nodiscard]] bool discarding() const { return policy_.send_only || end_.stdout_gone; }
   [[nodiscard]] bool outbound_finished() const;
   [[nodiscard]] bool inbound_finished() const;
   [[nodiscard]] bool silent_after_peer_fin() const {
-    return end_.peer_fin && reading_stdin_ && outbound_.empty() && !lost_;
+    return end_.peer_fin && reading_stdin_ && !outbound_waits() && !lost_;
   }
   [[nodiscard]] sys::TimePoint silent_since() const;
   [[nodiscard]] bool idle_clock_runs() const;
@@ -140,6 +167,8 @@ class Relay {
 
   Buffer outbound_;
   Buffer inbound_;
+  Path outbound_path_;
+  Path inbound_path_;
   std::vector<std::byte> crlf_input_;
   CrlfTranslator crlf_;
 

@@ -10,8 +10,6 @@ namespace {
 
 using sys::Syscall;
 
-constexpr auto sample_interval = std::chrono::milliseconds(250);
-
 bool again(const sys::Outcome& outcome) {
   return outcome.error == EAGAIN || outcome.error == EINTR;
 }
@@ -145,6 +143,7 @@ void Relay::write_stdout() {
 
 void Relay::close_stdout() {
   stdout_open_ = false;
+  inbound_path_.put_pipe_back();
   const sys::Outcome closed = output_.close();
   if (!closed.ok() && !lost_) {
     end_.error = {Syscall::close, closed.error, "stdout"};
@@ -162,6 +161,7 @@ void Relay::lose_stdout(int error) {
     return finish(RelayEnd::Reason::stdout_failed);
   }
   end_.stdout_gone = true;
+  inbound_path_.lose_sink();
   inbound_.clear();
   stop_stdin();
   observer_.stdout_reader_gone();
@@ -198,6 +198,8 @@ void Relay::peer_has_closed() {
 void Relay::lose_connection(sys::Syscall call, int error) {
   lost_ = true;
   end_.error = {call, error, connection_.peer.text()};
+  outbound_path_.give_up();
+  inbound_path_.give_up();
   if (end_.peer_fin) reading_socket_ = false;
 }
 

@@ -115,10 +115,13 @@ class Kernel {
   virtual Outcome read(int fd, std::span<std::byte> buf) = 0;
   // The link's text is not terminated, and cut where buf is too small for it.
   virtual Outcome readlink(const std::string& pathname, std::span<std::byte> buf) = 0;
+  // With MSG_TRUNC nothing is written to `buf`, whose data may be null: TCP drops the bytes.
   virtual Outcome recv(int sockfd, std::span<std::byte> buf, int flags) = 0;
   virtual Outcome recvmsg(int sockfd, msghdr& msg, int flags) = 0;
   virtual Outcome rename(const std::string& oldpath, const std::string& newpath) = 0;
   virtual Outcome send(int sockfd, std::span<const std::byte> buf, int flags) = 0;
+  // From the position of in_fd on, which moves.
+  virtual Outcome sendfile(int out_fd, int in_fd, std::size_t count) = 0;
   virtual Outcome setsockopt(int sockfd, int level, int optname,
                              std::span<const std::byte> optval) = 0;
   virtual Outcome shutdown(int sockfd, int how) = 0;
@@ -127,6 +130,8 @@ class Kernel {
   virtual Outcome signalfd(int fd, const sigset_t& mask, int flags) = 0;
   virtual Outcome sigprocmask(int how, const sigset_t& set) = 0;
   virtual Outcome socket(int domain, int type, int protocol) = 0;
+  // One of both is a pipe; the position of the other, if it has one, is its own, and moves.
+  virtual Outcome splice(int fd_in, int fd_out, std::size_t len, unsigned flags) = 0;
   virtual Outcome unlink(const std::string& pathname) = 0;
   // The outcome's value is the child's pid; 0 with WNOHANG where none has changed, and wstatus is
   // as it was.

@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include <array>
@@ -190,6 +191,10 @@ Outcome LinuxKernel::send(int sockfd, std::span<const std::byte> buf, int flags)
   return outcome(Syscall::send, sockfd, ::send(sockfd, buf.data(), buf.size(), flags));
 }
 
+Outcome LinuxKernel::sendfile(int out_fd, int in_fd, std::size_t count) {
+  return outcome(Syscall::sendfile, out_fd, ::sendfile(out_fd, in_fd, nullptr, count));
+}
+
 Outcome LinuxKernel::setsockopt(int sockfd, int level, int optname,
                                 std::span<const std::byte> optval) {
   return outcome(
@@ -203,6 +208,10 @@ Outcome LinuxKernel::shutdown(int sockfd, int how) {
 
 Outcome LinuxKernel::socket(int domain, int type, int protocol) {
   return outcome(Syscall::socket, 0, ::socket(domain, type, protocol));
+}
+
+Outcome LinuxKernel::splice(int fd_in, int fd_out, std::size_t len, unsigned flags) {
+  return outcome(Syscall::splice, fd_in, ::splice(fd_in, nullptr, fd_out, nullptr, len, flags));
 }
 
 Outcome LinuxKernel::unlink(const std::string& pathname) {

@@ -43,6 +43,7 @@ class LinuxKernel final : public Kernel {
   Outcome recvmsg(int sockfd, msghdr& msg, int flags) override;
   Outcome rename(const std::string& oldpath, const std::string& newpath) override;
   Outcome send(int sockfd, std::span<const std::byte> buf, int flags) override;
+  Outcome sendfile(int out_fd, int in_fd, std::size_t count) override;
   Outcome setsockopt(int sockfd, int level, int optname,
                      std::span<const std::byte> optval) override;
   Outcome shutdown(int sockfd, int how) override;
@@ -50,6 +51,7 @@ class LinuxKernel final : public Kernel {
   Outcome signalfd(int fd, const sigset_t& mask, int flags) override;
   Outcome sigprocmask(int how, const sigset_t& set) override;
   Outcome socket(int domain, int type, int protocol) override;
+  Outcome splice(int fd_in, int fd_out, std::size_t len, unsigned flags) override;
   Outcome unlink(const std::string& pathname) override;
   Outcome wait4(pid_t pid, int& wstatus, int options) override;
   Outcome write(int fd, std::span<const std::byte> buf) override;

@@ -252,11 +252,21 @@ std::string signalfd_flags_name(int flags) {
   return flags_by_name(table, flags);
 }
 
+std::string splice_flags_name(int flags) {
+  static constexpr std::array<Named, 4> table{{{SPLICE_F_MOVE, "SPLICE_F_MOVE"},
+                                               {SPLICE_F_NONBLOCK, "SPLICE_F_NONBLOCK"},
+                                               {SPLICE_F_MORE, "SPLICE_F_MORE"},
+                                               {SPLICE_F_GIFT, "SPLICE_F_GIFT"}}};
+  return flags_by_name(table, flags);
+}
+
 std::string fcntl_op_name(int op) {
-  static constexpr std::array<Named, 5> table{{{F_GETFD, "F_GETFD"},
+  static constexpr std::array<Named, 7> table{{{F_GETFD, "F_GETFD"},
                                                {F_SETFD, "F_SETFD"},
                                                {F_GETFL, "F_GETFL"},
                                                {F_SETFL, "F_SETFL"},
+                                               {F_SETPIPE_SZ, "F_SETPIPE_SZ"},
+                                               {F_GETPIPE_SZ, "F_GETPIPE_SZ"},
                                                {F_DUPFD_CLOEXEC, "F_DUPFD_CLOEXEC"}}};
   return name_or_number(table, op);
 }

@@ -65,6 +65,7 @@ std::string resource_name(int resource);                // "RLIMIT_NOFILE"
 std::string socket_flags_name(int flags);               // of accept4: "SOCK_CLOEXEC|SOCK_NONBLOCK"
 std::string descriptor_flags_name(int flags);           // of pipe2: "O_CLOEXEC", "0"
 std::string signalfd_flags_name(int flags);             // "SFD_CLOEXEC|SFD_NONBLOCK"
+std::string splice_flags_name(int flags);               // "SPLICE_F_NONBLOCK", "0"
 std::string fcntl_op_name(int op);                      // "F_GETFL"
 std::string ioctl_request_name(unsigned long request);  // "SIOCOUTQ"
 

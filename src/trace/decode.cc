@@ -205,6 +205,8 @@ std::string decode(const Event& event, const Arg& arg) {
       return sys::descriptor_flags_name(number);
     case ArgKind::signalfd_flags:
       return sys::signalfd_flags_name(number);
+    case ArgKind::splice_flags:
+      return sys::splice_flags_name(number);
     case ArgKind::permissions:
       return fmt::format("{:#03o}", static_cast<std::uint64_t>(arg.value));
     case ArgKind::file_status:

@@ -31,6 +31,7 @@ enum class ArgKind : std::uint8_t {
   open_flags,
   descriptor_flags,  // O_CLOEXEC and O_NONBLOCK alone, of pipe2
   signalfd_flags,
+  splice_flags,
   permissions,  // of open(2) with O_CREAT
   file_status,  // blob: a FileStatus
   how,

@@ -159,6 +159,18 @@ std::string explain_lookup(const Event& event) {
                      answer->value == 1 ? "" : "es");
 }
 
+std::string explain_moved(const Event& event) {
+  if (event.outcome.error == EAGAIN) {
+    return "transport: nothing could be moved: either there is nothing to move, or no room for it";
+  }
+  if (!event.outcome.ok()) return "transport: nothing was moved; this path is of no use here";
+  if (event.outcome.value == 0) return "application: there is nothing more to come";
+  return fmt::format(
+      "transport: {} go between the socket and a file or pipe within the kernel; this program does "
+      "not see them, and copies nothing",
+      bytes(event.outcome.value));
+}
+
 // Of the calls in which an outcome is not worth a sentence of its own.
 std::string_view explain_plainly(const Event& event) {
   switch (event.call) {
@@ -219,6 +231,10 @@ std::string_view explain_plainly(const Event& event) {
     case Syscall::unlink:
       return "application: renames or removes a file of this host";
     case Syscall::fcntl:
+      if (text_of(event, ArgKind::fcntl_op).find("PIPE_SZ") != std::string::npos) {
+        return "application: how much a pipe can hold: asks for it, or changes it";
+      }
+      [[fallthrough]];
     case Syscall::fstat:
       return "application: asks what a descriptor is: file, pipe, terminal or socket, and how it "
              "was "
@@ -256,6 +272,9 @@ std::string explain(const Event& event) {
       return explain_send(event);
     case Syscall::recv:
       return explain_recv(event);
+    case Syscall::sendfile:
+    case Syscall::splice:
+      return explain_moved(event);
     case Syscall::getaddrinfo:
       return explain_lookup(event);
     case Syscall::bind:

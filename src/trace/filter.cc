@@ -17,9 +17,11 @@ bool is_network(sys::Syscall call) {
     case sys::Syscall::recv:
     case sys::Syscall::recvmsg:
     case sys::Syscall::send:
+    case sys::Syscall::sendfile:
     case sys::Syscall::setsockopt:
     case sys::Syscall::shutdown:
     case sys::Syscall::socket:
+    case sys::Syscall::splice:
       return true;
     default:
       return false;

@@ -8,7 +8,7 @@ namespace tcptool::trace {
 
 enum class Filter {
   all,
-  network,  // the calls of sockets, as in `strace -e trace=network`, and look-ups
+  network,  // the calls of sockets, as in `strace -e trace=network`, splice and look-ups
   errors,   // those that failed
 };
 

@@ -18,6 +18,7 @@ std::string_view arrow(const Event& event) {
     case sys::Syscall::connect:
       return event.outcome.ok() || event.outcome.error == EINPROGRESS ? "->" : "  ";
     case sys::Syscall::send:
+    case sys::Syscall::sendfile:
     case sys::Syscall::shutdown:
       return event.outcome.ok() ? "->" : "  ";
     case sys::Syscall::accept4:

@@ -60,9 +60,10 @@ Outcome TracedKernel::fcntl(int fd, int op, int arg) {
   Event& event = journal_.begin(Syscall::fcntl);
   event.add("fd", ArgKind::fd, fd);
   event.add("op", ArgKind::fcntl_op, op);
+  const bool asks = op == F_GETFD || op == F_GETFL || op == F_GETPIPE_SZ;
   if (op == F_SETFL) {
     event.add("arg", ArgKind::open_flags, arg);
-  } else if (op != F_GETFD && op != F_GETFL) {
+  } else if (!asks) {
     event.add("arg", ArgKind::integer, arg);
   }
   make(event, [&] { return inner_.fcntl(fd, op, arg); });
@@ -175,6 +176,30 @@ Outcome TracedKernel::rename(const std::string& oldpath, const std::string& newp
   event.add_text("oldpath", oldpath);
   event.add_text("newpath", newpath);
   make(event, [&] { return inner_.rename(oldpath, newpath); });
+  return told(event);
+}
+
+Outcome TracedKernel::sendfile(int out_fd, int in_fd, std::size_t count) {
+  flush_if_blocking(out_fd);
+  Event& event = journal_.begin(Syscall::sendfile);
+  event.add("out_fd", ArgKind::fd, out_fd);
+  event.add("in_fd", ArgKind::fd, in_fd);
+  event.add_pointer("offset", nullptr);
+  event.add("count", ArgKind::integer, static_cast<std::int64_t>(count));
+  make(event, [&] { return inner_.sendfile(out_fd, in_fd, count); });
+  return told(event);
+}
+
+Outcome TracedKernel::splice(int fd_in, int fd_out, std::size_t len, unsigned flags) {
+  if ((flags & SPLICE_F_NONBLOCK) == 0) journal_.flush();
+  Event& event = journal_.begin(Syscall::splice);
+  event.add("fd_in", ArgKind::fd, fd_in);
+  event.add_pointer("off_in", nullptr);
+  event.add("fd_out", ArgKind::fd, fd_out);
+  event.add_pointer("off_out", nullptr);
+  event.add("len", ArgKind::integer, static_cast<std::int64_t>(len));
+  event.add("flags", ArgKind::splice_flags, flags);
+  make(event, [&] { return inner_.splice(fd_in, fd_out, len, flags); });
   return told(event);
 }
 

@@ -46,6 +46,7 @@ class TracedKernel final : public sys::Kernel {
   sys::Outcome recvmsg(int sockfd, msghdr& msg, int flags) override;
   sys::Outcome rename(const std::string& oldpath, const std::string& newpath) override;
   sys::Outcome send(int sockfd, std::span<const std::byte> buf, int flags) override;
+  sys::Outcome sendfile(int out_fd, int in_fd, std::size_t count) override;
   sys::Outcome setsockopt(int sockfd, int level, int optname,
                           std::span<const std::byte> optval) override;
   sys::Outcome shutdown(int sockfd, int how) override;
@@ -55,6 +56,7 @@ class TracedKernel final : public sys::Kernel {
   // Unblocking may end the process: the call is told, and the journal closed, before it is made.
   sys::Outcome sigprocmask(int how, const sigset_t& set) override;
   sys::Outcome socket(int domain, int type, int protocol) override;
+  sys::Outcome splice(int fd_in, int fd_out, std::size_t len, unsigned flags) override;
   sys::Outcome unlink(const std::string& pathname) override;
   sys::Outcome wait4(pid_t pid, int& wstatus, int options) override;
   sys::Outcome write(int fd, std::span<const std::byte> buf) override;

@@ -155,7 +155,8 @@ Outcome TracedKernel::recv(int sockfd, std::span<std::byte> buf, int flags) {
   Event& event = journal_.begin(Syscall::recv);
   event.add("sockfd", ArgKind::fd, sockfd);
   make(event, [&] { return inner_.recv(sockfd, buf, flags); });
-  if (event.outcome.ok()) {
+  const bool filled = buf.data() != nullptr || buf.empty();
+  if (event.outcome.ok() && filled) {
     event.add_buffer("buf", buf.first(std::min(buf.size(), event.outcome.as_size())));
   } else {
     event.add_pointer("buf", buf.data());
@@ -163,7 +164,9 @@ Outcome TracedKernel::recv(int sockfd, std::span<std::byte> buf, int flags) {
   event.add("size", ArgKind::integer, static_cast<std::int64_t>(buf.size()));
   event.add("flags", ArgKind::message_flags, flags);
   const Outcome outcome = told(event);
-  if ((flags & MSG_PEEK) == 0) tell_payload(Payload::Direction::received, sockfd, buf, event);
+  if (filled && (flags & MSG_PEEK) == 0) {
+    tell_payload(Payload::Direction::received, sockfd, buf, event);
+  }
   return outcome;
 }
 

@@ -153,6 +153,30 @@ class Strace(tool.TestCase):
             return process.finish()
 
     @scenario
+    def test_so_much_both_ways_that_pipes_are_spliced(self):
+        with self.connected(stdin=b"b" * 4_000_000, stdout=tool.HASH) as (process, peer):
+            writer = ends.in_thread(lambda: peer.sendall(b"a" * 4_000_000))
+            self.assertEqual(4_000_000, len(ends.read_until_end(peer)[0]))
+            writer.join()
+            peer.close()
+            return self.told(process.finish(), "splice", "fcntl")
+
+    @scenario
+    def test_a_large_file_that_is_sent_and_much_that_is_discarded(self):
+        path = ends.written(f"{self.tmp}/in", "from a file\n" * 400_000)
+        with open(path, "rb") as given:
+            with self.connected(stdin=given, stdout=tool.DEVNULL) as (process, peer):
+                writer = ends.in_thread(lambda: peer.sendall(b"a" * 4_000_000))
+                ends.read_until_end(peer)
+                writer.join()
+                peer.close()
+                return self.told(process.finish(), "sendfile", "recv")
+
+    def told(self, result, *calls):
+        self.assertLessEqual(set(calls), {call["call"] for call in ends.of_all(result, "call")})
+        return result
+
+    @scenario
     def test_an_option_that_the_kernel_refuses(self):
         return self.refused("-o", "TCP_CONGESTION=nosuch")
 

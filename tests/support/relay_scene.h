@@ -13,7 +13,7 @@
 
 namespace tcptool::test {
 
-class RelayScene final : public relay::RelayObserver {
+class RelayScene : public relay::RelayObserver {
  public:
   enum class Side { connecting, accepting };
   explicit RelayScene(Side side = Side::connecting);

@@ -157,6 +157,12 @@ Outcome ScriptedKernel::send(int sockfd, std::span<const std::byte> buf, int fla
   });
 }
 
+Outcome ScriptedKernel::sendfile(int out_fd, int in_fd, std::size_t count) {
+  return play(Syscall::sendfile, out_fd, [&](std::size_t limit) {
+    return inner_.sendfile(out_fd, in_fd, std::min(count, limit));
+  });
+}
+
 Outcome ScriptedKernel::setsockopt(int sockfd, int level, int optname,
                                    std::span<const std::byte> optval) {
   return play(Syscall::setsockopt, sockfd,
@@ -185,6 +191,12 @@ Outcome ScriptedKernel::sigprocmask(int how, const sigset_t& set) {
 Outcome ScriptedKernel::socket(int domain, int type, int protocol) {
   return opened(play(Syscall::socket, -1,
                      [&](std::size_t) { return inner_.socket(domain, type, protocol); }));
+}
+
+Outcome ScriptedKernel::splice(int fd_in, int fd_out, std::size_t len, unsigned flags) {
+  return play(Syscall::splice, fd_in, [&](std::size_t limit) {
+    return inner_.splice(fd_in, fd_out, std::min(len, limit), flags);
+  });
 }
 
 Outcome ScriptedKernel::unlink(const std::string& pathname) {

@@ -36,7 +36,7 @@ class Script {
 
   void fails(int error) { outcome_ = sys::Outcome{-1, error}; }
   void answers(std::int64_t value) { outcome_ = sys::Outcome{value, 0}; }
-  void at_most(std::size_t bytes) { limit_ = bytes; }               // of read, recv, send and write
+  void at_most(std::size_t bytes) { limit_ = bytes; }               // of calls that move bytes
   void after(std::function<void()> act) { act_ = std::move(act); }  // this; then the real call
 
  private:
@@ -112,6 +112,7 @@ class ScriptedKernel final : public sys::Kernel {
   sys::Outcome recvmsg(int sockfd, msghdr& msg, int flags) override;
   sys::Outcome rename(const std::string& oldpath, const std::string& newpath) override;
   sys::Outcome send(int sockfd, std::span<const std::byte> buf, int flags) override;
+  sys::Outcome sendfile(int out_fd, int in_fd, std::size_t count) override;
   sys::Outcome setsockopt(int sockfd, int level, int optname,
                           std::span<const std::byte> optval) override;
   sys::Outcome shutdown(int sockfd, int how) override;
@@ -120,6 +121,7 @@ class ScriptedKernel final : public sys::Kernel {
   sys::Outcome signalfd(int fd, const sigset_t& mask, int flags) override;
   sys::Outcome sigprocmask(int how, const sigset_t& set) override;
   sys::Outcome socket(int domain, int type, int protocol) override;
+  sys::Outcome splice(int fd_in, int fd_out, std::size_t len, unsigned flags) override;
   sys::Outcome unlink(const std::string& pathname) override;
   sys::Outcome wait4(pid_t pid, int& wstatus, int options) override;
   sys::Outcome write(int fd, std::span<const std::byte> buf) override;

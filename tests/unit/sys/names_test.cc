@@ -75,6 +75,9 @@ TEST_CASE("flags are joined by their names, what has none follows in hex") {
   CHECK(open_flags_name(O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC) ==
         "O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC");
   CHECK(fcntl_op_name(F_GETFL) == "F_GETFL");
+  CHECK(fcntl_op_name(F_SETPIPE_SZ) == "F_SETPIPE_SZ");
+  CHECK(splice_flags_name(SPLICE_F_MOVE | SPLICE_F_NONBLOCK) == "SPLICE_F_MOVE|SPLICE_F_NONBLOCK");
+  CHECK(splice_flags_name(0) == "0");
   CHECK(ioctl_request_name(SIOCOUTQ) == "SIOCOUTQ");
   CHECK(ioctl_request_name(1) == "1");
 }

@@ -117,6 +117,29 @@ TEST_CASE("of polled descriptors those that are ready stand behind the result") 
   CHECK(trace::strace_line(event).ends_with(" = 0 (Timeout) <0.000012>"));
 }
 
+TEST_CASE("the offsets that splice and sendfile are not given are NULL, and so is a buffer") {
+  Event splice = event_of(Syscall::splice, {65536, 0});
+  splice.add("fd_in", ArgKind::fd, 0);
+  splice.add_pointer("off_in", nullptr);
+  splice.add("fd_out", ArgKind::fd, 4);
+  splice.add_pointer("off_out", nullptr);
+  splice.add("len", ArgKind::integer, 1 << 20);
+  splice.add("flags", ArgKind::splice_flags, SPLICE_F_NONBLOCK);
+  CHECK(trace::strace_line(splice) ==
+        "splice(0, NULL, 4, NULL, 1048576, SPLICE_F_NONBLOCK) = 65536 <0.000012>");
+  Event sendfile = event_of(Syscall::sendfile, {-1, EAGAIN});
+  sendfile.add("out_fd", ArgKind::fd, 4);
+  sendfile.add("in_fd", ArgKind::fd, 0);
+  sendfile.add_pointer("offset", nullptr);
+  sendfile.add("count", ArgKind::integer, 16 << 20);
+  CHECK(trace::strace_line(sendfile).starts_with("sendfile(4, 0, NULL, 16777216)          = -1 "));
+  Event size = event_of(Syscall::fcntl, {262144, 0});
+  size.add("fd", ArgKind::fd, 1);
+  size.add("op", ArgKind::fcntl_op, F_SETPIPE_SZ);
+  size.add("arg", ArgKind::integer, 262144);
+  CHECK(trace::strace_line(size).starts_with("fcntl(1, F_SETPIPE_SZ, 262144)          = 262144 "));
+}
+
 TEST_CASE("lengths, options and queues are in brackets where they come back through a pointer") {
   const int error = ECONNREFUSED;
   Event event = event_of(Syscall::getsockopt);

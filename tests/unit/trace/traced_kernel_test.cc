@@ -96,8 +96,7 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
   scene.check(Syscall::epoll_create1, [&](Kernel& k) { return k.epoll_create1(EPOLL_CLOEXEC); });
   scene.check(Syscall::epoll_ctl,
               [&](Kernel& k) { return k.epoll_ctl(7, EPOLL_CTL_ADD, 8, ready); });
-  scene.check(Syscall::epoll_wait,
-              [&](Kernel& k) { return k.epoll_wait(7, std::span(&ready, 1), 0); });
+  scene.check(Syscall::epoll_wait, [&](Kernel& k) { return k.epoll_wait(7, {&ready, 1}, 0); });
   scene.check(Syscall::fcntl, [&](Kernel& k) { return k.fcntl(7, F_GETFL, 0); });
   scene.check(Syscall::fstat, [&](Kernel& k) {
     struct stat status {};
@@ -145,6 +144,7 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
   });
   scene.check(Syscall::rename, [&](Kernel& k) { return k.rename("a", "b"); });
   scene.check(Syscall::send, [&](Kernel& k) { return k.send(7, bytes, MSG_NOSIGNAL); });
+  scene.check(Syscall::sendfile, [&](Kernel& k) { return k.sendfile(7, 8, 100); });
   scene.check(Syscall::setsockopt,
               [&](Kernel& k) { return k.setsockopt(7, SOL_SOCKET, SO_LINGER, bytes); });
   scene.check(Syscall::shutdown, [&](Kernel& k) { return k.shutdown(7, SHUT_WR); });
@@ -154,6 +154,7 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
   scene.check(
       Syscall::sigprocmask, [&](Kernel& k) { return k.sigprocmask(SIG_UNBLOCK, set); }, true);
   scene.check(Syscall::socket, [&](Kernel& k) { return k.socket(AF_INET, SOCK_STREAM, 0); });
+  scene.check(Syscall::splice, [&](Kernel& k) { return k.splice(7, 8, 100, SPLICE_F_NONBLOCK); });
   scene.check(Syscall::unlink, [&](Kernel& k) { return k.unlink("a"); });
   scene.check(Syscall::wait4, [&](Kernel& k) {
     int wstatus = 0;

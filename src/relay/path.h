@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// The way of one direction's bytes past this process's memory: splice(2) between a pipe and the
+// socket, sendfile(2) from a file, recv(2) with MSG_TRUNC where nobody wants them. It is taken once
+// a mebibyte has gone by read and write, so that a chat stays as it is, and left again for the next
+// one when it gets nowhere; where the kernel does not know it (EINVAL), for good.
+//
+// splice says EAGAIN when its source is empty and when its sink is full. Which of both it was is
+// found by waiting: for one of them, and, when that was ready and EAGAIN came all the same, for the
+// other. While bytes move, what was waited for last is waited for again, so that a chunk costs one
+// poll and one splice whichever end is the slower one.
+//
+// The socket must not block: a splice that waits for a socket holds the lock of the pipe, and
+// whoever is at its other end hangs in the kernel.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "sys/kernel.h"
+
+namespace tcptool::relay {
+
+class LocalStream;
+struct RelayPolicy;
+
+class Path {
+ public:
+  enum class Kind { copy, splice, sendfile, discard };  // copy: by read and write, always
+
+  struct Ends {
+    int source = -1;
+    int sink = -1;
+    int given_pipe = -1;  // which of both is a pipe that was given to us, and may grow
+  };
+
+  struct Step {
+    enum class Result {
+      moved,    // `bytes` of them, at least one
+      nothing,  // what is awaited may have changed, or the path has been left
+      end,      // of the source
+      failed,   // with `error`; which end's it is must be found out
+    };
+    Result result = Result::nothing;
+    std::size_t bytes = 0;
+    int error = 0;
+  };
+
+  static constexpr std::uint64_t least_flow = 1 << 20;  // bytes, by read and write
+  static constexpr int enlarged_pipe = 256 * 1024;      // bytes
+  static constexpr std::size_t most_spliced = 1 << 20;  // bytes, a call
+  static constexpr std::size_t most_sent = 16 << 20;    // of a file
+  static constexpr std::size_t most_discarded = 1 << 30;
+
+  Path(sys::Kernel& kernel, Kind kind, Ends ends)
+      : kernel_(kernel), kind_(kind), ends_(ends), awaits_sink_(kind == Kind::sendfile) {}
+
+  [[nodiscard]] Kind kind() const { return kind_; }
+  // Whether it is to be taken as soon as the buffer is empty; `flowed` is all that went this
+  // direction so far, in bytes.
+  [[nodiscard]] bool due(std::uint64_t flowed) const {
+    return kind_ != Kind::copy && !taken_ && flowed >= due_at_;
+  }
+  [[nodiscard]] bool taken() const { return taken_; }
+  // Which end to wait for before the next step. A file is always ready, and so is no sink at all.
+  [[nodiscard]] bool awaits_sink() const { return awaits_sink_; }
+
+  // The given pipe grows to enlarged_pipe if it is smaller and that is allowed.
+  void take();
+  // Back to read and write for good.
+  void give_up();
+  // Nobody is there any more to take what comes.
+  void lose_sink();
+  // One call. `flowed` as for due().
+  Step step(std::uint64_t flowed);
+  // The given pipe gets the size that it had, unless it holds more.
+  void put_pipe_back();
+
+ private:
+  [[nodiscard]] sys::Outcome move();
+  void get_nowhere(std::uint64_t flowed);
+
+  sys::Kernel& kernel_;
+  Kind kind_;
+  Ends ends_;
+  bool taken_ = false;
+  bool awaits_sink_;
+  int in_vain_ = 0;  // steps in a row
+  std::uint64_t due_at_ = least_flow;
+  int pipe_size_before_ = 0;  // bytes; 0: it has not grown
+};
+
+// From stdin to the connection, and from there to stdout.
+Path outbound_path(sys::Kernel& kernel, const LocalStream& input, int socket,
+                   const RelayPolicy& policy);
+Path inbound_path(sys::Kernel& kernel, int socket, const LocalStream& output,
+                  const RelayPolicy& policy);
+
+}  // namespace tcptool::relay

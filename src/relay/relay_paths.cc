@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// The relay's steps along the paths of relay/path.h, beside which there is no buffer.
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "relay/relay.h"
+
+namespace tcptool::relay {
+namespace {
+
+using Result = Path::Step::Result;
+using sys::Syscall;
+
+constexpr std::size_t least_read = 4096;  // room below which reading on is not worth a call
+
+}  // namespace
+
+void Relay::take_paths() {
+  if (outbound_path_.due(end_.sent) && outbound_.empty() && reading_stdin_) outbound_path_.take();
+  if (inbound_path_.due(end_.received) && inbound_.empty() && reading_socket_) {
+    inbound_path_.take();
+  }
+}
+
+// A path that is due waits for the buffer to empty, which it might never do while it is filled.
+bool Relay::may_read_stdin() const {
+  if (!reading_stdin_) return false;
+  if (outbound_path_.taken()) return !outbound_path_.awaits_sink();
+  return outbound_.room_size() >= least_read && !outbound_path_.due(end_.sent);
+}
+
+bool Relay::may_read_socket() const {
+  if (!reading_socket_) return false;
+  if (inbound_path_.taken()) return !inbound_path_.awaits_sink();
+  return inbound_.room_size() >= least_read && !inbound_path_.due(end_.received);
+}
+
+void Relay::move_outbound() {
+  const Path::Step step = outbound_path_.step(end_.sent);
+  switch (step.result) {
+    case Result::moved:
+      end_.sent += step.bytes;
+      last_stdin_ = last_activity_ = kernel_.now();
+      ++end_.stdin_reads;
+      if (!next_sample_) next_sample_ = last_activity_ + sample_interval;
+      return;
+    case Result::nothing:
+      return;
+    case Result::end:
+      end_.stdin_at_eof = true;
+      return stop_stdin();
+    case Result::failed:
+      if (broke_connection()) return lose_connection(Syscall::send, step.error);
+      // An error of stdin's: read(2) meets it as well, and there it is told.
+      return outbound_path_.give_up();
+  }
+}
+
+void Relay::move_inbound() {
+  const bool stuck = inbound_path_.awaits_sink();
+  const Path::Step step = inbound_path_.step(end_.received);
+  switch (step.result) {
+    case Result::moved:
+      end_.received += step.bytes;
+      last_activity_ = kernel_.now();
+      return;
+    case Result::nothing:
+      // The idle clock was suspended until now.
+      if (stuck && !inbound_path_.awaits_sink()) last_activity_ = kernel_.now();
+      return;
+    case Result::end:
+      return peer_has_closed();
+    case Result::failed:
+      if (step.error == EPIPE && stdout_has_no_reader()) return lose_stdout(EPIPE);
+      if (!broke_connection()) return inbound_path_.give_up();
+      reading_socket_ = false;
+      return lose_connection(Syscall::recv, step.error);
+  }
+}
+
+// Whether an error of splice or sendfile is the connection's, which then has gone.
+bool Relay::broke_connection() {
+  latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+  return !latest_info_ || latest_info_->state == tcp::State::closed;
+}
+
+// EPIPE is also what a reset makes of a connection whose peer had sent FIN.
+bool Relay::stdout_has_no_reader() {
+  std::array<pollfd, 1> fds{{{output_.fd(), 0, 0}}};
+  return inbound_path_.kind() == Path::Kind::splice && kernel_.poll(fds, 0).value > 0;
+}
+
+}  // namespace tcptool::relay

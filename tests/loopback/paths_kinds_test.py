@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""64 MiB both ways at once for each kind of stdin and stdout, every one with a path of its own."""
+
+import contextlib
+import os
+import socket
+import subprocess
+
+import ends
+import tool
+from ends import closed, pair
+
+MUCH = tool.bulk(64 << 20)
+
+
+class Kinds(tool.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.hash = tool.random_file(f"{self.tmp}/data", MUCH, seed=3)
+
+    def data(self):
+        return open(f"{self.tmp}/data", "rb", buffering=0)
+
+    @contextlib.contextmanager
+    def pipe_in(self):
+        with self.data() as data, \
+                subprocess.Popen(["cat"], stdin=data, stdout=tool.PIPE) as process:
+            yield process.stdout
+
+    @contextlib.contextmanager
+    def socket_in(self):
+        ours, its = socket.socketpair()
+        with self.data() as data, its:
+            sender = ends.in_thread(lambda: (ours.sendfile(data), ours.close()))
+            yield its
+            sender.join()
+
+    @contextlib.contextmanager
+    def file_out(self, mode):
+        path = f"{self.tmp}/out"
+        with open(path, "wb") as file:
+            file.write(b"HEAD")
+        with open(path, mode, buffering=0) as file:
+            file.seek(4)
+            yield file
+            self.assertEqual(4 + MUCH, file.tell())
+        with open(path, "rb") as file:
+            self.assertEqual(b"HEAD", file.read(4))
+            self.assertEqual((MUCH, self.hash), tool.sha256_of(file))
+
+    @contextlib.contextmanager
+    def socket_out(self):
+        ours, its = socket.socketpair()
+        found = []
+        with ours, its:
+            reader = ends.in_thread(lambda: found.append(tool.sha256_of(ours)))
+            yield its
+            reader.join()
+        self.assertEqual([(MUCH, self.hash)], found)
+
+    @contextlib.contextmanager
+    def null_out(self):
+        with open("/dev/null", "wb") as file:
+            yield file
+
+    def test_every_kind_of_stdin_with_every_kind_of_stdout(self):
+        inputs = {"pipe": self.pipe_in, "file": self.data, "socket": self.socket_in}
+        outputs = {"pipe": lambda: contextlib.nullcontext(tool.HASH),
+                   "file": lambda: self.file_out("r+b"), "append": lambda: self.file_out("ab"),
+                   "socket": self.socket_out, "null": self.null_out}
+        pairs = [("pipe", "pipe"), ("file", "file"), ("socket", "socket"), ("pipe", "append"),
+                 ("file", "null"), ("socket", "pipe")]
+        for role, (kind_in, kind_out) in zip(ends.ROLES * 3, pairs):
+            with self.subTest(role=role, stdin=kind_in, stdout=kind_out):
+                self.crosses(role, inputs[kind_in], outputs[kind_out])
+
+    def crosses(self, role, opened_in, opened_out):
+        with opened_in() as given, opened_out() as taken:
+            with pair(role=role, stdin=given, stdout=taken) as (process, peer), \
+                    self.data() as answer:
+                if isinstance(taken, socket.socket):
+                    taken.close()  # so that its reader meets the end
+                sender = ends.in_thread(
+                    lambda: (peer.sendfile(answer), peer.shutdown(socket.SHUT_WR)))
+                self.assertEqual((MUCH, self.hash), tool.sha256_of(peer))
+                sender.join()
+                result = process.finish(60)
+            self.assert_ok(result)
+            summary = closed(result)
+            self.assertEqual((MUCH, MUCH), (summary["sent_bytes"], summary["received_bytes"]))
+            if taken == tool.HASH:
+                self.assertEqual((MUCH, self.hash), (result.size, result.sha256))
+
+    def test_a_file_on_stdin_stands_where_it_has_been_sent_to(self):
+        with self.data() as given, pair(stdin=given) as (process, peer):
+            self.assertEqual((MUCH, self.hash), tool.sha256_of(peer))
+            peer.close()
+            self.assert_ok(process.finish())
+            self.assertEqual(MUCH, given.seek(0, os.SEEK_CUR))
+
+
+if __name__ == "__main__":
+    tool.main()
