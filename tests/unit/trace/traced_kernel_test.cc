@@ -94,8 +94,7 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
   scene.check(Syscall::connect, [&](Kernel& k) { return k.connect(7, address); });
   epoll_event ready{};
   scene.check(Syscall::epoll_create1, [&](Kernel& k) { return k.epoll_create1(EPOLL_CLOEXEC); });
-  scene.check(Syscall::epoll_ctl,
-              [&](Kernel& k) { return k.epoll_ctl(7, EPOLL_CTL_ADD, 8, ready); });
+  scene.check(Syscall::epoll_ctl, [&](Kernel& k) { return k.epoll_ctl(7, 1, 8, ready); });
   scene.check(Syscall::epoll_wait, [&](Kernel& k) { return k.epoll_wait(7, {&ready, 1}, 0); });
   scene.check(Syscall::fcntl, [&](Kernel& k) { return k.fcntl(7, F_GETFL, 0); });
   scene.check(Syscall::fstat, [&](Kernel& k) {
