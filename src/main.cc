@@ -47,12 +47,12 @@ ExitStatus stop(sys::Kernel& kernel, const cli::Stop& stop, bool stdout_closed) 
   return stop.status;
 }
 
-ExitStatus run(sys::Kernel& kernel, cmd::Console& console, const cmd::Command& command,
-               cmd::ClosedAtStart closed, sys::TimePoint start) {
+cmd::Exit run(sys::Kernel& kernel, cmd::Console& console, const cmd::Command& command,
+              cmd::ClosedAtStart closed, sys::TimePoint start) {
   const auto signals = sys::Signals::open(kernel);
   if (!signals) {
     console.failure(ExitStatus::local, cmd::error_message(signals.error()));
-    return ExitStatus::local;
+    return {ExitStatus::local};
   }
   const auto run_timeout = cmd::common_options(command).run_timeout;
   sys::Deadline deadline;
@@ -70,9 +70,9 @@ ExitStatus run(sys::Kernel& kernel, cmd::Console& console, const cmd::Command& c
   // A line that nobody read gave way to a signal or to --timeout: that is how the run ended.
   if (console.gave_way()) {
     if (const auto signum = signals->take()) sys::die_of_signal(kernel, *signum);
-    return ExitStatus::timeout;
+    return {ExitStatus::timeout};
   }
-  return exit.status;
+  return exit;
 }
 
 ExitStatus tcptool_main(std::span<const char* const> arguments) {
@@ -112,10 +112,11 @@ ExitStatus tcptool_main(std::span<const char* const> arguments) {
     crash_journal = &journal;
     sys::LinuxKernel::before_crash(tell_what_led_to_the_crash);
   }
-  const ExitStatus status = run(kernel, console, *command, {closed[0], closed[1]}, start);
+  const cmd::Exit exit = run(kernel, console, *command, {closed[0], closed[1]}, start);
+  const ExitStatus status = exit.status;
   // The descriptor of signals is closed: what is left to say waits no more than a second.
   console.give_way_to(-1, bare.now() + std::chrono::seconds(1));
-  if (status == ExitStatus::failure) console.last_calls();
+  if (status == ExitStatus::failure && !exit.explained) console.last_calls();
   journal.close();
   crash_journal = nullptr;
   return status == ExitStatus::ok && (*traced)->failed() ? ExitStatus::local_io : status;

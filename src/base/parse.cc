@@ -72,16 +72,20 @@ std::optional<std::uint64_t> scaled(const Decimal& decimal, std::uint64_t factor
 
 }  // namespace
 
-Result<std::uint64_t, std::string> parse_unsigned(std::string_view text, std::uint64_t maximum) {
+Result<std::uint64_t, std::string> parse_unsigned(std::string_view text, std::uint64_t maximum,
+                                                  std::uint64_t minimum) {
   const bool digits = !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
   if (!digits || (text.size() > 1 && text.front() == '0')) {
-    return failure(
-        fmt::format("{} is not a whole number from 0 to {}, such as 16", in_quotes(text), maximum));
+    return failure(fmt::format("{} is not a whole number from {} to {}, such as 16",
+                               in_quotes(text), minimum, maximum));
   }
   std::uint64_t value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
   if (parsed.ec != std::errc{} || value > maximum) {
     return failure(fmt::format("{} is above the maximum, {}", in_quotes(text), maximum));
+  }
+  if (value < minimum) {
+    return failure(fmt::format("{} is below the minimum, {}", in_quotes(text), minimum));
   }
   return value;
 }

@@ -13,8 +13,9 @@
 namespace tcptool {
 
 // Decimal digits only: no sign, no leading zero, no blanks.
-// Errors: not a number, or above `maximum`.
-Result<std::uint64_t, std::string> parse_unsigned(std::string_view text, std::uint64_t maximum);
+// Errors: not a number, above `maximum` or below `minimum`.
+Result<std::uint64_t, std::string> parse_unsigned(std::string_view text, std::uint64_t maximum,
+                                                  std::uint64_t minimum = 0);
 
 // "1.5s", "500ms", "2m", "1h", "20us"; a bare number is seconds; 0 means none. Up to nine decimals.
 // Errors: sign, exponent, unknown unit, above `longest_duration`.

@@ -36,7 +36,8 @@ Result<std::chrono::nanoseconds, std::string> read_watch(const std::string& text
 
 }  // namespace
 
-void declare_accept_options(CLI::App& app, cmd::AcceptOptions& options) {
+void declare_accept_options(CLI::App& app, Draft& draft) {
+  cmd::AcceptOptions& options = draft.listen.accept;
   const std::string group = "Listening";
   add_value(
       app,
@@ -54,7 +55,10 @@ void declare_accept_options(CLI::App& app, cmd::AcceptOptions& options) {
             {"--hold", "D",
              "accept nobody for D, or forever: the accept queue fills, and the clients show how "
              "they take it"},
-            keep(options.hold, read_hold))
+            [&draft, &options](const std::string& text) -> std::string {
+              draft.hold = text;
+              return keep(options.hold, read_hold)(text);
+            })
       ->group(group);
   add_value(app,
             {"--watch", "[=D]",

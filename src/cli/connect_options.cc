@@ -183,10 +183,10 @@ void declare_connect_options(CLI::App& app, Draft& draft) {
              "open N connections at once, a line each, and hold them until stdin ends: to watch "
              "the peer's accept queue"},
             [&options](const std::string& text) -> std::string {
-              auto count = parse_unsigned(text, cmd::most_parallel);
+              auto count = parse_unsigned(text, cmd::most_parallel, 1);
               if (!count) return count.error();
               options.parallel = *count;
-              return *count == 0 ? "0 connections are none; give a number such as 8" : "";
+              return "";
             })
       ->group(group);
   add_flag(app, {"--sequential", "", "try the addresses one after the other, not in a race"},

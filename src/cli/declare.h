@@ -68,6 +68,8 @@ struct Draft {
   bool no_half_close = false;
   bool half_close = false;
   bool client_buffer_given = false;
+  bool grace_given = false;
+  std::string hold;  // as it was typed
   bool ipv4 = false;
   bool ipv6 = false;
   unsigned inherited = 0;  // listening sockets handed over by LISTEN_FDS
@@ -77,7 +79,7 @@ void declare_common_options(CLI::App& app, Draft& draft, cmd::CommonOptions& com
 void declare_connect_options(CLI::App& app, Draft& draft);
 void declare_listen_options(CLI::App& app, Draft& draft);
 void declare_serve_options(CLI::App& app, Draft& draft);
-void declare_accept_options(CLI::App& app, cmd::AcceptOptions& options);
+void declare_accept_options(CLI::App& app, Draft& draft);
 
 // What is still to be checked once all options are known: a usage error's text, or nothing.
 std::string settle_common_options(const Draft& draft, cmd::CommonOptions& common);

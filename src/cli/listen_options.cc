@@ -35,7 +35,19 @@ std::string settle_target(Draft& draft) {
   if (draft.inherited > 0) return settle_inherited(draft);
   std::vector<std::string> words = draft.positionals;
   if (!draft.port.empty()) words.push_back(draft.port);
+  if (words.empty() && is_port_number(draft.hold)) {
+    return fmt::format(
+        "which port? --hold has taken {} as its time; say: tcptool listen --hold {} "
+        "PORT, or --hold forever",
+        draft.hold, draft.hold);
+  }
   if (words.empty()) return "which port? Say: tcptool listen PORT (0 takes any free one)";
+  if (words.size() > 1 && is_port_number(words[0]) && !is_port_number(words[1])) {
+    return fmt::format(
+        "{} is one word too many; for a command behind the listener say: tcptool "
+        "listen {} -- {}",
+        in_quotes(words[1]), words[0], escape(words[1]));
+  }
   if (words.size() > 2) {
     return fmt::format("{} is one word too many; say: tcptool listen [ADDR] PORT",
                        in_quotes(words[2]));
@@ -131,7 +143,7 @@ void declare_listen_options(CLI::App& app, Draft& draft) {
             keep(common.connect_timeout, parse_duration))
       ->group(group);
   declare_serve_options(app, draft);
-  declare_accept_options(app, options.accept);
+  declare_accept_options(app, draft);
   declare_common_options(app, draft, common);
 }
 

@@ -22,9 +22,8 @@ void declare_serve_options(CLI::App& app, Draft& draft) {
       app,
       {"-m,--max-clients", "N", "with -k: at most N at a time; the rest wait in the accept queue"},
       [&options](const std::string& text) -> std::string {
-        auto count = parse_unsigned(text, std::numeric_limits<int>::max());
+        auto count = parse_unsigned(text, std::numeric_limits<int>::max(), 1);
         if (!count) return count.error();
-        if (*count == 0) return "0 would let nobody in; give at least 1";
         options.max_clients = *count;
         return "";
       })
@@ -60,9 +59,36 @@ void declare_serve_options(CLI::App& app, Draft& draft) {
   add_value(app,
             {"--grace", "D",
              "after SIGTERM, clients have D to finish; then they are reset (default: 5s)"},
-            keep(options.grace, parse_duration))
+            [&draft, &options](const std::string& text) -> std::string {
+              draft.grace_given = true;
+              return keep(options.grace, parse_duration)(text);
+            })
       ->group(group);
 }
+
+namespace {
+
+// --serve and a COMMAND leave stdin and stdout alone, and what is said of them says nothing.
+std::string settle_without_streams(const Draft& draft) {
+  const relay::RelayPolicy& relay = draft.listen.common.relay;
+  std::string_view option;
+  if (relay.send_only) option = "--send-only";
+  if (relay.recv_only) option = "--recv-only";
+  if (relay.crlf) option = "-C";
+  if (relay.linger) option = "--linger";
+  if (draft.half_close) option = "-N";
+  if (draft.no_half_close) option = "--no-half-close";
+  if (!option.empty()) {
+    return fmt::format("{} is about stdin and stdout, which --serve and a COMMAND do not use",
+                       option);
+  }
+  if (!draft.listen.command.empty() && relay.idle_timeout.count() != 0) {
+    return "--idle-timeout cannot see the bytes of a COMMAND; let the command end by itself";
+  }
+  return "";
+}
+
+}  // namespace
 
 std::string settle_serve_options(Draft& draft) {
   cmd::ListenOptions& options = draft.listen;
@@ -78,6 +104,12 @@ std::string settle_serve_options(Draft& draft) {
   }
   if (draft.client_buffer_given && !(options.keep_open && options.uses_standard_streams())) {
     return "--client-buffer is for what stdin brings to the clients of -k";
+  }
+  if (draft.grace_given && !options.served()) {
+    return "--grace is for the clients of -k, --serve or a COMMAND";
+  }
+  if (!options.uses_standard_streams()) {
+    if (std::string wrong = settle_without_streams(draft); !wrong.empty()) return wrong;
   }
   if (options.served() && options.common.output.progress != cmd::ProgressMode::off) {
     return "--progress shows one connection; with -k, --serve or a COMMAND there are many";

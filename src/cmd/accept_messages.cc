@@ -23,6 +23,11 @@ constexpr std::string_view what_clients_see =
     "their kernels send the SYN again after 1, 3 and 7 s (newer Linux: after 1, 2, 3, 4 and 6 s), "
     "so that they hang, then connect late or time out";
 
+std::string why_full(const OverflowFacts& facts) {
+  return facts.held_by.empty() ? "connections come faster than they are accepted"
+                               : fmt::format("nobody is accepted now ({})", facts.held_by);
+}
+
 std::string what_to_raise(const OverflowFacts& facts) {
   const auto limit = static_cast<int>(facts.deepest.limit);
   if (facts.asked > limit) {
@@ -33,7 +38,9 @@ std::string what_to_raise(const OverflowFacts& facts) {
     return fmt::format("a larger net.core.somaxconn (now {}) and --backlog (now {})",
                        *facts.somaxconn, facts.asked);
   }
-  return fmt::format("a larger --backlog (now {}), or accept sooner", facts.asked);
+  return fmt::format(
+      "a larger --backlog (now {}), or {}", facts.asked,
+      facts.held_by.empty() ? "accept sooner" : fmt::format("another {}", facts.held_by));
 }
 
 }  // namespace
@@ -92,9 +99,8 @@ Message overflow_message(const OverflowFacts& facts) {
           ? explained_note(
                 fmt::format("accept queue overflow on {}: {}, {}", facts.local.text(), at, dropped),
                 fmt::format("the accept queue is full (limit {}, and the kernel admits one more): "
-                            "connections come faster than they are accepted, or nobody accepts; "
-                            "the SYNs of further clients are dropped, and {}",
-                            deepest.limit, what_clients_see),
+                            "{}; the SYNs of further clients are dropped, and {}",
+                            deepest.limit, why_full(facts), what_clients_see),
                 what_to_raise(facts))
           : explained_note(
                 fmt::format("SYNs dropped on {}: accept queue {}, {}", facts.local.text(), at,
@@ -124,6 +130,15 @@ Message syn_cookies_message(std::uint64_t sent) {
   return message;
 }
 
+Message queue_reset_message(unsigned count) {
+  Message message =
+      note_message(fmt::format("{} still in the accept queue {} reset: the listener "
+                               "is closed",
+                               count_of(count, "client"), count == 1 ? "is" : "are"));
+  message.fields.add("reset_in_queue", count);
+  return message;
+}
+
 Message accept_summary_message(const AcceptCounts& counts) {
   Message message{"accept-summary", {}, {}};
   message.text =
@@ -137,6 +152,7 @@ Message accept_summary_message(const AcceptCounts& counts) {
     message.text += fmt::format(", {} dropped", count_of(*counts.dropped, "SYN"));
     message.fields.add("dropped", *counts.dropped);
   }
+  message.fields.add("reset_in_queue", counts.reset_in_queue);
   return message;
 }
 

@@ -19,6 +19,7 @@ struct AcceptCounts {
   std::uint64_t denied = 0;
   std::optional<unsigned> deepest_queue;
   std::optional<std::uint64_t> dropped;  // SYNs, each retransmission by itself
+  std::uint64_t reset_in_queue = 0;      // connected, and still waiting at the listener's end
 };
 
 // A queue as it was seen, with the drops up to then.
@@ -46,11 +47,15 @@ struct OverflowFacts {
   std::uint64_t dropped = 0;
   int asked = 0;
   std::optional<std::int64_t> somaxconn;
+  std::string_view held_by;  // the option that keeps it from accepting now; empty: none
 };
 Message overflow_message(const OverflowFacts& facts);
 
 // `sent` SYN cookies have left this network namespace since the listener was made.
 Message syn_cookies_message(std::uint64_t sent);
+
+// `count` clients were in the accept queue when the listener was closed.
+Message queue_reset_message(unsigned count);
 
 // The listener's end.
 Message accept_summary_message(const AcceptCounts& counts);

@@ -32,6 +32,11 @@ Acceptor::Acceptor(Context& context, tcp::Listener listener, const tcp::SocketSe
   context_.console.status(hold_message(for_ever ? std::nullopt : options.hold));
 }
 
+std::string_view Acceptor::held_by() const {
+  if (held_) return "--hold";
+  return room_ ? "" : "--max-clients";
+}
+
 int Acceptor::fd() const {
   const bool accepts = !held_ && room_ && !retry_at_;
   return accepts ? listener_.fd.get() : -1;
@@ -55,7 +60,7 @@ void Acceptor::on_time() {
   const sys::TimePoint now = context_.kernel.now();
   if (const auto look = next_look(); look && now >= *look) {
     looked_ = now;
-    watch_.look(listener_);
+    watch_.look(listener_, held_by());
   }
   if (held_ && hold_until_ && now >= *hold_until_) end_hold();
   if (retry_at_ && now >= *retry_at_) retry_at_.reset();
@@ -117,13 +122,16 @@ void Acceptor::tell_exhaustion(const sys::SysError& error) {
 
 void Acceptor::close() {
   if (!open()) return;
-  watch_.look(listener_);
+  const auto queue = watch_.look(listener_, held_by());
   static_cast<void>(listener_.fd.close());
+  if (!queue || queue->length == 0) return;
+  reset_in_queue_ = queue->length;
+  context_.console.status(queue_reset_message(queue->length));
 }
 
 AcceptCounts Acceptor::counts() {
-  if (open()) watch_.look(listener_);
-  AcceptCounts counts{accepted_, denied_, std::nullopt, watch_.dropped()};
+  if (open()) watch_.look(listener_, held_by());
+  AcceptCounts counts{accepted_, denied_, std::nullopt, watch_.dropped(), reset_in_queue_};
   if (watch_.deepest()) counts.deepest_queue = watch_.deepest()->length;
   return counts;
 }

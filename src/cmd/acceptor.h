@@ -43,7 +43,7 @@ class Acceptor {
   // Somebody closed a descriptor: what lacked one may go on.
   void descriptor_freed() { retry_at_.reset(); }
 
-  // Accepts no more; who is still in the accept queue is reset.
+  // Accepts no more; who is still in the accept queue is reset, and told of.
   void close();
 
   [[nodiscard]] const tcp::Listener& listener() const { return listener_; }
@@ -51,6 +51,8 @@ class Acceptor {
 
  private:
   [[nodiscard]] bool open() const { return listener_.fd.open(); }
+  // The option that keeps it from accepting now; empty: none does.
+  [[nodiscard]] std::string_view held_by() const;
   [[nodiscard]] sys::Deadline next_look() const;
   void end_hold();
   Result<std::optional<tcp::Accepted>, sys::SysError> not_taken(const sys::SysError& error);
@@ -69,6 +71,7 @@ class Acceptor {
   bool exhaustion_told_ = false;
   std::uint64_t accepted_ = 0;
   std::uint64_t denied_ = 0;
+  unsigned reset_in_queue_ = 0;
 };
 
 }  // namespace tcptool::cmd

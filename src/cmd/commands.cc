@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 
@@ -16,6 +17,7 @@ namespace tcptool::cmd {
 namespace {
 
 constexpr auto unwatched_interval = std::chrono::milliseconds(100);
+constexpr auto longest_ending = std::chrono::milliseconds(500);  // after a signal
 
 }  // namespace
 
@@ -45,6 +47,7 @@ sys::Outcome Commands::spawn(const tcp::Connection& connection) {
 }
 
 void Commands::add(tcp::Connection connection) {
+  const sys::TimePoint started = context_.kernel.now();
   const sys::Outcome spawned = spawn(connection);
   if (!spawned.ok()) {
     relay::ClientEnd end;
@@ -59,7 +62,7 @@ void Commands::add(tcp::Connection connection) {
   Child child;
   child.pid = spawned.as_int();
   child.peer = connection.peer;
-  child.started = context_.kernel.now();
+  child.started = started;
   static_cast<void>(connection.fd.close());
   const std::uint64_t token = next_token_++;
   if (const sys::Outcome opened = context_.kernel.pidfd_open(child.pid, 0); opened.ok()) {
@@ -76,8 +79,7 @@ bool Commands::reap(const Child& child) {
   int status = 0;
   const sys::Outcome ended = context_.kernel.wait4(child.pid, status, WNOHANG);
   if (ended.ok() && ended.value == 0) return false;
-  constexpr int shell_base = 128;
-  last_status_ = WIFEXITED(status) ? WEXITSTATUS(status) : shell_base + WTERMSIG(status);
+  last_status_ = status;
   const CommandEnd end{child.pid, child.peer, status, context_.kernel.now() - child.started};
   context_.console.status(command_ended_message(end));
   return true;
@@ -104,10 +106,42 @@ void Commands::on_time() {
   if (unwatched_ > 0) next_look_ = context_.kernel.now() + unwatched_interval;
 }
 
-void Commands::cut_short() {
+void Commands::signal_groups(int signum) {
   for (const auto& [token, child] : children_) {
-    static_cast<void>(context_.kernel.kill(child.pid, SIGTERM));
-    context_.console.status(command_stopped_message(child.pid, child.peer));
+    static_cast<void>(context_.kernel.kill(-child.pid, signum));
+  }
+}
+
+std::vector<int> Commands::await_ends() {
+  std::vector<pollfd> running;
+  for (const auto& [token, child] : children_) {
+    if (child.pidfd.open()) running.push_back({child.pidfd.get(), POLLIN, 0});
+  }
+  const sys::TimePoint deadline = context_.kernel.now() + longest_ending;
+  while (!running.empty() || unwatched_ > 0) {
+    const auto wake = context_.waiter.wait(running, deadline);
+    if (!wake || wake->reason != sys::Wake::Reason::ready) break;
+    const auto ended = [](const pollfd& entry) { return entry.revents != 0; };
+    running.erase(std::remove_if(running.begin(), running.end(), ended), running.end());
+  }
+  std::vector<int> left;
+  for (const pollfd& entry : running) left.push_back(entry.fd);
+  return left;
+}
+
+void Commands::cut_short() {
+  if (children_.empty()) return;
+  signal_groups(SIGTERM);
+  const std::vector<int> stubborn = await_ends();
+  for (const auto& [token, child] : children_) {
+    if (std::find(stubborn.begin(), stubborn.end(), child.pidfd.get()) == stubborn.end()) continue;
+    context_.console.status(command_killed_message(child.pid, child.peer));
+  }
+  // Nobody has been reaped, so that each number still is that of its group.
+  signal_groups(SIGKILL);
+  if (!stubborn.empty()) await_ends();
+  for (const auto& [token, child] : children_) {
+    static_cast<void>(reap(child));
     relay::ClientEnd end;
     end.reason = relay::ClientEnd::Reason::cut_short;
     end.peer = child.peer;
@@ -115,6 +149,7 @@ void Commands::cut_short() {
     observer_.client_ended(end);
   }
   children_.clear();
+  unwatched_ = 0;
 }
 
 std::optional<Exit> refuse_bad_command(Context& context, const std::vector<std::string>& command) {

@@ -25,11 +25,12 @@ class Commands final : public relay::Service {
   [[nodiscard]] sys::Deadline deadline() override { return next_look_; }
   void on_time() override;
   void wind_down() override {}
-  // SIGTERM to the commands that are left: the connections are theirs.
+  // Ends the commands that are left, and with them the connections, which are theirs: SIGTERM to
+  // their process groups, and SIGKILL to what is still there half a second later.
   void cut_short() override;
   [[nodiscard]] std::size_t clients() const override { return children_.size(); }
 
-  // The exit status, or 128 + n, of the command that ended last; nothing where the last one could
+  // How the command ended that ended last, as wait(2) tells it; nothing where the last one could
   // not be run at all, which has been told.
   [[nodiscard]] std::optional<int> last_status() const { return last_status_; }
 
@@ -44,6 +45,9 @@ class Commands final : public relay::Service {
   [[nodiscard]] sys::Outcome spawn(const tcp::Connection& connection);
   // Whether the child has ended; then it is reaped and told of.
   bool reap(const Child& child);
+  void signal_groups(int signum);
+  // Waits until all have ended, at most for a moment; they are not reaped. The pidfds of the rest.
+  std::vector<int> await_ends();
 
   Context& context_;
   sys::EventPoll& poll_;

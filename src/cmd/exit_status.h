@@ -23,6 +23,8 @@ enum class ExitStatus {
 struct Exit {
   ExitStatus status = ExitStatus::ok;
   int signal = 0;
+  bool explained =
+      false;  // of status 1: what failed is known, and the last calls say nothing of it
 };
 
 }  // namespace tcptool::cmd

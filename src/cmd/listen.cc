@@ -112,6 +112,7 @@ Result<tcp::Accepted, Exit> wait_for_client(Context& context, const ListenOption
 
 // What there is to say of a listener that ends without a client.
 void summarize(Context& context, Acceptor& acceptor) {
+  acceptor.close();
   const AcceptCounts counts = acceptor.counts();
   const bool quiet = counts.denied == 0 && counts.deepest_queue.value_or(0) == 0 &&
                      counts.dropped.value_or(0) == 0;

@@ -131,10 +131,16 @@ Message connected_message(const tcp::Connection& connection,
   if (addresses > 1) {
     message.text += fmt::format(", {} of {} addresses", ordinal(address), addresses);
   }
+  if (connection.syns > 1) {
+    message.text +=
+        fmt::format(", after {} and {} SYNs", format_duration(connection.opening), connection.syns);
+  }
   message.text += ")";
   message.fields.add("local", connection.local.text())
       .add("peer", connection.peer.text())
       .add("handshake_ns", connection.handshake.count())
+      .add("opening_ns", connection.opening.count())
+      .add("syns", connection.syns)
       .add("address", address)
       .add("addresses", addresses);
   add_place(message, place);

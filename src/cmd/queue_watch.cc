@@ -15,12 +15,13 @@ QueueWatch::QueueWatch(Context& context, const tcp::Listener& listener, bool tel
   }
   if (!tell_) return;
   cookies_before_ = cookies_sent();
-  look(listener);
+  look(listener, {});
 }
 
-void QueueWatch::look(const tcp::Listener& listener) {
+std::optional<tcp::AcceptQueue> QueueWatch::look(const tcp::Listener& listener,
+                                                 std::string_view held_by) {
   const auto queue = tcp::read_accept_queue(context_.kernel, listener.fd.get());
-  if (!queue) return;
+  if (!queue) return queue;
   deepen(*queue);
   count_drops(listener);
   const QueueState state{*queue, dropped_};
@@ -28,8 +29,9 @@ void QueueWatch::look(const tcp::Listener& listener) {
     told_ = state;
     context_.console.status(queue_message(state));
   }
-  tell_overflow(listener);
+  tell_overflow(listener, held_by);
   look_for_cookies();
+  return queue;
 }
 
 void QueueWatch::taken(const tcp::Listener& listener, const tcp::AcceptQueue& left) {
@@ -39,7 +41,7 @@ void QueueWatch::taken(const tcp::Listener& listener, const tcp::AcceptQueue& le
   // Where it was not full before this accept it was not full since the last one, and dropped none.
   if (overflow_told_ || !before.full()) return;
   count_drops(listener);
-  tell_overflow(listener);
+  tell_overflow(listener, {});
 }
 
 void QueueWatch::deepen(const tcp::AcceptQueue& queue) {
@@ -53,12 +55,12 @@ void QueueWatch::count_drops(const tcp::Listener& listener) {
   drops_seen_ = *drops;
 }
 
-void QueueWatch::tell_overflow(const tcp::Listener& listener) {
+void QueueWatch::tell_overflow(const tcp::Listener& listener, std::string_view held_by) {
   if (overflow_told_ || dropped_.value_or(0) == 0 || !deepest_) return;
   overflow_told_ = true;
-  context_.console.status(
-      overflow_message({listener.local, *deepest_, *dropped_, listener.backlog,
-                        sys::read_sysctl(context_.kernel, "/proc/sys/net/core/somaxconn")}));
+  context_.console.status(overflow_message(
+      {listener.local, *deepest_, *dropped_, listener.backlog,
+       sys::read_sysctl(context_.kernel, "/proc/sys/net/core/somaxconn"), held_by}));
 }
 
 void QueueWatch::look_for_cookies() {

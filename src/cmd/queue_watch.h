@@ -14,8 +14,9 @@ class QueueWatch {
   // With `tell` every look that shows a change is a status line, and SYN cookies are looked for.
   QueueWatch(Context& context, const tcp::Listener& listener, bool tell);
 
-  // Looks at the queue, its limit and its drops, and tells of them.
-  void look(const tcp::Listener& listener);
+  // Looks at the queue, its limit and its drops, and tells of them. `held_by`: the option that
+  // keeps the listener from accepting now. The queue, where the kernel tells it.
+  std::optional<tcp::AcceptQueue> look(const tcp::Listener& listener, std::string_view held_by);
 
   // A connection was taken, and this was left.
   void taken(const tcp::Listener& listener, const tcp::AcceptQueue& left);
@@ -27,7 +28,7 @@ class QueueWatch {
  private:
   void count_drops(const tcp::Listener& listener);
   void deepen(const tcp::AcceptQueue& queue);
-  void tell_overflow(const tcp::Listener& listener);
+  void tell_overflow(const tcp::Listener& listener, std::string_view held_by);
   void look_for_cookies();
   [[nodiscard]] std::optional<std::int64_t> cookies_sent();
 

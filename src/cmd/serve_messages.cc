@@ -123,11 +123,11 @@ Message command_ended_message(const CommandEnd& end) {
   return message;
 }
 
-Message command_stopped_message(pid_t pid, const sys::Address& peer) {
-  Message message{"command-stopped", {}, {}};
-  message.text = fmt::format(
-      "command {} for {} was sent SIGTERM; the connection lives until its last process has ended",
-      pid, peer.text());
+Message command_killed_message(pid_t pid, const sys::Address& peer) {
+  Message message{"command-killed", {}, {}};
+  message.text =
+      fmt::format("command {} for {} did not end by SIGTERM: SIGKILL was sent to its process group",
+                  pid, peer.text());
   message.fields.add("pid", pid).add("peer", peer.text());
   return message;
 }
@@ -154,17 +154,20 @@ Message served_message(const ServeCounts& counts, const AcceptCounts& accepted,
   append_count(text, counts.too_slow, "reset for not reading (--client-buffer)");
   append_count(text, counts.idle, "idle (--idle-timeout)");
   append_count(text, counts.cut_short, "cut short at the end");
-  text += fmt::format("; sent {}, received {}", format_bytes(counts.sent),
-                      format_bytes(counts.received));
+  if (counts.bytes_known) {
+    text += fmt::format("; sent {}, received {}", format_bytes(counts.sent),
+                        format_bytes(counts.received));
+  }
   if (counts.unwritten > 0) {
     text += fmt::format(", of which {} not written to stdout", format_bytes(counts.unwritten));
   }
   if (wind_down) {
-    text += fmt::format("; of {} in flight when it began to end {} finished, {} cut short",
-                        wind_down->in_flight, wind_down->finished,
+    text += fmt::format("; of {} in flight {} finished in time, {} did not",
+                        count_of(wind_down->in_flight, "client"), wind_down->finished,
                         wind_down->in_flight - wind_down->finished);
   }
   append_count(text, accepted.denied, "denied by rule");
+  append_count(text, accepted.reset_in_queue, "reset in the accept queue");
   if (accepted.deepest_queue) text += fmt::format(", deepest queue {}", *accepted.deepest_queue);
   if (accepted.dropped.value_or(0) > 0) {
     text += fmt::format(", {} dropped", count_of(*accepted.dropped, "SYN"));
@@ -175,10 +178,12 @@ Message served_message(const ServeCounts& counts, const AcceptCounts& accepted,
       .add("lost", counts.lost)
       .add("too_slow", counts.too_slow)
       .add("idle", counts.idle)
-      .add("cut_short", counts.cut_short)
-      .add("sent_bytes", counts.sent)
-      .add("received_bytes", counts.received)
-      .add("unwritten_bytes", counts.unwritten);
+      .add("cut_short", counts.cut_short);
+  if (counts.bytes_known) {
+    message.fields.add("sent_bytes", counts.sent)
+        .add("received_bytes", counts.received)
+        .add("unwritten_bytes", counts.unwritten);
+  }
   if (wind_down) {
     message.fields.add("in_flight_at_signal", wind_down->in_flight)
         .add("finished_in_grace", wind_down->finished);

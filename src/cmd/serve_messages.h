@@ -15,7 +15,8 @@ struct ServeCounts {
   std::uint64_t too_slow = 0;
   std::uint64_t idle = 0;
   std::uint64_t cut_short = 0;
-  std::uint64_t sent = 0;  // bytes, of all
+  bool bytes_known = true;  // false: other programs moved them
+  std::uint64_t sent = 0;   // bytes, of all
   std::uint64_t received = 0;
   std::uint64_t unwritten = 0;  // received, and not written to stdout
 
@@ -40,8 +41,8 @@ struct CommandEnd {
 Message full_message(std::uint64_t max_clients);
 Message client_closed_message(const relay::ClientEnd& end, std::size_t client_buffer);
 Message command_ended_message(const CommandEnd& end);
-// A command that was still running when the run ended.
-Message command_stopped_message(pid_t pid, const sys::Address& peer);
+// A command that SIGTERM did not end when the run ended.
+Message command_killed_message(pid_t pid, const sys::Address& peer);
 Message winding_down_message(int signum, std::uint64_t in_flight, std::chrono::nanoseconds grace);
 Message served_message(const ServeCounts& counts, const AcceptCounts& accepted,
                        const std::optional<WindDown>& wind_down, std::chrono::nanoseconds duration,

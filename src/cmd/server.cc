@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/wait.h>
 
 #include "base/text.h"
 #include "cmd/commands.h"
@@ -11,6 +12,7 @@
 #include "cmd/session.h"
 #include "relay/echo.h"
 #include "relay/hub.h"
+#include "sys/names.h"
 #include "sys/process.h"
 
 namespace tcptool::cmd {
@@ -232,6 +234,7 @@ bool Server::close_output() {
 void Server::tell_summary(int signum) {
   ServeCounts counts = served_.counts();
   if (hub_ != nullptr) counts.unwritten = hub_->unwritten();
+  counts.bytes_known = commands_ == nullptr;
   context_.console.status(served_message(counts, acceptor_.counts(), served_.winding_down(),
                                          context_.kernel.now() - started_, signum));
 }
@@ -241,11 +244,13 @@ Exit Server::end_of_one() {
   if (commands_ == nullptr) return Exit{served_.last_status()};
   const std::optional<int> status = commands_->last_status();
   if (!status) return Exit{ExitStatus::failure};
-  if (*status == 0) return Exit{served_.last_status()};
+  if (WIFEXITED(*status) && WEXITSTATUS(*status) == 0) return Exit{served_.last_status()};
+  const std::string how = WIFEXITED(*status)
+                              ? fmt::format("it exited with status {}", WEXITSTATUS(*status))
+                              : "it was ended by " + sys::signal_name(WTERMSIG(*status));
   context_.console.failure(ExitStatus::failure,
-                           failure_message("run", escape(options_.command.front()),
-                                           fmt::format("it ended with status {}", *status)));
-  return Exit{ExitStatus::failure};
+                           failure_message("run", escape(options_.command.front()), how));
+  return Exit{ExitStatus::failure, 0, true};
 }
 
 Exit Server::run(sys::Deadline first_client) {
@@ -267,7 +272,8 @@ Exit Server::run(sys::Deadline first_client) {
   }
   const bool local_failure = !close_output() || served_.stdin_has_failed();
   if (exit.status == ExitStatus::ok && local_failure) exit.status = ExitStatus::local_io;
-  tell_summary(exit.signal);
+  const bool nobody_came = exit.status == ExitStatus::timeout && accepted_ == 0;
+  if (!nobody_came) tell_summary(exit.signal);
   return exit;
 }
 

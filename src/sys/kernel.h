@@ -149,8 +149,9 @@ class Kernel {
   virtual Outcome if_indextoname(unsigned ifindex, std::string& ifname) = 0;
   virtual Outcome if_nametoindex(const std::string& ifname) = 0;
   // posix_spawnp(3). The child has the socket as 0 and 1, our 2, no other descriptor of ours, no
-  // signal blocked, and SIGPIPE and SIGXFSZ do by default what they do. The outcome's value is its
-  // pid, for wait4(). Errors: those of posix_spawn(3) and of execve(2) in the child.
+  // signal blocked, SIGPIPE and SIGXFSZ do by default what they do, and it leads a process group of
+  // its own. The outcome's value is its pid, for wait4(). Errors: those of posix_spawn(3) and of
+  // execve(2) in the child.
   virtual Outcome posix_spawn(const SpawnRequest& request) = 0;
 
   [[nodiscard]] virtual TimePoint now() = 0;

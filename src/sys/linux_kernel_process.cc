@@ -81,24 +81,25 @@ class ChildDescriptors {
 };
 
 // What we have changed for ourselves goes back to the default: the mask, and what we ignore. What
-// was ignored when we started (nohup) stays so.
-class ChildSignals {
+// was ignored when we started (nohup) stays so. And a process group of its own.
+class ChildAttributes {
  public:
-  ChildSignals() {
+  ChildAttributes() {
     sigset_t none;
     sigemptyset(&none);
     sigset_t by_default = none;
     sigaddset(&by_default, SIGPIPE);
     sigaddset(&by_default, SIGXFSZ);
-    constexpr short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    constexpr short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP;
     error_ = ::posix_spawnattr_init(&attributes_);
     if (error_ == 0) error_ = ::posix_spawnattr_setsigmask(&attributes_, &none);
     if (error_ == 0) error_ = ::posix_spawnattr_setsigdefault(&attributes_, &by_default);
+    if (error_ == 0) error_ = ::posix_spawnattr_setpgroup(&attributes_, 0);
     if (error_ == 0) error_ = ::posix_spawnattr_setflags(&attributes_, flags);
   }
-  ChildSignals(const ChildSignals&) = delete;
-  ChildSignals& operator=(const ChildSignals&) = delete;
-  ~ChildSignals() { ::posix_spawnattr_destroy(&attributes_); }
+  ChildAttributes(const ChildAttributes&) = delete;
+  ChildAttributes& operator=(const ChildAttributes&) = delete;
+  ~ChildAttributes() { ::posix_spawnattr_destroy(&attributes_); }
   [[nodiscard]] int error() const { return error_; }
   [[nodiscard]] const posix_spawnattr_t* get() const { return &attributes_; }
 
@@ -164,12 +165,12 @@ Outcome LinuxKernel::wait4(pid_t pid, int& wstatus, int options) {
 Outcome LinuxKernel::posix_spawn(const SpawnRequest& request) {
   const ChildDescriptors descriptors(request.socket);
   if (descriptors.error() != 0) return {-1, descriptors.error()};
-  const ChildSignals signals;
-  if (signals.error() != 0) return {-1, signals.error()};
+  const ChildAttributes attributes;
+  if (attributes.error() != 0) return {-1, attributes.error()};
   const std::vector<std::string> environment = environment_for(request);
   pid_t child = -1;
   const int error =
-      ::posix_spawnp(&child, request.argv.at(0).c_str(), descriptors.get(), signals.get(),
+      ::posix_spawnp(&child, request.argv.at(0).c_str(), descriptors.get(), attributes.get(),
                      pointers_to(request.argv).data(), pointers_to(environment).data());
   if (error != 0) return {-1, error};
   return {child, 0};

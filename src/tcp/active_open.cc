@@ -121,6 +121,8 @@ void ActiveOpen::establish(int error, const std::optional<TcpInfo>& info) {
   if (info) connection.path_mtu = info->path_mtu;
   const bool measured = info && info->rtt && info->rtt->count() > 0;
   connection.handshake = measured ? std::chrono::nanoseconds(*info->rtt) : attempt_.duration;
+  connection.opening = attempt_.duration;
+  connection.syns += info ? info->total_retrans.value_or(0) : 0;
   connection.fd = std::move(fd_);
   connection_ = std::move(connection);
   under_way_ = false;

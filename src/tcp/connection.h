@@ -30,6 +30,8 @@ struct Connection {
   int error = 0;        // already reset by the peer when connect returned: its errno
   sys::TimePoint established;
   std::chrono::nanoseconds handshake{0};  // as the kernel measured it, where it did
+  std::chrono::nanoseconds opening{0};    // from connect(2) on, with what was sent again
+  unsigned syns = 1;                      // sent by us
   std::optional<std::uint32_t> path_mtu;  // bytes, as it was when the connection was made
 };
 

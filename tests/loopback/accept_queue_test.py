@@ -67,12 +67,14 @@ class Queue(tool.TestCase):
                 process.wait_for(r"^note accept queue overflow on 127\.0\.0\.1:\d+: queue 2/1, "
                                  r"\d+ SYNs? dropped$")
                 process.wait_for(r"^  cause   the accept queue is full .* after 1, 3 and 7 s")
-                process.wait_for(r"^  try     a larger --backlog \(now 1\)")
+                process.wait_for(r"^  cause   .* nobody is accepted now \(--hold\); the SYNs")
+                process.wait_for(r"^  try     a larger --backlog \(now 1\), or another --hold$")
                 ends.assert_idle(self, process.pid)
                 process.signal(signal.SIGINT)
                 result = process.finish()
                 self.assert_signal(signal.SIGINT, result)
                 self.assertEqual(1, result.stderr.count("note accept queue overflow"))
+                self.assert_stderr("note 2 clients still in the accept queue are reset: ", result)
                 self.assert_stderr(r"^listener closed: accepted 0, denied 0, deepest queue 2, "
                                    r"\d+ SYNs dropped$", result)
 

@@ -193,7 +193,7 @@ class Refused(tool.TestCase):
 
     def test_what_makes_no_sense_is_a_usage_error(self):
         for words, why in (
-                (["--parallel", "0"], "0 connections are none"),
+                (["--parallel", "0"], "below the minimum, 1"),
                 (["--parallel", "65536"], "above the maximum, 65535"),
                 (["--parallel", "many"], "is not a whole number"),
                 (["--parallel", "2", "-z"], "-z closes them at once"),

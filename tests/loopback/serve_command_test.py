@@ -49,6 +49,16 @@ class Command(tool.TestCase):
             self.assertEqual({"cat": 0, "false": 1}.get(command[0]), end.get("exit_status"))
             self.assertEqual("SIGKILL" if command[0] == "sh" else None, end.get("signal"))
 
+    def test_its_failure_is_told_without_calls_that_say_nothing_of_it(self):
+        with tool.Tool("listen", "127.0.0.1", 0, "--", "sh", "-c", "kill -9 $$") as process:
+            port = int(process.wait_for(r"^listening on 127\.0\.0\.1:(\d+)")[1])
+            with socket.create_connection(("127.0.0.1", port)) as peer:
+                tool.receive_all(peer)
+            result = process.finish()
+        self.assert_status(1, result)
+        self.assert_stderr("tcptool: run sh: it was ended by SIGKILL", result)
+        self.assert_no_stderr("the last ", result)
+
     def test_its_environment(self):
         for address, shown in (("127.0.0.1", "127.0.0.1"), ("::", "127.0.0.1"), ("::1", "::1")):
             if ":" in address and not socket.has_ipv6:
@@ -177,7 +187,7 @@ class Command(tool.TestCase):
             finishing.sendall(b"rest")
             finishing.shutdown(socket.SHUT_WR)
             self.assertEqual((b"rest", False), ends.read_until_end(finishing))
-            ends.read_until_end(staying)  # its command was ended by SIGTERM
+            ends.read_until_end(staying)  # its command is ended by SIGTERM
             result = process.finish()
             ends.wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids),
                             "the end of both commands")
@@ -185,6 +195,25 @@ class Command(tool.TestCase):
         end = serve.served(result)
         self.assertEqual((2, 1, 1), (end["in_flight_at_signal"], end["finished_in_grace"],
                                      end["cut_short"]))
+        self.assertEqual({None, "SIGTERM"},
+                         {end.get("signal") for end in ends.of_all(result, "command-ended")})
+
+    def test_what_ignores_sigterm_is_killed_with_all_its_processes(self):
+        # The inner shell outlives the outer one, which ends by SIGTERM.
+        for script, kind in (("trap '' TERM; echo up; while :; do sleep 100; done", "killed"),
+                             ("sh -c \"trap '' TERM; echo up; while :; do sleep 100; done\"; :",
+                              "ended")):
+            with self.subTest(script=script), \
+                    server("--grace", "1ms", command=["sh", "-c", script]) as process, \
+                    clients(process, 1) as (peer,):
+                self.assertEqual(b"up\n", ends.receive(peer, 3))
+                pids = children(process)
+                process.signal(signal.SIGTERM)
+                ends.read_until_end(peer)  # nobody has the connection any more
+                result = process.finish()
+                ends.wait_until(lambda pids=pids: not any(os.path.exists(f"/proc/{pid}")
+                                                          for pid in pids), "the end of all")
+                self.assertEqual(1, len(ends.of_all(result, f"command-{kind}")))
 
     def test_waiting_for_a_command_costs_no_processor_time(self):
         with server(command=["cat"]) as process, clients(process, 3) as peers:

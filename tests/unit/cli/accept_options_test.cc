@@ -78,6 +78,7 @@ TEST_CASE("bad rules, holds and watches are usage errors that say what would be 
         Row{"listen --allow 10.0.0.0/8 --deny 10.0.0.0/8 9000", "is allowed and denied"},
         Row{"listen --hold -1s 9000", "or forever"}, Row{"listen --hold x 9000", "or forever"},
         Row{"listen --hold 1s --hold 1s 9000", "more than once"},
+        Row{"listen --hold 9000", "which port? --hold has taken 9000 as its time"},
         Row{"listen --watch=0 9000", "10ms or more"},
         Row{"listen --watch=1ms 9000", "10ms or more"},
         Row{"listen --watch= 9000", "needs a value behind its ="},

@@ -35,7 +35,7 @@ TEST_CASE("the queue's line has length and limit, and the drops once there are a
 }
 
 TEST_CASE("an overflow is told with its figures, what clients see, and what to raise") {
-  cmd::OverflowFacts facts{*Address::parse("192.0.2.1", 80), {2, 1}, 3, 1, 4096};
+  cmd::OverflowFacts facts{*Address::parse("192.0.2.1", 80), {2, 1}, 3, 1, 4096, {}};
   const auto message = cmd::overflow_message(facts);
   CHECK(message.type == "note");
   CHECK(message.text == "note accept queue overflow on 192.0.2.1:80: queue 2/1, 3 SYNs dropped");
@@ -50,13 +50,16 @@ TEST_CASE("an overflow is told with its figures, what clients see, and what to r
   facts.asked = 4096;
   CHECK(holds(detail(cmd::overflow_message(facts), "try"),
               "a larger net.core.somaxconn (now 4096) and --backlog (now 4096)"));
+  facts.held_by = "--hold";
+  CHECK(holds(detail(cmd::overflow_message(facts), "cause"), "nobody is accepted now (--hold)"));
   facts.somaxconn.reset();
-  CHECK(holds(detail(cmd::overflow_message(facts), "try"), "a larger --backlog (now 4096)"));
+  CHECK(holds(detail(cmd::overflow_message(facts), "try"),
+              "a larger --backlog (now 4096), or another --hold"));
 }
 
 TEST_CASE("drops of a queue that was never seen full are not blamed on it alone") {
   const auto message =
-      cmd::overflow_message({*Address::parse("192.0.2.1", 80), {1, 4}, 1, 4, 4096});
+      cmd::overflow_message({*Address::parse("192.0.2.1", 80), {1, 4}, 1, 4, 4096, {}});
   CHECK(message.text ==
         "note SYNs dropped on 192.0.2.1:80: accept queue longest seen 1/4, 1 SYN dropped");
   CHECK(holds(detail(message, "cause"), "full between two looks at it, or the SYN queue"));
@@ -87,8 +90,8 @@ TEST_CASE("SYN cookies are told with their number") {
 }
 
 TEST_CASE("the summary leaves out what is not known") {
-  CHECK(cmd::accept_summary_message({0, 3, std::nullopt, std::nullopt}).text ==
+  CHECK(cmd::accept_summary_message({0, 3, std::nullopt, std::nullopt, 0}).text ==
         "listener closed: accepted 0, denied 3");
-  CHECK(cmd::accept_summary_message({1, 0, 2, 9}).text ==
+  CHECK(cmd::accept_summary_message({1, 0, 2, 9, 0}).text ==
         "listener closed: accepted 1, denied 0, deepest queue 2, 9 SYNs dropped");
 }

@@ -93,6 +93,9 @@ TEST_CASE("the connected line says which address it was only where there were se
   CHECK(cmd::connected_message(connection, attempts, 3).text ==
         "connected 127.0.0.1:56998 -> 127.0.0.1:9000  (handshake 0.038 ms, 2nd of 3 addresses)");
   CHECK(cmd::open_message(connection).text == "open 127.0.0.1:9000  (handshake 0.038 ms)");
+  connection.syns = 3;
+  connection.opening = 3100ms;
+  CHECK(holds(cmd::connected_message(connection, attempts, 1).text, ", after 3.1 s and 3 SYNs)"));
 }
 
 TEST_CASE("each attempt's line says how it ended") {
