@@ -53,7 +53,12 @@ void Hub::take(std::uint64_t token, std::uint32_t events) {
   const bool reads = !client->held && !client->peer_fin;
   if (!reads && (events & (EPOLLERR | EPOLLHUP)) != 0) return hang_up(*client, 0);
   if ((events & EPOLLOUT) != 0 && !send(*client)) return;
-  if ((events & ~std::uint32_t{EPOLLOUT}) != 0) receive(*client);
+  if ((events & ~std::uint32_t{EPOLLOUT}) == 0) return;
+  receive(*client);
+  // A FIN is behind what has just been read: it is taken without another wait.
+  if ((events & EPOLLRDHUP) == 0) return;
+  Client* const left = clients_.find(token);
+  if (left != nullptr && !left->held && !left->peer_fin) receive(*left);
 }
 
 // What a client is watched for follows from its state.
@@ -61,7 +66,7 @@ void Hub::watch(Client& client) {
   if (client.hung_up) return clients_.watch(client, 0);
   const bool reads = !client.held && !client.peer_fin;
   const bool writes = behind_.contains(client.token);
-  clients_.watch(client, (reads ? EPOLLIN : 0U) | (writes ? EPOLLOUT : 0U));
+  clients_.watch(client, (reads ? EPOLLIN | EPOLLRDHUP : 0U) | (writes ? EPOLLOUT : 0U));
 }
 
 // -------------------------------------------------------------------------------- stdin to all

@@ -174,7 +174,9 @@ Result<Accepted, sys::SysError> admit(sys::Kernel& kernel, const Listener& liste
   connection.established = kernel.now();
   connection.peer = client.peer;
   const int fd = connection.fd.get();
-  connection.local = local_address(kernel, fd);
+  // Bound to one address, the listener has that of all its connections.
+  const bool known = !listener.local.unmapped().is_any() && !listener.inherited;
+  connection.local = known ? listener.local : local_address(kernel, fd);
   accepted.queue = client.queue;
   if (facts == ClientFacts::all) add_history(kernel, accepted);
   if (auto restored = restore_options(kernel, fd, listener.fd.get(), setup.options); !restored) {

@@ -15,7 +15,7 @@ Each round runs every tool (or number of clients) once, in turn; told are the me
 and the ratio to tcptool's (or to the smallest number's; for idle, the largest's). Every byte is
 checked: a tool that did not bring all of them, each once, within a time is LOST and not run again
 in that part. Tools that are not installed are left out. listener_load.c, compiled with cc, is the
-clients. On a busy machine a tool that forks gets more of the processors: believe CPU times then.
+clients and the bare server, which shows what epoll alone costs. Believe CPU times on a busy machine.
 """
 
 import argparse
@@ -34,24 +34,23 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 LOOPBACK = "127.0.0.1"
 CONNECTIONS = 4000
 STALL_MS, MOST_MS = 2500, 8000
-IDLE_SECONDS, EVENTS = 2, 20000
-LINE = 9  # bytes that a client sends
-LINE = 9
+IDLE_SECONDS, EVENTS, LINE = 2, 20000, 9  # LINE: bytes that a client sends
 CLIENTS = [100, 1000, 10000]
 # A process for each client, or an end at descriptor 1024: they are not asked for more.
 PEER_CLIENTS = {"ncat": 900, "socat": 200}
-BARS = """serial: tcptool at least 0.85 of nc.openbsd and ncat. parallel: at least 12 of socat,
-none lost. idle: at most 2 KiB, no CPU. active: within 1.5 of alone. events: no growth."""
+BARS = """serial: tcptool at least 0.85 of nc and ncat. parallel: at least 12 of socat, none
+lost. idle: at most 2 KiB, no CPU. active: within 1.5 of alone. events: no growth."""
 
 
-def command(tool, tcptool, port):
+def command(tool, options, port):
+    tcptool = options.tcptool
     return {
         "tcptool": [tcptool, "listen", "-k", "-q", LOOPBACK, port],
         "echo": [tcptool, "listen", "-k", "-q", "--serve", "echo", LOOPBACK, port],
+        "bare epoll": [options.load, "serve", port],
         "nc.openbsd": ["nc.openbsd", "-l", "-k", LOOPBACK, port],
         "ncat": ["ncat", "-l", "-k", "-m", "1000", LOOPBACK, port],
-        "socat": ["socat", "-u",
-                  f"TCP-LISTEN:{port},bind={LOOPBACK},fork,reuseaddr,backlog=4096", "STDOUT"],
+        "socat": ["socat", "-u", f"TCP-L:{port},bind={LOOPBACK},fork,reuseaddr,backlog=4096", "-"],
     }[tool]
 
 
@@ -63,10 +62,10 @@ def read(path):
 class Server:
     """A listener whose stdin stays open and silent."""
 
-    def __init__(self, tool, tcptool):
+    def __init__(self, tool, options):
         with socket.create_server((LOOPBACK, 0)) as unused:
             self.port = unused.getsockname()[1]
-        self.process = subprocess.Popen(command(tool, tcptool, str(self.port)),
+        self.process = subprocess.Popen(command(tool, options, str(self.port)),
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL)
         self.pid = self.process.pid
@@ -162,13 +161,14 @@ class Table:
 
 
 def rate(options, part, parallel):
-    tools = ["tcptool"] + [tool for tool in ("nc.openbsd", "ncat", "socat") if shutil.which(tool)]
+    peers = [tool for tool in ("nc.openbsd", "ncat", "socat") if shutil.which(tool)]
+    tools = ["tcptool", "bare epoll", *peers]
     figures = {tool: [] for tool in tools}
     cpu = {tool: [] for tool in tools}
     lost = {}
     for _ in range(options.rounds):
         for tool in [tool for tool in tools if tool not in lost]:
-            with Server(tool, options.tcptool) as server:
+            with Server(tool, options) as server:
                 words = [server.port, CONNECTIONS, parallel, STALL_MS, MOST_MS]
                 run = subprocess.run([options.load, "rate", *map(str, words)], check=True,
                                      stdin=server.process.stdout, capture_output=True)
@@ -200,7 +200,7 @@ def come_out(server, count):
 
 def hold_idle(options, tool, count):
     """(PSS, private growth of it in bytes a client, CPU ms while idle, what went wrong)"""
-    with Server(tool, options.tcptool) as server:
+    with Server(tool, options) as server:
         with Clients(options.load, server.port, 1):
             before = server.memory()  # with what the first client brings for all
         with Clients(options.load, server.port, count) as clients:
@@ -238,7 +238,7 @@ def active(options):
     p50, p99 = {count: [] for count in numbers}, {count: [] for count in numbers}
     for _ in range(options.rounds):
         for count in numbers:
-            with Server("echo", options.tcptool) as server, \
+            with Server("echo", options) as server, \
                     Clients(options.load, server.port, count) as clients:
                 half, most, wrong = clients.ask(f"ping {EVENTS // 2}")
             if wrong or clients.standing != count:
@@ -256,7 +256,7 @@ def events(options):
     figures = {count: [] for count in options.clients}
     for _ in range(options.rounds):
         for count in options.clients:
-            with Server("echo", options.tcptool) as server, \
+            with Server("echo", options) as server, \
                     Clients(options.load, server.port, count) as clients:
                 clients.ask(f"round {count}")
                 before = server.cpu_ns()
