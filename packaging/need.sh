@@ -9,7 +9,7 @@ build_packages='g++ cmake ninja-build libcli11-dev libspdlog-dev libfmt-dev libe
 # What the tests use besides: the peers they talk to, the programs they believe more than us.
 # shellcheck disable=SC2034
 test_packages='doctest-dev python3 netbase netcat-openbsd ncat socat iproute2 nftables strace procps
-  mandoc'
+  mandoc bash-completion zsh fish'
 
 # need PACKAGE...: returns once every package is installed; otherwise says why not, and fails.
 need() {

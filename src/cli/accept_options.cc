@@ -63,7 +63,7 @@ void declare_accept_options(CLI::App& app, Draft& draft) {
   add_value(app,
             {"--watch", "[=D]",
              "tell the accept queue's length, limit and drops whenever they change, looking every "
-             "D (200ms)"},
+             "D (default 200ms)"},
             keep(options.watch, read_watch))
       ->group(group);
 }

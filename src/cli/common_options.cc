@@ -56,21 +56,25 @@ void declare_output(CLI::App& app, cmd::OutputOptions& output) {
       [&output](std::int64_t times) { output.trace.verbosity = static_cast<int>(times); },
       "every system call with arguments, result and duration, on stderr; -vv: the bytes and TCP's "
       "state as well");
-  add_value(app, {"--trace", "FILE", "the trace into a file, or with - on stderr, as JSON lines"},
+  add_value(app, {"--trace", "FILE", "the trace into a file, or with - on stderr"},
             [&output](const std::string& text) -> std::string {
               output.trace.file = text;
               return text.empty() ? "'' is no file" : "";
             });
-  add_value(app,
-            {"--trace-format", "FORMAT",
-             "text, strace, json or summary; of --trace if it is given, else of -v"},
-            keep(output.trace.format, read_format));
+  add_value(
+      app,
+      {"--trace-format", "FORMAT",
+       "text (default of -v), strace, json (default of --trace) or summary; of --trace if it is "
+       "given, else of -v"},
+      keep(output.trace.format, read_format));
   add_value(app, {"--trace-filter", "WHICH", "all (default), network or errors"},
             keep(output.trace.filter, read_filter));
   add_flag(app, {"--explain", "", "a sentence on each traced call, for learners"},
            [&output] { output.trace.explain = true; });
-  add_value(app, {"--trace-limit", "SIZE", "stop tracing when the file has reached SIZE"},
-            keep(output.trace.limit, read_limit));
+  add_value(
+      app,
+      {"--trace-limit", "SIZE", "stop tracing when the file has reached SIZE (default: no limit)"},
+      keep(output.trace.limit, read_limit));
   add_flag(app, {"-q,--quiet", "", "no status lines; a failure keeps its first line"},
            [&output] { output.quiet = true; });
   add_flag(app, {"--json", "", "every line on stderr is one JSON object"},
@@ -112,18 +116,20 @@ void declare_socket(CLI::App& app, Draft& draft, cmd::CommonOptions& common) {
               return add_setting(common, std::move(*setting));
             })
       ->trigger_on_parse();
-  add_value(app,
-            {"--keepalive", "IDLE[,INTERVAL[,COUNT]]",
-             "probe a silent peer after IDLE, every INTERVAL, COUNT times (whole seconds)"},
-            [&common](const std::string& text) -> std::string {
-              auto settings = tcp::parse_keepalive(text);
-              if (!settings) return settings.error();
-              for (tcp::OptionSetting& setting : *settings) {
-                std::string wrong = add_setting(common, std::move(setting));
-                if (!wrong.empty()) return wrong;
-              }
-              return "";
-            });
+  add_value(
+      app,
+      {"--keepalive", "IDLE[,INTERVAL[,COUNT]]",
+       "probe a silent peer after IDLE seconds, every INTERVAL seconds, COUNT times (default: "
+       "off; what is left out is the system's)"},
+      [&common](const std::string& text) -> std::string {
+        auto settings = tcp::parse_keepalive(text);
+        if (!settings) return settings.error();
+        for (tcp::OptionSetting& setting : *settings) {
+          std::string wrong = add_setting(common, std::move(setting));
+          if (!wrong.empty()) return wrong;
+        }
+        return "";
+      });
   add_value(app, {"-i,--interface", "IF", "only through this interface (SO_BINDTODEVICE)"},
             [&draft, &common](const std::string& text) -> std::string {
               constexpr std::size_t longest = 15;
@@ -136,11 +142,13 @@ void declare_socket(CLI::App& app, Draft& draft, cmd::CommonOptions& common) {
 }
 
 void declare_times(CLI::App& app, cmd::CommonOptions& common) {
-  add_value(app,
-            {"--idle-timeout", "D",
-             "end with status 9 when no payload was sent, acknowledged or received for D"},
-            keep(common.relay.idle_timeout, parse_duration));
-  add_value(app, {"--timeout", "D", "end the whole run after D, with status 9"},
+  add_value(
+      app,
+      {"--idle-timeout", "D",
+       "end with status 9 when no payload was sent, acknowledged or received for D (default: no "
+       "limit)"},
+      keep(common.relay.idle_timeout, parse_duration));
+  add_value(app, {"--timeout", "D", "end the whole run after D, with status 9 (default: no limit)"},
             keep(common.run_timeout, parse_duration));
 }
 
@@ -152,7 +160,9 @@ void declare_data(CLI::App& app, Draft& draft, cmd::CommonOptions& common) {
            [&draft] { draft.no_half_close = true; });
   add_value(
       app,
-      {"--linger", "D", "once the peer has closed its side, end after D in which stdin was silent"},
+      {"--linger", "D",
+       "once the peer has closed its side, end after D in which stdin was silent (default: no "
+       "limit)"},
       keep(common.relay.linger, parse_duration));
   add_flag(app, {"--send-only", "", "discard what arrives; FIN, wait for its acknowledgement, end"},
            [&common] { common.relay.send_only = true; });
@@ -176,8 +186,7 @@ void in_group(CLI::App& app, const std::string& group, Declare declare) {
 void declare_common_options(CLI::App& app, Draft& draft, cmd::CommonOptions& common) {
   in_group(app, "Addresses", [&] { declare_addresses(app, draft); });
   in_group(app, "Data and how the run ends", [&] { declare_data(app, draft, common); });
-  in_group(app, "Time limits (500ms, 1.5s, 2m; a bare number is seconds; 0 is none)",
-           [&] { declare_times(app, common); });
+  in_group(app, "Time limits", [&] { declare_times(app, common); });
   in_group(app, "Socket", [&] { declare_socket(app, draft, common); });
   in_group(app, "Output", [&] {
     declare_output(app, common.output);

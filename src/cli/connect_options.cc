@@ -192,29 +192,33 @@ void declare_connect_options(CLI::App& app, Draft& draft) {
   add_flag(app, {"--sequential", "", "try the addresses one after the other, not in a race"},
            [&options] { options.sequential = true; })
       ->group(group);
-  add_value(app,
-            {"--retry", "[=N]",
-             "try again, at most N times, where the name, the host or the port did not answer"},
-            [&options](const std::string& text) -> std::string {
-              options.retry = true;
-              if (text == "unlimited") return "";
-              constexpr std::uint64_t most = 1'000'000'000;
-              auto count = parse_unsigned(text, most);
-              if (!count) return count.error();
-              options.retries = *count;
-              return "";
-            })
+  add_value(
+      app,
+      {"--retry", "[=N]",
+       "try again, at most N times (default: until it works), where the name, the host or the "
+       "port did not answer"},
+      [&options](const std::string& text) -> std::string {
+        options.retry = true;
+        if (text == "unlimited") return "";
+        constexpr std::uint64_t most = 1'000'000'000;
+        auto count = parse_unsigned(text, most);
+        if (!count) return count.error();
+        options.retries = *count;
+        return "";
+      })
       ->group(group);
   add_value(app, {"--retry-interval", "D", "wait D between tries (default 1s)"},
             keep(options.retry_interval, parse_duration))
       ->group(group);
-  add_value(app, {"-s,--source", "ADDR[:PORT]", "connect from this local address"},
-            [&draft](const std::string& text) -> std::string {
-              draft.source = text;
-              return text.empty() ? "the address is empty; give one such as 127.0.0.1" : "";
-            })
+  add_value(
+      app, {"-s,--source", "ADDR[:PORT]", "connect from this local address (default: the route's)"},
+      [&draft](const std::string& text) -> std::string {
+        draft.source = text;
+        return text.empty() ? "the address is empty; give one such as 127.0.0.1" : "";
+      })
       ->group(group);
-  add_value(app, {"-p,--source-port", "PORT", "connect from this local port"},
+  add_value(app,
+            {"-p,--source-port", "PORT", "connect from this local port (default: any free one)"},
             [&draft](const std::string& text) -> std::string {
               draft.port = text;
               return text.empty() ? "the port is empty; give a number such as 40000" : "";

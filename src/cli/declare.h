@@ -91,6 +91,9 @@ std::string settle_serve_options(Draft& draft);
 std::string help_text(const CLI::App& command);
 std::string overview_text();
 
+// The release, the commit that was built and the libraries in it, a line each.
+std::string version_text();
+
 // Advice on a word that was not understood.
 std::string unknown_option_text(const CLI::App& command, const std::string& word);
 std::string unknown_command_text(const std::string& word);

@@ -90,6 +90,22 @@ std::string option_word(const std::string& word) {
   return word.substr(0, word.find('='));
 }
 
+std::vector<std::string> long_options(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* const option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+// Another command that has the option `name`; nullptr where there is none.
+const CLI::App* owner(const CLI::App& command, const std::string& name) {
+  for (const CLI::App* const other : command.get_parent()->get_subcommands({})) {
+    if (other != &command && other->get_option_no_throw(name) != nullptr) return other;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::string help_text(const CLI::App& command) {
@@ -107,7 +123,10 @@ std::string help_text(const CLI::App& command) {
       out += wrapped(name_column(*option), option->get_description());
     }
   }
-  return out + "\nSee tcptool(1) for exit statuses and examples.\n";
+  return out +
+         "\nD is a time such as 500ms, 1.5s, 2m or 1h; a bare number is seconds, 0 is none.\n"
+         "SIZE is a number of bytes, or 64k, 1M, 2G: powers of 1024.\n"
+         "See tcptool(1) for exit statuses and examples.\n";
 }
 
 std::string overview_text() {
@@ -127,16 +146,21 @@ std::string overview_text() {
 }
 
 std::string unknown_option_text(const CLI::App& command, const std::string& word) {
-  const std::string shown = escape(word.substr(0, page_width));
+  const std::string name = option_word(word);
+  const std::string shown = escape(name.substr(0, page_width));
   if (const std::string advice = foreign_option(word); !advice.empty()) {
     return fmt::format("unknown option '{}': {}", shown, advice);
   }
-  std::vector<std::string> names;
-  for (const CLI::Option* const option : command.get_options()) {
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  if (name == "-V" || name == "--version") {
+    return fmt::format("'{}' stands in the place of a command; say: tcptool --version", shown);
   }
+  if (const CLI::App* const other = owner(command, name); other != nullptr) {
+    return fmt::format("'{}' is an option of tcptool {}, not of tcptool {}", shown,
+                       other->get_name(), command.get_name());
+  }
+  const std::vector<std::string> names = long_options(command);
   const std::vector<std::string_view> views(names.begin(), names.end());
-  const std::string_view near = nearest(option_word(word), views);
+  const std::string_view near = nearest(name, views);
   const std::string advice = near.empty() ? fmt::format("see tcptool {} --help", command.get_name())
                                           : fmt::format("did you mean {}?", near);
   return fmt::format("unknown option '{}'; {}", shown, advice);
@@ -147,6 +171,10 @@ std::string unknown_command_text(const std::string& word) {
   if (word.starts_with("-")) {
     const std::string advice = foreign_option(word);
     if (!advice.empty()) return fmt::format("unknown option '{}': {}", shown, advice);
+    static constexpr std::array<std::string_view, 2> pages{"--help", "--version"};
+    if (const std::string_view near = nearest(word, pages); !near.empty()) {
+      return fmt::format("unknown option '{}'; did you mean {}?", shown, near);
+    }
     return fmt::format(
         "option '{}' stands before the command; say: tcptool connect {} ... or "
         "tcptool listen {} ...",
@@ -155,7 +183,7 @@ std::string unknown_command_text(const std::string& word) {
   static constexpr std::array<std::string_view, 3> commands{"connect", "listen", "help"};
   const std::string_view near = nearest(word, commands);
   return fmt::format("unknown command '{}'; {}", shown,
-                     near.empty() ? "the commands are listen, connect and help"
+                     near.empty() ? "say: tcptool connect HOST PORT, or: tcptool listen PORT"
                                   : fmt::format("did you mean {}?", near));
 }
 

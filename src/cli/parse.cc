@@ -25,12 +25,16 @@ CLI::App* add_command(CLI::App& app, const std::string& name, Draft& draft) {
   CLI::App* const command = app.add_subcommand(name);
   command->allow_extras();
   command->set_help_flag();
-  command
-      ->add_flag_callback(
-          "-h,--help", [] {}, "this text")
-      ->group("Output");
   command->add_option("words", draft.positionals)->group("");
   return command;
+}
+
+// As the last of them all.
+void add_help(CLI::App& command) {
+  command
+      .add_flag_callback(
+          "-h,--help", [] {}, "this text")
+      ->group("Output");
 }
 
 // A flag takes no value, as in --json=1.
@@ -61,8 +65,10 @@ struct Parser {
     help = app.add_subcommand("help");
     help->add_option("words", help_words);
     help->allow_extras();
-    refuse_flag_values(*listen);
-    refuse_flag_values(*connect);
+    for (CLI::App* const command : {listen, connect}) {
+      add_help(*command);
+      refuse_flag_values(*command);
+    }
   }
 };
 
@@ -235,7 +241,7 @@ Result<cmd::Command, Stop> parse_words(const std::vector<std::string>& arguments
     return failure(usage_error(parse_error_text(error)));
   }
   if (parser.app.count("--version") > 0) {
-    return failure(page(fmt::format("tcptool {}\n", version())));
+    return failure(page(version_text()));
   }
   const std::vector<std::string> before_command = parser.app.remaining();
   if (!before_command.empty()) {
@@ -250,16 +256,16 @@ Result<cmd::Command, Stop> parse_words(const std::vector<std::string>& arguments
   } else if (dashes != arguments.end()) {
     parser.draft.positionals.insert(parser.draft.positionals.end(), dashes + 1, arguments.end());
   }
+  if (parser.app.count("--help") > 0) {
+    if (parser.listen->parsed()) return failure(page(help_text(*parser.listen)));
+    if (parser.connect->parsed()) return failure(page(help_text(*parser.connect)));
+    return failure(page(overview_text()));
+  }
   if (parser.listen->parsed() || parser.connect->parsed()) return settle(parser, arguments);
-  if (parser.app.count("--help") > 0) return failure(page(overview_text()));
   return failure(usage_error(unknown_command_text(arguments.front())));
 }
 
 }  // namespace
-
-std::string_view version() {
-  return TCPTOOL_VERSION;
-}
 
 Result<cmd::Command, Stop> parse(std::span<const char* const> arguments, unsigned inherited) {
   const std::vector<std::string> words = with_explicit_values(arguments);

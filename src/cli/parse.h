@@ -24,6 +24,7 @@ struct Stop {
 // `inherited`: how many listening sockets this process was handed, as sys/activation.h counts them.
 Result<cmd::Command, Stop> parse(std::span<const char* const> arguments, unsigned inherited = 0);
 
+// "0.1.0": the release, as packaging/debian/changelog has it.
 std::string_view version();
 
 // One option of a subcommand as it is declared, for the test that compares the manual page.

@@ -18,19 +18,19 @@ void declare_serve_options(CLI::App& app, Draft& draft) {
             "serve clients until stopped, all at once; stdin goes to all, all go to stdout"},
            [&options] { options.keep_open = true; })
       ->group(group);
-  add_value(
-      app,
-      {"-m,--max-clients", "N", "with -k: at most N at a time; the rest wait in the accept queue"},
-      [&options](const std::string& text) -> std::string {
-        auto count = parse_unsigned(text, std::numeric_limits<int>::max(), 1);
-        if (!count) return count.error();
-        options.max_clients = *count;
-        return "";
-      })
+  add_value(app,
+            {"-m,--max-clients", "N",
+             "with -k: at most N at a time (default: no limit); the rest wait in the accept queue"},
+            [&options](const std::string& text) -> std::string {
+              auto count = parse_unsigned(text, std::numeric_limits<int>::max(), 1);
+              if (!count) return count.error();
+              options.max_clients = *count;
+              return "";
+            })
       ->group(group);
   add_value(app,
             {"--client-buffer", "SIZE",
-             "with -k: a client this far behind stdin is disconnected (default: 1M)"},
+             "with -k: a client this far behind stdin is disconnected (default 1M)"},
             [&draft, &options](const std::string& text) -> std::string {
               constexpr std::uint64_t most = std::uint64_t{1} << 30;
               auto size = parse_size(text, most);
@@ -51,18 +51,18 @@ void declare_serve_options(CLI::App& app, Draft& draft) {
               } else if (text == "discard") {
                 options.service = cmd::BuiltInService::discard;
               } else {
-                return fmt::format("{} is no service; there are echo and discard", in_quotes(text));
+                return fmt::format("{} is none of echo, discard", in_quotes(text));
               }
               return "";
             })
       ->group(group);
-  add_value(app,
-            {"--grace", "D",
-             "after SIGTERM, clients have D to finish; then they are reset (default: 5s)"},
-            [&draft, &options](const std::string& text) -> std::string {
-              draft.grace_given = true;
-              return keep(options.grace, parse_duration)(text);
-            })
+  add_value(
+      app,
+      {"--grace", "D", "after SIGTERM, clients have D to finish; then they are reset (default 5s)"},
+      [&draft, &options](const std::string& text) -> std::string {
+        draft.grace_given = true;
+        return keep(options.grace, parse_duration)(text);
+      })
       ->group(group);
 }
 

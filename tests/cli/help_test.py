@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """help, --help and --version on stdout; no arguments at all is a usage error with the overview."""
 
+import re
 import socket
 
 import tool
@@ -27,7 +28,8 @@ class Help(tool.TestCase):
         for command, option in (("connect", "--retry"), ("listen", "--backlog")):
             with self.subTest(command):
                 pages = {self.assert_page([f"Usage: tcptool {command}", option, "--verbose"], *args)
-                         for args in (["help", command], [command, "--help"], [command, "-h"])}
+                         for args in (["help", command], [command, "--help"], [command, "-h"],
+                                      ["--help", command])}
                 self.assertEqual(1, len(pages))
 
     def test_help_wins_over_what_is_wrong_beside_it(self):
@@ -39,12 +41,29 @@ class Help(tool.TestCase):
         self.assert_stdout(b"", result)
         self.assert_stderr(r"^Usage: tcptool listen \[OPTIONS\]", result)
 
-    def test_version_is_one_line(self):
+    def test_the_overview_fits_on_a_screen_with_examples(self):
+        examples = ["tcptool listen -p 9000", "tcptool connect localhost 9000"]
+        text = self.assert_page(examples, "help")
+        self.assertLess(text.count("\n"), 24)
+
+    def test_options_stand_by_task_and_name_their_units_and_defaults(self):
+        common = ["Addresses", "Data and how the run ends", "Time limits", "Socket", "Output"]
+        for command, own in (("connect", ["Connecting"]), ("listen", ["Listening", "Serving"])):
+            text = self.assert_page(["500ms", "seconds", "powers of 1024"], command, "--help")
+            self.assertEqual(own + common, re.findall(r"^(\w.*):$", text, re.MULTILINE))
+            options = re.split(r"\n(?= {2,6}-)", text.replace("\n" + " " * 28, " "))
+            timed = [option for option in options if re.search(r"=(D|SIZE)\b", option)]
+            self.assertGreater(len(timed), 4)
+            self.assert_none(f"no default: {option}" for option in timed
+                             if "default" not in option and "--hold" not in option)
+
+    def test_version_is_first_a_line_for_scripts(self):
         for option in ("--version", "-V"):
             result = tool.run(option)
             self.assert_ok(result)
             self.assertEqual("", result.stderr)
-            self.assertRegex(result.stdout.decode(), r"\Atcptool \d+\.\d+\.\d+\n\Z")
+            self.assertRegex(result.stdout.decode(),
+                             r"\Atcptool \d+\.\d+\.\d+\ncommit \w+\n.+\n\Z")
 
     def test_a_page_that_cannot_be_written_is_status_10(self):
         with open("/dev/full", "wb") as full:

@@ -7,7 +7,7 @@ import tool
 import tree
 
 CPP = ("src/*.cc", "src/*.h", "tests/*.cc", "tests/*.h")
-SCRIPTS = ("*.sh", "*.py", "*.awk", ".ci/run")
+SCRIPTS = ("*.sh", "*.py", "*.awk", ".ci/run", "packaging/completions/*")
 SOURCES = (*CPP, *SCRIPTS, "CMakeLists.txt", "*/CMakeLists.txt", "*.cmake")
 TEXTS = (*SOURCES, "*.md", "man/*", ".clang-*", ".editorconfig", ".gitignore", "packaging/*")
 

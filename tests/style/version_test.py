@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""One version and one list of packages, wherever they are written."""
+"""One version, its date and its commit, and one list of packages, wherever they are told."""
 
+import datetime
 import re
+import subprocess
 
 import tool
 import tree
@@ -12,14 +14,22 @@ PACKAGES = {"CLI11": "libcli11-dev", "spdlog": "libspdlog-dev", "fmt": "libfmt-d
             "Threads": None}
 
 
-def versions(texts):
-    """Where a version is written, and what it is."""
-    found = {}
-    for path, pattern in (("CMakeLists.txt", r"^project\(tcptool\s+VERSION (\S+)"),
-                          ("packaging/debian/changelog", r"^tcptool \((\S+)\)")):
-        match = re.search(pattern, texts.get(path, ""), re.MULTILINE)
-        found[path] = match and match[1]
-    return found
+CHANGELOG = "packaging/debian/changelog"
+
+
+def release(texts):
+    """(version, date as mdoc writes it) of the newest release in the log."""
+    version = re.match(r"tcptool \((\d+\.\d+\.\d+)\) ", texts[CHANGELOG])
+    date = re.search(r"^ -- .*>  \w+, (\d+ \w+ \d+) ", texts[CHANGELOG], re.MULTILINE)
+    day = datetime.datetime.strptime(date[1], "%d %b %Y")
+    return version[1], f"{day:%B} {day.day}, {day.year}"
+
+
+def other_dates(texts):
+    """Every manual page that has another date than the release."""
+    for path, text in tree.matching(texts, "man/*"):
+        if f"\n.Dd {release(texts)[1]}\n" not in text:
+            yield f"{path}: its .Dd is not {release(texts)[1]}, which {CHANGELOG} has"
 
 
 def listed(texts, name):
@@ -57,14 +67,24 @@ def unlike_control(texts):
 
 
 class Version(tool.TestCase):
-    def test_version_is_one(self):
-        found = versions(tree.files())
+    def test_version_says_release_commit_and_libraries(self):
         printed = tool.run("--version")
         self.assert_ok(printed)
-        match = re.fullmatch(rb"tcptool (\d+\.\d+\.\d+)\n", printed.stdout)
-        self.assertTrue(match, printed)
-        found["tcptool --version"] = match[1].decode()
-        self.assertEqual(1, len(set(found.values())), found)
+        number = r"[\d.]+"
+        found = re.fullmatch(
+            rf"tcptool ({number})\ncommit (\w+)\nbuilt with CLI11 {number}, spdlog {number}, "
+            rf"fmt {number}, expected {number}, libstdc\+\+ {number}; "
+            rf"running with glibc {number}\n",
+            printed.stdout.decode())
+        self.assertTrue(found, printed)
+        self.assertEqual(release(tree.files())[0], found[1])
+        if tree.tracked():
+            head = subprocess.run(["git", "-C", tool.SOURCE, "rev-parse", "--short=12", "HEAD"],
+                                  capture_output=True, text=True, check=True)
+            self.assertEqual(head.stdout.strip(), found[2])
+
+    def test_the_pages_are_of_the_releases_day(self):
+        self.assert_none(other_dates(tree.files()))
 
     def test_packages_are_one_list(self):
         texts = tree.files()
@@ -76,9 +96,10 @@ class Version(tool.TestCase):
 
     def test_disagreement_is_found(self):
         texts = tree.files()
-        texts["packaging/debian/changelog"] = "tcptool (0.0.7) unstable; urgency=medium\n"
-        self.assertEqual("0.0.7", versions(texts)["packaging/debian/changelog"])
-        self.assertNotEqual("0.0.7", versions(texts)["CMakeLists.txt"])
+        other = texts | {CHANGELOG: "tcptool (0.0.7) unstable; urgency=medium\n\n  * More.\n\n"
+                         " -- a <b@c.example>  Sat, 03 Jan 2026 12:00:00 +0000\n"}
+        self.assertEqual(("0.0.7", "January 3, 2026"), release(other))
+        self.assertEqual(2, len(list(other_dates(other))))
         for stray in ("find_package(Boost REQUIRED)\n", "  find_package(doctest)\n"):
             planted = texts | {"src/CMakeLists.txt": stray}
             self.assertEqual(1, len(list(unlisted(planted))), stray)

@@ -57,6 +57,13 @@ def lines(text):
     return enumerate(text.split("\n"), 1)
 
 
+def section(page, title):
+    """The lines of one section or subsection of a manual page, up to the next one."""
+    found = re.search(rf"^\.(Sh|Ss) {re.escape(title)}$\n(.*?)(?=^\.Sh |^\.\1 |\Z)", page,
+                      re.MULTILINE | re.DOTALL)
+    return found[2] if found else ""
+
+
 _NO_CODE = re.compile(
     r'//[^\n]*|/\*.*?\*/|R"(?P<mark>[^(\s]*)\(.*?\)(?P=mark)"|"(?:\\.|[^"\\\n])*"'
     r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])*'", re.DOTALL)

@@ -231,18 +231,27 @@ TEST_CASE("a usage error says what to do instead") {
     const char* line;
     const char* advice;
   };
-  for (const Row& row :
-       {Row{"conect host 80", "did you mean connect?"}, Row{"lsten 80", "did you mean listen?"},
-        Row{"frobnicate", "listen, connect and help"},
-        Row{"connect --idle-timeot 1s host 80", "did you mean --idle-timeout?"},
-        Row{"connect -l 9000", "tcptool listen -p PORT"}, Row{"-l 9000", "tcptool listen -p PORT"},
-        Row{"connect -e sh host 80", "listen PORT -- COMMAND"},
-        Row{"connect -q 1 host 80", "means quiet"}, Row{"connect ::1:9000", "[::1]:9000"},
-        Row{"connect fe80::1 80", "fe80::1%eth0"},
-        Row{"connect -o TCP_NODELAI host 80", "TCP_NODELAY"},
-        Row{"-v connect host 80", "stands before the command"},
-        Row{"connect -w 1s -w 2s host 80", "more than once"}, Row{"connect -w", "needs a value"},
-        Row{"connect host 65536", "1 to 65535"}, Row{"connect -w -3s host 80", "500ms"}}) {
+  for (const Row& row : {Row{"conect host 80", "did you mean connect?"},
+                         Row{"lsten 80", "did you mean listen?"},
+                         Row{"localhost:80", "tcptool connect HOST PORT"},
+                         Row{"--verson", "did you mean --version?"},
+                         Row{"connect -V", "tcptool --version"},
+                         Row{"connect --backlog 5 host 80", "tcptool listen, not"},
+                         Row{"listen --retry 80", "'--retry' is an option of tcptool connect"},
+                         Row{"listen --serve ehco 80", "none of echo, discard"},
+                         Row{"connect --idle-timeot 1s host 80", "did you mean --idle-timeout?"},
+                         Row{"connect -l 9000", "tcptool listen -p PORT"},
+                         Row{"-l 9000", "tcptool listen -p PORT"},
+                         Row{"connect -e sh host 80", "listen PORT -- COMMAND"},
+                         Row{"connect -q 1 host 80", "means quiet"},
+                         Row{"connect ::1:9000", "[::1]:9000"},
+                         Row{"connect fe80::1 80", "fe80::1%eth0"},
+                         Row{"connect -o TCP_NODELAI host 80", "TCP_NODELAY"},
+                         Row{"-v connect host 80", "stands before the command"},
+                         Row{"connect -w 1s -w 2s host 80", "more than once"},
+                         Row{"connect -w", "needs a value"},
+                         Row{"connect host 65536", "1 to 65535"},
+                         Row{"connect -w -3s host 80", "500ms"}}) {
     CAPTURE(row.line);
     const auto command = parse(row.line);
     REQUIRE_FALSE(command);
@@ -252,8 +261,9 @@ TEST_CASE("a usage error says what to do instead") {
 }
 
 TEST_CASE("help and version end well and go to stdout") {
-  for (const char* const line : {"--help", "-h", "help", "help connect", "help listen",
-                                 "connect --help", "listen -h", "connect -h host 80"}) {
+  for (const char* const line :
+       {"--help", "-h", "help", "help connect", "help listen", "connect --help", "listen -h",
+        "connect -h host 80", "--help connect"}) {
     CAPTURE(line);
     const auto command = parse(line);
     REQUIRE_FALSE(command);
@@ -263,7 +273,7 @@ TEST_CASE("help and version end well and go to stdout") {
   }
   const auto version = parse("--version");
   CHECK(version.error().status == ExitStatus::ok);
-  CHECK(version.error().text == "tcptool " + std::string(cli::version()) + "\n");
+  CHECK(version.error().text.starts_with("tcptool " + std::string(cli::version()) + "\n"));
   CHECK(parse("-V").error().text == version.error().text);
 }
 
