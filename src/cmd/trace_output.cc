@@ -55,11 +55,15 @@ void TraceOutput::add(trace::Journal& journal, trace::Format format, const trace
                       sys::TimePoint start, LineWriter& writer) {
   writer.write_line(trace::header_line(header, format));
   const bool to_stderr = &writer == &console_;
+  const bool bytes_too = options_.trace.verbosity > 1;
+  const bool recorded_json = format == trace::Format::json && !options_.trace.file.empty() &&
+                             (!to_stderr || options_.trace.to_stderr());
   journal.add(trace::open_sink({.format = format,
                                 .filter = options_.trace.filter,
                                 .color = console_.color() && to_stderr,
                                 .explain = options_.trace.explain,
-                                .more = options_.trace.verbosity > 1 && to_stderr,
+                                .payload = bytes_too && to_stderr,
+                                .telemetry = (bytes_too && to_stderr) || recorded_json,
                                 .start = start},
                                writer));
 }

@@ -72,6 +72,7 @@ constexpr std::array options{
     SocketOptionInfo{"SO_ACCEPTCONN", SOL_SOCKET, SO_ACCEPTCONN, flag, false},
     SocketOptionInfo{"SO_ERROR", SOL_SOCKET, SO_ERROR, integer, false},
     SocketOptionInfo{"SO_MEMINFO", SOL_SOCKET, SO_MEMINFO, text, false},
+    SocketOptionInfo{"SO_TIMESTAMPING", SOL_SOCKET, SO_TIMESTAMPING, integer, false},
     SocketOptionInfo{"SO_TYPE", SOL_SOCKET, SO_TYPE, integer, false},
     SocketOptionInfo{"IP_RECVERR", IPPROTO_IP, IP_RECVERR, flag, false},
     SocketOptionInfo{"IPV6_RECVERR", IPPROTO_IPV6, IPV6_RECVERR, flag, false},

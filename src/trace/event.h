@@ -17,6 +17,7 @@
 #include "sys/syscall.h"
 #include "trace/payload.h"
 #include "trace/tcp_change.h"
+#include "trace/timeline.h"
 
 namespace tcptool::trace {
 
@@ -175,11 +176,14 @@ class Sink {
   Sink& operator=(const Sink&) = delete;
   virtual ~Sink() = default;
   virtual void take(const Event& event) = 0;
-  // Whether it wants to know more than the calls (-vv): the bytes that go over a connection, right
-  // behind the call that moved them, and what TCP_INFO says of it, when that changes.
-  [[nodiscard]] virtual bool wants_more() const { return false; }
+  // Whether it wants the bytes that go over a connection, right behind the call that moved them.
+  [[nodiscard]] virtual bool wants_payload() const { return false; }
   virtual void take_payload(const Payload& /*payload*/) {}
+  // Whether it wants to know what TCP_INFO says of a connection, when that changes, and what became
+  // of what is written and read there.
+  [[nodiscard]] virtual bool wants_telemetry() const { return false; }
   virtual void take_tcp_change(const TcpChange& /*change*/) {}
+  virtual void take_timeline(const Timeline& /*timeline*/) {}
   // What was taken is to be where its reader can see it.
   virtual void flush() {}
   // Nothing more will come.

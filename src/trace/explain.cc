@@ -77,7 +77,7 @@ std::string explain_wait(const Event& event) {
 }
 
 // What the options are for that tcptool sets for its own ends, and those asked for most.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 9> option_sentences{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 10> option_sentences{{
     {"SO_REUSEADDR",
      "transport: a listener may have a port that connections of its predecessor still hold in "
      "TIME-WAIT"},
@@ -91,6 +91,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 9> option_se
     {"TCP_NODELAY",
      "transport: small pieces are sent at once, without waiting for acknowledgements"},
     {"SO_KEEPALIVE", "transport: a silent peer is probed, so that one that has gone is noticed"},
+    {"SO_TIMESTAMPING",
+     "transport: the kernel notes when bytes arrive, and now and then when a write was sent and "
+     "acknowledged; for this trace alone"},
     {"SO_LINGER", "transport: how long close waits for the peer's acknowledgement; 0 is an RST"},
 }};
 
@@ -134,8 +137,8 @@ std::string explain_recv(const Event& event) {
   if (event.outcome.error == EAGAIN) return "transport: nothing has arrived that was not read yet";
   if (event.outcome.error == ECONNRESET) {
     return "transport: the peer has sent RST; the connection is gone, and what it had not "
-           "delivered "
-           "is lost";
+           "delivered is "
+           "lost";
   }
   if (!event.outcome.ok()) return "transport: the connection is broken";
   if (event.outcome.value == 0) {
@@ -146,6 +149,20 @@ std::string explain_recv(const Event& event) {
       "transport: takes {} from the receive buffer, which opens the window for more; TCP is a "
       "stream, so that they need not be what one send of the peer's handed over",
       bytes(event.outcome.value));
+}
+
+std::string explain_recvmsg(const Event& event) {
+  if (text_of(event, ArgKind::message_flags).find("MSG_ERRQUEUE") == std::string::npos) {
+    return explain_recv(event) + (event.outcome.value > 0 ? "; tells as well when they came" : "");
+  }
+  const Arg* const message = event.find(ArgKind::message);
+  const bool stamped =
+      message != nullptr && stamp_of(unpack_message(event.blob(*message)).control).has_value();
+  return stamped
+             ? "transport: takes from the socket's error queue what the kernel noted of a write: "
+               "when it was scheduled, sent or acknowledged"
+             : "internet: takes from the socket's error queue what ICMP has told of it, if "
+               "anything";
 }
 
 std::string explain_lookup(const Event& event) {
@@ -172,81 +189,64 @@ std::string explain_moved(const Event& event) {
 }
 
 // Of the calls in which an outcome is not worth a sentence of its own.
+constexpr std::array<std::pair<Syscall, std::string_view>, 24> plain_sentences{{
+    {Syscall::socket,
+     "transport: makes a TCP endpoint; it has no address and no role yet, and nothing has been "
+     "sent"},
+    {Syscall::bind,
+     "transport: gives the socket its local address and port (0: the kernel chooses); this does "
+     "not yet decide whether it will listen or connect"},
+    {Syscall::listen,
+     "transport: makes it a listening socket: from now on the kernel completes handshakes by "
+     "itself and keeps up to backlog connections in the accept queue"},
+    {Syscall::shutdown,
+     "transport: sends FIN behind the last byte, a half-close: the peer reads end of file, and may "
+     "still send to us"},
+    {Syscall::getsockname,
+     "transport: asks for the local address and port, which the kernel may have chosen"},
+    {Syscall::getpeername, "transport: asks for the address and port of the other end"},
+    {Syscall::close,
+     "application: gives the descriptor back; of a TCP socket this ends the connection, with FIN, "
+     "or with RST where received bytes were left unread"},
+    {Syscall::read, "application: moves bytes within this host; the network has no part in it"},
+    {Syscall::write, "application: moves bytes within this host; the network has no part in it"},
+    {Syscall::ioctl,
+     "application: asks the kernel how much is queued; terminals answer it, and sockets"},
+    {Syscall::sigaction, "application: asks what a signal does to this program, or decides it"},
+    {Syscall::signalfd, "application: makes signals something that poll can wait for, like bytes"},
+    {Syscall::sigprocmask,
+     "application: keeps signals from ending the program at once, or lets them again"},
+    {Syscall::kill, "application: ends the program by the signal that it was sent"},
+    {Syscall::epoll_create1,
+     "application: makes a set of descriptors that one call can wait for, however many"},
+    {Syscall::epoll_ctl,
+     "application: puts a descriptor into that set, takes it out, or changes what is waited for"},
+    {Syscall::pidfd_open,
+     "application: makes the end of a process something that epoll and poll can wait for"},
+    {Syscall::prlimit64, "application: asks for a limit of this process, or changes it"},
+    {Syscall::getpid, "application: asks for this process's number"},
+    {Syscall::open, "application: opens a file of this host"},
+    {Syscall::rename, "application: renames or removes a file of this host"},
+    {Syscall::unlink, "application: renames or removes a file of this host"},
+    {Syscall::pipe2, "application: makes the pipe through which the resolver's answer will come"},
+    {Syscall::if_indextoname, "link: asks for the number or the name of a network interface"},
+}};
+
 std::string_view explain_plainly(const Event& event) {
-  switch (event.call) {
-    case Syscall::socket:
-      return "transport: makes a TCP endpoint; it has no address and no role yet, and nothing has "
-             "been sent";
-    case Syscall::bind:
-      return "transport: gives the socket its local address and port (0: the kernel chooses); this "
-             "does not yet decide whether it will listen or connect";
-    case Syscall::listen:
-      return "transport: makes it a listening socket: from now on the kernel completes handshakes "
-             "by "
-             "itself and keeps up to backlog connections in the accept queue";
-    case Syscall::shutdown:
-      return "transport: sends FIN behind the last byte, a half-close: the peer reads end of file, "
-             "and may still send to us";
-    case Syscall::getsockname:
-      return "transport: asks for the local address and port, which the kernel may have chosen";
-    case Syscall::getpeername:
-      return "transport: asks for the address and port of the other end";
-    case Syscall::recvmsg:
-      return "internet: takes from the socket's error queue what ICMP has told of it, if anything";
-    case Syscall::close:
-      return "application: gives the descriptor back; of a TCP socket this ends the connection, "
-             "with "
-             "FIN, or with RST where received bytes were left unread";
-    case Syscall::read:
-      if (event.outcome.ok() && event.outcome.value == 0) {
-        return "application: the input is at its end";
-      }
-      [[fallthrough]];
-    case Syscall::write:
-      return "application: moves bytes within this host; the network has no part in it";
-    case Syscall::ioctl:
-      return "application: asks the kernel how much is queued; terminals answer it, and sockets";
-    case Syscall::sigaction:
-      return "application: asks what a signal does to this program, or decides it";
-    case Syscall::signalfd:
-      return "application: makes signals something that poll can wait for, like bytes";
-    case Syscall::sigprocmask:
-      return "application: keeps signals from ending the program at once, or lets them again";
-    case Syscall::kill:
-      return "application: ends the program by the signal that it was sent";
-    case Syscall::epoll_create1:
-      return "application: makes a set of descriptors that one call can wait for, however many";
-    case Syscall::epoll_ctl:
-      return "application: puts a descriptor into that set, takes it out, or changes what is "
-             "waited for";
-    case Syscall::pidfd_open:
-      return "application: makes the end of a process something that epoll and poll can wait for";
-    case Syscall::prlimit64:
-      return "application: asks for a limit of this process, or changes it";
-    case Syscall::getpid:
-      return "application: asks for this process's number";
-    case Syscall::open:
-      return "application: opens a file of this host";
-    case Syscall::rename:
-    case Syscall::unlink:
-      return "application: renames or removes a file of this host";
-    case Syscall::fcntl:
-      if (text_of(event, ArgKind::fcntl_op).find("PIPE_SZ") != std::string::npos) {
-        return "application: how much a pipe can hold: asks for it, or changes it";
-      }
-      [[fallthrough]];
-    case Syscall::fstat:
-      return "application: asks what a descriptor is: file, pipe, terminal or socket, and how it "
-             "was "
-             "opened";
-    case Syscall::pipe2:
-      return "application: makes the pipe through which the resolver's answer will come";
-    case Syscall::if_indextoname:
-    case Syscall::if_nametoindex:
-      return "link: asks for the number or the name of a network interface";
-    default:
-      return "application: concerns this host alone; the network has no part in it";
+  const bool of_pipe = text_of(event, ArgKind::fcntl_op).find("PIPE_SZ") != std::string::npos;
+  if (of_pipe) return "application: how much a pipe can hold: asks for it, or changes it";
+  if (event.call == Syscall::fcntl || event.call == Syscall::fstat) {
+    return "application: asks what a descriptor is: file, pipe, terminal or socket, and how it was "
+           "opened";
   }
+  if (event.call == Syscall::read && event.outcome.ok() && event.outcome.value == 0) {
+    return "application: the input is at its end";
+  }
+  const Syscall call = event.call == Syscall::if_nametoindex ? Syscall::if_indextoname : event.call;
+  for (const auto& [plain, sentence] : plain_sentences) {
+    if (plain == call) return sentence;
+  }
+  return "application: concerns this host alone; the network has no part in it";
 }
 
 }  // namespace
@@ -272,6 +272,8 @@ std::string explain(const Event& event) {
       return explain_send(event);
     case Syscall::recv:
       return explain_recv(event);
+    case Syscall::recvmsg:
+      return explain_recvmsg(event);
     case Syscall::sendfile:
     case Syscall::splice:
       return explain_moved(event);

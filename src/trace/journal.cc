@@ -6,21 +6,29 @@
 namespace tcptool::trace {
 
 void Journal::add(std::unique_ptr<Sink> sink) {
-  wants_more_ = wants_more_ || sink->wants_more();
+  wants_payload_ = wants_payload_ || sink->wants_payload();
+  wants_telemetry_ = wants_telemetry_ || sink->wants_telemetry();
   sinks_.push_back(std::move(sink));
 }
 
 void Journal::tell_payload(const Payload& payload) {
   flush();
   for (const auto& sink : sinks_) {
-    if (sink->wants_more()) sink->take_payload(payload);
+    if (sink->wants_payload()) sink->take_payload(payload);
   }
 }
 
 void Journal::tell_tcp_change(const TcpChange& change) {
   flush();
   for (const auto& sink : sinks_) {
-    if (sink->wants_more()) sink->take_tcp_change(change);
+    if (sink->wants_telemetry()) sink->take_tcp_change(change);
+  }
+}
+
+void Journal::tell_timeline(const Timeline& timeline) {
+  flush();
+  for (const auto& sink : sinks_) {
+    if (sink->wants_telemetry()) sink->take_timeline(timeline);
   }
 }
 
@@ -52,7 +60,7 @@ void Journal::close() {
   flush();
   for (const auto& sink : sinks_) sink->close();
   sinks_.clear();
-  wants_more_ = false;
+  wants_payload_ = wants_telemetry_ = false;
 }
 
 std::vector<const Event*> Journal::last(std::size_t most) const {

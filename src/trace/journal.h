@@ -30,9 +30,11 @@ class Journal {
   void commit();
 
   // Whether somebody wants more than the calls; it is told at once.
-  [[nodiscard]] bool wants_more() const { return wants_more_; }
+  [[nodiscard]] bool wants_payload() const { return wants_payload_; }
+  [[nodiscard]] bool wants_telemetry() const { return wants_telemetry_; }
   void tell_payload(const Payload& payload);
   void tell_tcp_change(const TcpChange& change);
+  void tell_timeline(const Timeline& timeline);
 
   // Tells every sink what it has not been told yet. To be called before anything that can block and
   // before anything is said, so that what led to it can be seen.
@@ -49,7 +51,8 @@ class Journal {
   std::size_t told_ = 0;  // of those, to the sinks
   std::vector<std::unique_ptr<Sink>> sinks_;
   bool undecided_ = true;
-  bool wants_more_ = false;
+  bool wants_payload_ = false;
+  bool wants_telemetry_ = false;
   bool telling_ = false;  // a sink that has something to say must not begin again
 };
 

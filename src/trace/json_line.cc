@@ -122,6 +122,12 @@ void append_signals(std::string& out, std::int64_t bits) {
 }
 
 void append_control_data(std::string& out, const ControlMessage& control) {
+  if (const auto stamps = timestamps(control)) {
+    out += '{';
+    add(out, "software", timestamp_text(stamps->times.front()));
+    out += '}';
+    return;
+  }
   const auto extended = extended_error(control);
   if (!extended) return append_json_string(out, chars(control.data));
   out += '{';
@@ -129,7 +135,11 @@ void append_control_data(std::string& out, const ControlMessage& control) {
   add(out, "ee_origin", extended->error.ee_origin);
   add(out, "ee_type", extended->error.ee_type);
   add(out, "ee_code", extended->error.ee_code);
-  add(out, "offender", address_text(extended->offender));
+  add(out, "ee_info", extended->error.ee_info);
+  add(out, "ee_data", extended->error.ee_data);
+  if (extended->error.ee_origin != timestamping_origin) {
+    add(out, "offender", address_text(extended->offender));
+  }
   out += '}';
 }
 
@@ -140,7 +150,7 @@ void append_message(std::string& out, std::span<const std::byte> blob) {
   add(out, "msg_iov", chars(message.data));
   append_name(out, "msg_control");
   out += '[';
-  for (const ControlMessage& control : control_messages(message)) {
+  for (const ControlMessage& control : control_messages(message.control)) {
     if (out.back() != '[') out += ',';
     out += '{';
     add(out, "cmsg_level", sys::level_name(control.level));

@@ -19,7 +19,7 @@ class LineSink final : public Sink {
     if (!passes(event, options_.filter)) return;
     line_.clear();
     const std::string explanation = options_.explain ? explain(event) : "";
-    if (options_.format == Format::json) {
+    if (is_json()) {
       append_json_line(line_, event, options_.start, explanation);
     } else if (options_.format == Format::strace) {
       line_ = strace_line(event);
@@ -28,31 +28,37 @@ class LineSink final : public Sink {
     }
     if (line_.empty()) return;
     writer_.write_line(line_);
-    if (explanation.empty() || options_.format == Format::json) return;
+    if (explanation.empty() || is_json()) return;
     // Under the call's name.
     writer_.write_line((options_.format == Format::text ? "              # " : "# ") + explanation);
   }
 
-  [[nodiscard]] bool wants_more() const override {
-    return options_.more && options_.filter != Filter::errors;
+  [[nodiscard]] bool wants_payload() const override {
+    return options_.payload && options_.filter != Filter::errors;
   }
   void take_payload(const Payload& payload) override {
     for (const std::string& line : lines_of(payload)) writer_.write_line(line);
   }
+  [[nodiscard]] bool wants_telemetry() const override {
+    return options_.telemetry && options_.filter != Filter::errors &&
+           options_.format != Format::strace;
+  }
   void take_tcp_change(const TcpChange& change) override {
-    if (options_.format == Format::json) {
-      writer_.write_line(tcp_change_json(change, options_.start));
-    } else if (options_.format == Format::text) {
-      writer_.write_line(tcp_change_text(change, options_.start));
-    }
+    writer_.write_line(is_json() ? tcp_change_json(change, options_.start)
+                                 : tcp_change_text(change, options_.start));
+  }
+  void take_timeline(const Timeline& timeline) override {
+    writer_.write_line(is_json() ? timeline_json(timeline, options_.start)
+                                 : timeline_text(timeline, options_.start));
   }
 
   void flush() override { writer_.flush(); }
   void close() override { writer_.close(); }
 
  private:
+  [[nodiscard]] bool is_json() const { return options_.format == Format::json; }
   [[nodiscard]] std::vector<std::string> lines_of(const Payload& payload) const {
-    if (options_.format == Format::json) return payload_json(payload, options_.start);
+    if (is_json()) return payload_json(payload, options_.start);
     if (options_.format == Format::strace) return payload_strace(payload);
     return payload_text(payload, options_.start, options_.color);
   }

@@ -17,7 +17,8 @@ struct SinkOptions {
   Filter filter = Filter::all;
   bool color = false;
   bool explain = false;    // a sentence on each call
-  bool more = false;       // the bytes of connections, and telemetry
+  bool payload = false;    // the bytes of connections
+  bool telemetry = false;  // what TCP and the kernel's timestamps tell; text and json have it
   sys::TimePoint start{};  // times are shown since then
 };
 

@@ -114,8 +114,18 @@ void append_file_status(std::string& out, const FileStatus& status) {
 }
 
 void append_control(std::string& out, const ControlMessage& control) {
+  const auto stamps = timestamps(control);
   fmt::format_to(into(out), "{{cmsg_len={}, cmsg_level={}, cmsg_type={}", control.length,
-                 level_name(control.level), control_type_name(control));
+                 level_name(control.level),
+                 stamps ? "SO_TIMESTAMPING_OLD" : control_type_name(control));
+  if (stamps) {
+    out += ", cmsg_data=[";
+    for (const Timestamps::Time& time : stamps->times) {
+      if (out.back() != '[') out += ", ";
+      fmt::format_to(into(out), "{{tv_sec={}, tv_nsec={}}}", time.seconds, time.nanoseconds);
+    }
+    out += ']';
+  }
   if (const auto extended = extended_error(control)) {
     out += ", cmsg_data={";
     out += extended_error_text(*extended);
@@ -146,7 +156,7 @@ void append_message(std::string& out, const Event& event, std::span<const std::b
   out += ", msg_iov=[{iov_base=";
   append_strace_string(out, message.data, header.data_length);
   fmt::format_to(into(out), ", iov_len={}}}], msg_iovlen={}", header.vector_length, header.vectors);
-  const auto controls = control_messages(message);
+  const auto controls = control_messages(message.control);
   if (!controls.empty()) {
     out += ", msg_control=[";
     for (const ControlMessage& control : controls) {
@@ -170,6 +180,7 @@ void append_strace(std::string& out, const Event& event, const Arg& arg) {
     case ArgKind::option:
       if (const auto* const option = option_of(event)) {
         out += option->name;
+        if (option->name == "SO_TIMESTAMPING") out += "_OLD";  // of 64-bit times there are two
       } else {
         fmt::format_to(into(out), "{:#x}", static_cast<std::uint64_t>(arg.value));
       }

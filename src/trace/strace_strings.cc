@@ -85,6 +85,11 @@ void append_strace_address(std::string& out, std::span<const std::byte> sockaddr
                    "{{sa_family=AF_INET6, sin6_port=htons({}), sin6_flowinfo=htonl({}), "
                    "inet_pton(AF_INET6, \"{}\", &sin6_addr), sin6_scope_id={}}}",
                    address.port(), ntohl(in6.sin6_flowinfo), address.host(), in6.sin6_scope_id);
+  } else if (in6.sin6_family == AF_UNSPEC && sockaddr.size() >= sizeof(struct sockaddr)) {
+    out += "{sa_family=AF_UNSPEC, sa_data=";
+    append_strace_string(out, sockaddr.subspan(sizeof in6.sin6_family),
+                         static_cast<std::int64_t>(sockaddr.size() - sizeof in6.sin6_family));
+    out += '}';
   } else {
     fmt::format_to(into(out), "{{sa_family={}, ...}}", sys::family_name(in6.sin6_family));
   }

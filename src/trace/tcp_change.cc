@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -14,6 +15,14 @@ namespace tcptool::trace {
 namespace {
 
 using Unit = TcpChange::Unit;
+
+// Of tcpi_state, as in the kernel's include/net/tcp_states.h.
+constexpr unsigned established = 1;
+constexpr unsigned fin_wait_1 = 4;
+constexpr unsigned closed = 7;
+constexpr unsigned last_ack = 9;
+constexpr unsigned listen = 10;
+constexpr unsigned closing = 11;
 
 // Where the fields stand in struct tcp_info of linux/tcp.h, which only ever grows at its end.
 struct Place {
@@ -82,6 +91,30 @@ TcpChange compare_tcp_info(std::span<const std::byte> before, std::span<const st
   return change;
 }
 
+void compare_queues(TcpChange& change, const Queues& before, const Queues& after) {
+  const auto compare = [&change](std::string_view name, std::string_view word, std::uint64_t old,
+                                 std::uint64_t now) {
+    if (old != now) change.queues.push_back({name, word, Unit::bytes, old, now});
+  };
+  compare("bytes_in_flight", "in flight", before.in_flight, after.in_flight);
+  compare("bytes_unread", "unread", before.unread, after.unread);
+}
+
+std::uint64_t bytes_in_flight(std::uint64_t queued, std::span<const std::byte> info) {
+  constexpr Place unsent{"notsent_bytes", "", Unit::bytes, 144, 4};
+  const std::uint64_t not_sent = read_at(info, unsent);
+  const std::uint64_t sent = queued - std::min(queued, not_sent);
+  const unsigned state = info.empty() ? 0 : std::to_integer<unsigned>(info[0]);
+  // A FIN that waits behind unsent bytes is one of those.
+  const bool fin_sent =
+      not_sent == 0 && (state == fin_wait_1 || state == last_ack || state == closing);
+  return fin_sent && sent > 0 ? sent - 1 : sent;
+}
+
+bool TcpChange::has_connection() const {
+  return state == established || (state >= fin_wait_1 && state != closed && state != listen);
+}
+
 std::string tcp_change_text(const TcpChange& change, sys::TimePoint start) {
   const std::chrono::duration<double> since = change.time - start;
   std::string out = fmt::format("{:10.6f} ## fd {}:", since.count(), change.fd);
@@ -92,13 +125,14 @@ std::string tcp_change_text(const TcpChange& change, sys::TimePoint start) {
     out += fmt::format(" {} -> {}", sys::tcp_state_name(change.state_before),
                        sys::tcp_state_name(change.state));
   }
-  for (const TcpChange::Field& field : change.fields) {
-    out += out.back() == ':' ? " " : &field == &change.fields.front() ? "; " : ", ";
-    if (first) {
-      out += fmt::format("{} {}", field.word, in_unit(field.after, field.unit));
-    } else {
-      out += fmt::format("{} {} -> {}", field.word, in_unit(field.before, field.unit),
-                         in_unit(field.after, field.unit));
+  std::string_view between = out.back() == ':' ? " " : "; ";
+  for (const auto* const fields : {&change.fields, &change.queues}) {
+    for (const TcpChange::Field& field : *fields) {
+      out += between;
+      between = ", ";
+      out += field.word;
+      if (!first) out += fmt::format(" {} ->", in_unit(field.before, field.unit));
+      out += fmt::format(" {}", in_unit(field.after, field.unit));
     }
   }
   return out;
@@ -120,6 +154,7 @@ std::string tcp_change_json(const TcpChange& change, sys::TimePoint start) {
       .add("time_ns", since.count())
       .add("sockfd", change.fd)
       .add("tcp_info", info);
+  for (const TcpChange::Field& field : change.queues) object.add(field.name, field.after);
   return object.text();
 }
 

@@ -11,6 +11,11 @@ namespace tcptool::trace {
 
 namespace {
 
+std::int64_t flags_of(const Event& event) {
+  const Arg* const flags = event.find(ArgKind::message_flags);
+  return flags != nullptr ? flags->value : 0;
+}
+
 // Whether the call has put something on its way to the peer (FIN and SYN too), or taken something
 // that came from there.
 std::string_view arrow(const Event& event) {
@@ -22,6 +27,9 @@ std::string_view arrow(const Event& event) {
     case sys::Syscall::shutdown:
       return event.outcome.ok() ? "->" : "  ";
     case sys::Syscall::accept4:
+    case sys::Syscall::recvmsg:
+      if ((flags_of(event) & MSG_ERRQUEUE) != 0) return "  ";
+      [[fallthrough]];
     case sys::Syscall::recv:
       return event.outcome.ok() ? "<-" : "  ";
     default:

@@ -33,10 +33,26 @@ Outcome TracedKernel::epoll_ctl(int epfd, int op, int fd, const epoll_event& cha
     event.add_pointer("event", &changed);  // which nobody reads
   }
   make(event, [&] { return inner_.epoll_ctl(epfd, op, fd, changed); });
+  if (op == EPOLL_CTL_DEL) {
+    telemetry_.ignores(fd);
+  } else if (event.outcome.ok()) {
+    telemetry_.watches(fd, changed.data.u64);
+  }
   return told(event);
 }
 
 Outcome TracedKernel::epoll_wait(int epfd, std::span<epoll_event> events, int timeout) {
+  Outcome outcome = epoll_wait_once(epfd, events, timeout);
+  if (!journal_.wants_telemetry()) return outcome;
+  telemetry_.look();
+  while (telemetry_.take_stamps(
+      std::span<const epoll_event>(events.first(std::min(events.size(), outcome.as_size()))))) {
+    outcome = epoll_wait_once(epfd, events, 0);
+  }
+  return outcome;
+}
+
+Outcome TracedKernel::epoll_wait_once(int epfd, std::span<epoll_event> events, int timeout) {
   constexpr std::size_t most_shown = 8;  // of perhaps a thousand
   if (timeout != 0) journal_.flush();
   Event& event = journal_.begin(Syscall::epoll_wait);
@@ -51,9 +67,7 @@ Outcome TracedKernel::epoll_wait(int epfd, std::span<epoll_event> events, int ti
   }
   event.add("maxevents", ArgKind::integer, static_cast<std::int64_t>(events.size()));
   event.add("timeout", ArgKind::integer, timeout);
-  const Outcome outcome = told(event);
-  if (journal_.wants_more()) read_tcp_info();
-  return outcome;
+  return told(event);
 }
 
 Outcome TracedKernel::fcntl(int fd, int op, int arg) {
@@ -132,6 +146,16 @@ Outcome TracedKernel::pipe2(std::array<int, 2>& pipefd, int flags) {
 }
 
 Outcome TracedKernel::poll(std::span<pollfd> fds, int timeout) {
+  Outcome outcome = poll_once(fds, timeout);
+  if (!journal_.wants_telemetry()) return outcome;
+  telemetry_.look();
+  while (outcome.value > 0 && telemetry_.take_stamps(std::span<const pollfd>(fds))) {
+    outcome = poll_once(fds, 0);
+  }
+  return outcome;
+}
+
+Outcome TracedKernel::poll_once(std::span<pollfd> fds, int timeout) {
   constexpr std::size_t most_fds = Event::storage_size / sizeof(pollfd);
   if (timeout != 0) journal_.flush();
   Event& event = journal_.begin(Syscall::poll);
@@ -139,9 +163,7 @@ Outcome TracedKernel::poll(std::span<pollfd> fds, int timeout) {
   event.add("fds", ArgKind::poll_fds, static_cast<std::int64_t>(fds.size()), std::as_bytes(fds),
             most_fds * sizeof(pollfd));
   event.add("timeout", ArgKind::integer, timeout);
-  const Outcome outcome = told(event);
-  if (journal_.wants_more()) read_tcp_info();
-  return outcome;
+  return told(event);
 }
 
 Outcome TracedKernel::read(int fd, std::span<std::byte> buf) {
@@ -181,17 +203,20 @@ Outcome TracedKernel::rename(const std::string& oldpath, const std::string& newp
 
 Outcome TracedKernel::sendfile(int out_fd, int in_fd, std::size_t count) {
   flush_if_blocking(out_fd);
+  telemetry_.before_write(out_fd, false);
   Event& event = journal_.begin(Syscall::sendfile);
   event.add("out_fd", ArgKind::fd, out_fd);
   event.add("in_fd", ArgKind::fd, in_fd);
   event.add_pointer("offset", nullptr);
   event.add("count", ArgKind::integer, static_cast<std::int64_t>(count));
   make(event, [&] { return inner_.sendfile(out_fd, in_fd, count); });
+  telemetry_.moved(Payload::Direction::sent, out_fd, event);
   return told(event);
 }
 
 Outcome TracedKernel::splice(int fd_in, int fd_out, std::size_t len, unsigned flags) {
   if ((flags & SPLICE_F_NONBLOCK) == 0) journal_.flush();
+  telemetry_.before_write(fd_out, false);
   Event& event = journal_.begin(Syscall::splice);
   event.add("fd_in", ArgKind::fd, fd_in);
   event.add_pointer("off_in", nullptr);
@@ -200,6 +225,8 @@ Outcome TracedKernel::splice(int fd_in, int fd_out, std::size_t len, unsigned fl
   event.add("len", ArgKind::integer, static_cast<std::int64_t>(len));
   event.add("flags", ArgKind::splice_flags, flags);
   make(event, [&] { return inner_.splice(fd_in, fd_out, len, flags); });
+  telemetry_.moved(Payload::Direction::sent, fd_out, event);
+  telemetry_.moved(Payload::Direction::received, fd_in, event);
   return told(event);
 }
 

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "trace/traced_kernel.h"
 
-#include <array>
 #include <utility>
-
-#include "sys/names.h"
 
 namespace tcptool::trace {
 namespace {
@@ -35,49 +32,15 @@ void TracedKernel::flush_if_blocking(int fd, int flags) {
   if ((flags & MSG_DONTWAIT) == 0 && may_block(fd)) journal_.flush();
 }
 
-void TracedKernel::tell_payload(Payload::Direction direction, int sockfd,
-                                std::span<const std::byte> buf, const Event& event) {
-  if (!journal_.wants_more() || event.outcome.value <= 0) return;
-  const auto connection = connections_.find(sockfd);
-  if (connection == connections_.end()) return;
-  const bool sent = direction == Payload::Direction::sent;
-  std::uint64_t& moved = sent ? connection->second.sent : connection->second.received;
-  const auto bytes = buf.first(std::min(buf.size(), event.outcome.as_size()));
-  journal_.tell_payload({direction, sockfd, moved, bytes, event.start});
-  moved += bytes.size();
-}
-
-void TracedKernel::tell_tcp_info(int sockfd, std::span<const std::byte> info, const Event& event) {
-  const auto connection = connections_.find(sockfd);
-  if (!journal_.wants_more() || connection == connections_.end()) return;
-  TcpChange change = compare_tcp_info(connection->second.info, info);
-  connection->second.info.assign(info.begin(), info.end());
-  connection->second.read = event.start;
-  if (change.empty()) return;
-  change.fd = sockfd;
-  change.time = event.start;
-  journal_.tell_tcp_change(change);
-}
-
-void TracedKernel::read_tcp_info() {
-  constexpr std::chrono::milliseconds at_most_every{10};
-  const sys::SocketOptionInfo& option = *sys::find_socket_option("TCP_INFO");
-  for (auto& [fd, connection] : connections_) {
-    if (inner_.now() - connection.read < at_most_every) continue;
-    std::array<std::byte, 256> info{};
-    static_cast<void>(getsockopt(fd, option.level, option.number, info));
-  }
-}
-
 // Blocks where SO_LINGER is set, even on a socket that does not block.
 
 Outcome TracedKernel::close(int fd) {
+  telemetry_.closes(fd);
   journal_.flush();
   Event& event = journal_.begin(Syscall::close);
   event.add("fd", ArgKind::fd, fd);
   make(event, [&] { return inner_.close(fd); });
   mark_nonblocking(fd, false);
-  connections_.erase(fd);
   return told(event);
 }
 

@@ -3,18 +3,18 @@
 // Reading the clock is no event. Before a call that can block, the journal tells what is pending.
 #pragma once
 
-#include <map>
 #include <utility>
 #include <vector>
 
 #include "sys/kernel.h"
-#include "trace/journal.h"
+#include "trace/telemetry.h"
 
 namespace tcptool::trace {
 
 class TracedKernel final : public sys::Kernel {
  public:
-  TracedKernel(sys::Kernel& inner, Journal& journal) : inner_(inner), journal_(journal) {}
+  TracedKernel(sys::Kernel& inner, Journal& journal)
+      : inner_(inner), journal_(journal), telemetry_(*this, journal) {}
 
   sys::Outcome accept4(int sockfd, sys::Address& peer, int flags) override;
   sys::Outcome bind(int sockfd, const sys::Address& addr) override;
@@ -89,13 +89,12 @@ class TracedKernel final : public sys::Kernel {
   [[nodiscard]] bool may_block(int fd) const;
   void flush_if_blocking(int fd, int flags = 0);
 
-  // Tells the bytes that the last call has moved over a connection, where somebody wants them.
-  void tell_payload(Payload::Direction direction, int sockfd, std::span<const std::byte> buf,
-                    const Event& event);
-  // Tells what TCP_INFO, which has been read, says that it did not say before.
-  void tell_tcp_info(int sockfd, std::span<const std::byte> info, const Event& event);
-  // Reads TCP_INFO of each connection, not more often than every 10 ms.
-  void read_tcp_info();
+  // One call each, of which the telemetry may need a second.
+  sys::Outcome epoll_wait_once(int epfd, std::span<epoll_event> events, int timeout);
+  sys::Outcome poll_once(std::span<pollfd> fds, int timeout);
+  Event& begin_recvmsg(int sockfd, msghdr& msg, int flags);  // not committed yet
+  // A recv in the form that also tells when the bytes arrived.
+  sys::Outcome recv_with_arrival(int sockfd, std::span<std::byte> buf, int flags);
 
   struct PendingLookup {
     sys::LookupRequest request;
@@ -107,14 +106,7 @@ class TracedKernel final : public sys::Kernel {
   sys::TimePoint last_now_{};
   PendingLookup lookup_;           // the latest: no two are under way at once
   std::vector<bool> nonblocking_;  // by descriptor
-  // What is known of a connection, for -vv.
-  struct Connection {
-    std::uint64_t sent = 0;       // bytes
-    std::uint64_t received = 0;   // bytes
-    std::vector<std::byte> info;  // TCP_INFO, when it was last read
-    sys::TimePoint read{};        // that was when
-  };
-  std::map<int, Connection> connections_;  // by descriptor
+  Telemetry telemetry_;
 };
 
 }  // namespace tcptool::trace

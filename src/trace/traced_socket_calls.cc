@@ -71,8 +71,9 @@ Outcome TracedKernel::accept4(int sockfd, sys::Address& peer, int flags) {
   add_filled(event, peer);
   event.add("flags", ArgKind::socket_flags, flags);
   mark_nonblocking(event.outcome.as_int(), (flags & SOCK_NONBLOCK) != 0);
-  if (event.outcome.ok()) connections_[event.outcome.as_int()] = {};
-  return told(event);
+  const Outcome outcome = told(event);
+  if (outcome.ok()) telemetry_.accepts(outcome.as_int());
+  return outcome;
 }
 
 Outcome TracedKernel::bind(int sockfd, const sys::Address& addr) {
@@ -91,7 +92,7 @@ Outcome TracedKernel::connect(int sockfd, const sys::Address& addr) {
   event.add_address("addr", addr);
   event.add_length("addrlen", addr.size());
   make(event, [&] { return inner_.connect(sockfd, addr); });
-  connections_[sockfd] = {};
+  telemetry_.connects(sockfd);
   return told(event);
 }
 
@@ -135,9 +136,9 @@ Outcome TracedKernel::getsockopt(int sockfd, int level, int optname, std::span<s
     event.add_length("optlen", optval.size(), optval.size());
   }
   journal_.commit();
-  const auto* const option = journal_.wants_more() ? option_of(event) : nullptr;
+  const auto* const option = journal_.wants_telemetry() ? option_of(event) : nullptr;
   if (outcome.ok() && option != nullptr && option->name == "TCP_INFO") {
-    tell_tcp_info(sockfd, optval.first(length), event);
+    telemetry_.take_tcp_info(sockfd, optval.first(length), event);
   }
   return outcome;
 }
@@ -147,15 +148,19 @@ Outcome TracedKernel::listen(int sockfd, int backlog) {
   event.add("sockfd", ArgKind::fd, sockfd);
   event.add("backlog", ArgKind::integer, backlog);
   make(event, [&] { return inner_.listen(sockfd, backlog); });
-  return told(event);
+  const Outcome outcome = told(event);
+  if (outcome.ok()) telemetry_.listens(sockfd);
+  return outcome;
 }
 
 Outcome TracedKernel::recv(int sockfd, std::span<std::byte> buf, int flags) {
   flush_if_blocking(sockfd, flags);
+  const bool filled = buf.data() != nullptr || buf.empty();
+  const bool plain = filled && (flags & (MSG_PEEK | MSG_ERRQUEUE)) == 0;
+  if (plain && telemetry_.times_next_read(sockfd)) return recv_with_arrival(sockfd, buf, flags);
   Event& event = journal_.begin(Syscall::recv);
   event.add("sockfd", ArgKind::fd, sockfd);
   make(event, [&] { return inner_.recv(sockfd, buf, flags); });
-  const bool filled = buf.data() != nullptr || buf.empty();
   if (event.outcome.ok() && filled) {
     event.add_buffer("buf", buf.first(std::min(buf.size(), event.outcome.as_size())));
   } else {
@@ -164,25 +169,48 @@ Outcome TracedKernel::recv(int sockfd, std::span<std::byte> buf, int flags) {
   event.add("size", ArgKind::integer, static_cast<std::int64_t>(buf.size()));
   event.add("flags", ArgKind::message_flags, flags);
   const Outcome outcome = told(event);
-  if (filled && (flags & MSG_PEEK) == 0) {
-    tell_payload(Payload::Direction::received, sockfd, buf, event);
+  if (plain) {
+    telemetry_.read(sockfd, buf, event);
+  } else if ((flags & MSG_TRUNC) != 0) {
+    telemetry_.moved(Payload::Direction::received, sockfd, event);
   }
+  return outcome;
+}
+
+Outcome TracedKernel::recv_with_arrival(int sockfd, std::span<std::byte> buf, int flags) {
+  constexpr std::size_t one_message = 64;  // SCM_TIMESTAMPING
+  alignas(cmsghdr) std::array<std::byte, 2 * one_message> control{};
+  iovec vector{buf.data(), buf.size()};
+  msghdr message{};
+  message.msg_iov = &vector;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const Event& event = begin_recvmsg(sockfd, message, flags);
+  const Outcome outcome = told(event);
+  const auto length = std::min<std::size_t>(message.msg_controllen, control.size());
+  telemetry_.read(sockfd, buf, event, std::span(control).first(length));
   return outcome;
 }
 
 Outcome TracedKernel::recvmsg(int sockfd, msghdr& msg, int flags) {
   flush_if_blocking(sockfd, flags);
+  return told(begin_recvmsg(sockfd, msg, flags));
+}
+
+Event& TracedKernel::begin_recvmsg(int sockfd, msghdr& msg, int flags) {
   Event& event = journal_.begin(Syscall::recvmsg);
   event.add("sockfd", ArgKind::fd, sockfd);
   const msghdr before = msg;
   make(event, [&] { return inner_.recvmsg(sockfd, msg, flags); });
   add_message(event, before, msg);
   event.add("flags", ArgKind::message_flags, flags);
-  return told(event);
+  return event;
 }
 
 Outcome TracedKernel::send(int sockfd, std::span<const std::byte> buf, int flags) {
   flush_if_blocking(sockfd, flags);
+  telemetry_.before_write(sockfd, true);
   Event& event = journal_.begin(Syscall::send);
   event.add("sockfd", ArgKind::fd, sockfd);
   event.add_buffer("buf", buf);
@@ -190,7 +218,7 @@ Outcome TracedKernel::send(int sockfd, std::span<const std::byte> buf, int flags
   event.add("flags", ArgKind::message_flags, flags);
   make(event, [&] { return inner_.send(sockfd, buf, flags); });
   const Outcome outcome = told(event);
-  tell_payload(Payload::Direction::sent, sockfd, buf, event);
+  telemetry_.wrote(sockfd, buf, event);
   return outcome;
 }
 

@@ -48,8 +48,25 @@ class Shown(tool.TestCase):
         states = ends.of_all(self.both("-vv", "--json"), "tcp")
         self.assertIn("snd_cwnd", states[0]["tcp_info"])
         self.assertGreater(len(states), 1)
-        for before, after in zip(states, states[1:]):
-            self.assertNotEqual({**before["tcp_info"], **after["tcp_info"]}, before["tcp_info"])
+        told = {}
+        for state in states:
+            new = {**state["tcp_info"], **{name: state[name] for name in state if "bytes" in name}}
+            self.assertNotEqual({**told, **new}, told)
+            told.update(new)
+
+    def test_a_file_of_json_has_telemetry_and_no_bytes_and_the_other_forms_have_neither(self):
+        path = f"{self.tmp}/trace"
+        for args, wanted in (([], True), (["--trace-format", "text"], False),
+                             (["--trace-filter", "errors"], False)):
+            with self.subTest(args):
+                result = self.both("--trace", path, *args)
+                self.assert_no_stderr("##", result)
+                with open(path, encoding="ascii") as lines:
+                    text = lines.read()
+                self.assertEqual(wanted, "SO_TIMESTAMPING" in text, text)
+                self.assertEqual(wanted, '"type":"write"' in text, text)
+                self.assertEqual(wanted, '"type":"tcp"' in text, text)
+                self.assertNotIn('"type":"data"', text)
 
     def test_v_alone_shows_none(self):
         self.assert_no_stderr(r" (->|<-) [0-9a-f]{8}  ", self.both("-v"))

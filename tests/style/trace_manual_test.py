@@ -45,7 +45,7 @@ class TraceManual(tool.TestCase):
         objects = [block.replace("\n", "").replace("\\e", "\\") for block in blocks
                    if block.startswith("{")]
         types = {json.loads(text)["type"] for text in objects}
-        self.assertEqual({"start", "call", "data", "tcp"}, types)
+        self.assertEqual({"start", "call", "data", "tcp", "write", "read"}, types)
         self.assert_none(json_schema.violations("\n".join(objects)))
 
     def test_what_is_no_trace_is_found(self):

@@ -3,10 +3,15 @@
 call with arguments, results and errnos. What is left out of the comparison is listed here, and in
 tcptool-trace(5) under COMPLETENESS, and nowhere else."""
 
+import contextlib
+import functools
+import json
 import os
 import re
 import shutil
+import socket
 
+import ends
 import json_schema
 import tool
 
@@ -172,6 +177,34 @@ def our_calls(folder):
             for call in calls]
 
 
+# Of the calls that have another name in section 2 of the manual.
+KERNEL_NAMES = {"open": "openat", "fstat": "newfstatat", "recv": "recvfrom", "send": "sendto",
+                "sigaction": "rt_sigaction", "sigprocmask": "rt_sigprocmask",
+                "signalfd": "signalfd4"}
+LIBRARY_CALLS = {"getaddrinfo", "if_indextoname", "if_nametoindex", "posix_spawn"}
+
+
+def assert_json_agrees(test, folder, result):
+    """A trace file of JSON has the calls that strace saw, with their results and errnos, and each
+    of its lines is as the schema says."""
+    told = []
+    with open(os.path.join(folder, "ours"), encoding="ascii") as file:
+        text = file.read()
+    for call in map(json.loads, text.splitlines()):
+        if call["type"] == "call" and call["call"] not in LIBRARY_CALLS:
+            name = KERNEL_NAMES.get(call["call"], call["call"])
+            told.append((name, call["result"], call.get("errno")))
+    seen = []
+    for call in strace_calls(folder):
+        returned = re.search(r" = (-?\w+)(?: (E[A-Z0-9]+))?", call[call.rindex(" = "):])
+        seen.append((re.match(r"\w+", call)[0], int(returned[1], 0), returned[2]))
+    for number, pair in enumerate(zip(seen, told)):
+        test.assertEqual(*pair, f"call {number}: strace, and ours{result}")
+    test.assertEqual(len(seen), len(told), result)
+    test.assert_none(json_schema.violations(text))
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def differences(folder):
     """Lines of both that do not agree, as a list of texts; empty if all do."""
     seen, told = (list(_abbreviated(calls))
@@ -196,3 +229,56 @@ def assert_agrees(test, folder, result):
     if found := differences(folder):
         test.fail("\n".join([*found, str(result)]))
     test.assert_none(json_schema.violations(result.stderr))
+
+
+LOOPBACK = {"v4": "127.0.0.1", "v6": "::1"}
+
+
+def scenario(test):
+    """Decorates a test that runs one scenario and returns its Result."""
+    @functools.wraps(test)
+    def wrapper(self, *args):
+        result = test(self, *args)
+        assert_agrees(self, self.tmp, result)
+    return wrapper
+
+
+def both_roles(test):
+    """Decorates a test(self, connection) that runs one scenario: once with each side's tcptool."""
+    @functools.wraps(test)
+    def wrapper(self):
+        for connection in (self.connected, self.listening):
+            with self.subTest(connection.__name__):
+                scenario(test)(self, connection)
+    return wrapper
+
+
+class Scenarios(tool.TestCase):
+    """Runs under strace."""
+
+    def tool(self, command, *args, before=(), verbose="-v", form=None, **keywords):
+        """A Tool under strace, tracing itself."""
+        traced = trace_args(self.tmp, verbose) if form is None else [
+            "--trace", f"{self.tmp}/ours", "--json"]
+        return tool.Tool(command, *traced, *args,
+                         under=[*before, *under(self.tmp)], **keywords)
+
+    @contextlib.contextmanager
+    def connected(self, *args, family="v4", **keywords):
+        """tcptool connect, and the peer that it reached."""
+        kind = socket.AF_INET6 if family == "v6" else socket.AF_INET
+        with socket.create_server((LOOPBACK[family], 0), family=kind) as listener:
+            listener.settimeout(10 * tool.PATIENCE)
+            port = listener.getsockname()[1]
+            with self.tool("connect", *args, LOOPBACK[family], port, **keywords) as process:
+                with listener.accept()[0] as peer:
+                    peer.settimeout(10 * tool.PATIENCE)
+                    yield process, peer
+
+    @contextlib.contextmanager
+    def listening(self, *args, address=("127.0.0.1", 0), **keywords):
+        """tcptool listen, and the client that reached it."""
+        with self.tool("listen", *args, *address, **keywords) as process:
+            port = ends.listening_port(process)
+            with socket.create_connection(("127.0.0.1", port), 10 * tool.PATIENCE) as peer:
+                yield process, peer

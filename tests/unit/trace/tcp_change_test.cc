@@ -63,3 +63,33 @@ TEST_CASE("fields behind the length that the kernel returned are not read") {
   CHECK(change.fields[0].after == 7);
   CHECK(compare_tcp_info({}, {}).empty());
 }
+
+TEST_CASE("what is in flight is what was queued and sent, without our FIN") {
+  tcp_info info{};
+  info.tcpi_state = 1;
+  CHECK(trace::bytes_in_flight(100, bytes(info)) == 100);
+  info.tcpi_notsent_bytes = 30;
+  CHECK(trace::bytes_in_flight(100, bytes(info)) == 70);
+  CHECK(trace::bytes_in_flight(10, bytes(info)) == 0);
+  info.tcpi_state = 4;
+  CHECK(trace::bytes_in_flight(100, bytes(info)) == 70);
+  info.tcpi_notsent_bytes = 0;
+  CHECK(trace::bytes_in_flight(100, bytes(info)) == 99);
+  CHECK(trace::bytes_in_flight(0, bytes(info)) == 0);
+  CHECK(trace::bytes_in_flight(100, {}) == 100);
+}
+
+TEST_CASE("what is in flight and unread stands behind what TCP says") {
+  tcp_info info{};
+  info.tcpi_state = 1;
+  trace::TcpChange change = compare_tcp_info(bytes(info), bytes(info));
+  trace::compare_queues(change, {100, 5}, {100, 5});
+  CHECK(change.empty());
+  trace::compare_queues(change, {100, 5}, {0, 7});
+  CHECK_FALSE(change.empty());
+  CHECK(trace::tcp_change_text(change, {}) ==
+        "  0.000000 ## fd -1: in flight 100 bytes -> 0 bytes, unread 5 bytes -> 7 bytes");
+  CHECK(trace::tcp_change_json(change, {})
+            .ends_with(
+                R"("tcp_info":{"state":"ESTABLISHED"},"bytes_in_flight":0,"bytes_unread":7})"));
+}
