@@ -19,22 +19,21 @@ clients and the bare server, which shows what epoll alone costs. Believe CPU tim
 """
 
 import argparse
-import json
 import os
 import resource
 import select
 import shutil
-import socket
 import statistics
 import subprocess
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-LOOPBACK = "127.0.0.1"
+from common import LOOPBACK, Table, compiled, listens, read, unused_port
+
 CONNECTIONS = 4000
 STALL_MS, MOST_MS = 2500, 8000
-IDLE_SECONDS, EVENTS, LINE = 2, 20000, 9  # LINE: bytes that a client sends
+IDLE_SECONDS, EVENTS = 2, 20000
+LINE = 9  # bytes that a client sends
 CLIENTS = [100, 1000, 10000]
 # A process for each client, or an end at descriptor 1024: they are not asked for more.
 PEER_CLIENTS = {"ncat": 900, "socat": 200}
@@ -54,26 +53,17 @@ def command(tool, options, port):
     }[tool]
 
 
-def read(path):
-    with open(path, encoding="ascii") as file:
-        return file.read()
-
-
 class Server:
     """A listener whose stdin stays open and silent."""
 
     def __init__(self, tool, options):
-        with socket.create_server((LOOPBACK, 0)) as unused:
-            self.port = unused.getsockname()[1]
+        self.port = unused_port()
         self.process = subprocess.Popen(command(tool, options, str(self.port)),
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL)
         self.pid = self.process.pid
-        end = time.monotonic() + 5
-        while f":{self.port:04X} 00000000:0000 0A " not in read("/proc/net/tcp"):
-            if self.process.poll() is not None or time.monotonic() > end:
-                raise SystemExit(f"{tool} does not listen")
-            time.sleep(0.01)
+        if not listens(self.port, lambda: self.process.poll() is None):
+            raise SystemExit(f"{tool} does not listen")
 
     def __enter__(self):
         return self
@@ -138,26 +128,6 @@ class Clients:
         self.process.stdin.write(words + "\n")
         self.process.stdin.flush()
         return [float(word) for word in self.process.stdout.readline().split()]
-
-
-class Table:
-    """What was measured, told line by line and kept for --json."""
-
-    def __init__(self):
-        self.rows = []
-
-    def add(self, part, name, base, unit, values, note="", **more):
-        if not values:
-            print(f"{part:9} {name:16} {note}", flush=True)
-            self.rows.append({"part": part, "name": name, "note": note})
-            return None
-        median = statistics.median(values)
-        ratio = median / base if base else 1.0
-        print(f"{part:9} {name:16} {median:11.3f} {unit:13} {min(values):11.3f} .."
-              f"{max(values):11.3f}  x{ratio:6.2f}  {note}", flush=True)
-        self.rows.append({"part": part, "name": name, "unit": unit, "median": median,
-                          "ratio": ratio, "values": values, "note": note, **more})
-        return median
 
 
 def rate(options, part, parallel):
@@ -287,14 +257,11 @@ def main():
         print(f"skipped: {count} clients (ulimit -Hn is {descriptors})")
     options.table = Table()
     with tempfile.TemporaryDirectory() as folder:
-        options.load = os.path.join(folder, "listener_load")
-        subprocess.run(["cc", "-O2", "-o", options.load, os.path.join(HERE, "listener_load.c")],
-                       check=True)
+        options.load = compiled("listener_load", folder)
         for part in options.parts or PARTS:
             PARTS[part](options)
     if options.json:
-        with open(options.json, "w", encoding="ascii") as file:
-            print(json.dumps({"rows": options.table.rows}, indent=1), file=file)
+        options.table.write(options.json)
 
 
 main()

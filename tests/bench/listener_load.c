@@ -27,21 +27,11 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "load.h"
+
 enum { line_length = 9, most_events = 256, patience_ms = 5000 };
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
-static void die(const char* what) {
-  fprintf(stderr, "listener_load: %s: %s\n", what, strerror(errno));
-  exit(2);
-}
 
 // A connect that is under way, from one of 200 addresses, so that no source port runs out.
 static int open_client(int port, int number) {
@@ -196,11 +186,6 @@ static int round_trip(int fd, char byte) {
   char back = 0;
   return send(fd, &byte, 1, MSG_NOSIGNAL) == 1 && poll(&waiting, 1, patience_ms) == 1 &&
          recv(fd, &back, 1, 0) == 1 && back == byte;
-}
-
-static int compare(const void* left, const void* right) {
-  const double a = *(const double*)left, b = *(const double*)right;
-  return (a > b) - (a < b);
 }
 
 static void ping(int port, int times) {

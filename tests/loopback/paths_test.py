@@ -5,6 +5,7 @@ pipes, how they wait, and how they end."""
 import contextlib
 import fcntl
 import os
+import re
 import socket
 import subprocess
 import time
@@ -58,6 +59,8 @@ class Paths(tool.TestCase):
             with self.subTest(role=role), self.on_paths(role=role) as (process, peer, into, out):
                 sizes = [fcntl.fcntl(file, F_GETPIPE_SZ) for file in (into, out)]
                 self.assertEqual([256 * 1024] * 2, sizes)
+                for fd in (0, 1):  # descriptions that others share
+                    self.assertFalse(ends.file_flags(process.pid, fd) & os.O_NONBLOCK)
                 process.signal(15)
                 self.assert_signal(15, process.finish())
                 sizes = [fcntl.fcntl(file, F_GETPIPE_SZ) for file in (into, out)]
@@ -162,6 +165,56 @@ class Paths(tool.TestCase):
                 self.assertEqual(b"ping", ends.receive(peer, 4))
                 peer.sendall(b"pong")
                 self.assertEqual(b"pong", stdout.read(4))
+
+    def test_messages_of_one_byte_that_fill_stdout_with_next_to_nothing_stop_nothing_else(self):
+        with self.on_paths() as (process, peer, stdin, stdout):
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            data = os.urandom(400)
+            for number in range(len(data)):
+                peer.sendall(data[number:number + 1])
+                if number < 16:  # each by itself: it takes a page of the pipe
+                    ends.wait_until(lambda n=number: ends.unread(stdout) > n, "it on stdout")
+            ends.settled(lambda: ends.unread(stdout))
+            ends.assert_idle(self, process.pid)
+            given = os.urandom(MIB)
+            sender = ends.in_thread(lambda: self.put(stdin.write, given))
+            self.assertEqual(given, ends.receive(peer, MIB))
+            sender.join()
+            self.assertEqual(data, self.taken(stdout, len(data)))
+
+    @staticmethod
+    def taken(stdout, size):
+        got = bytearray()
+        while len(got) < size:
+            got += stdout.read(size - len(got))
+        return bytes(got)
+
+    def test_two_directions_that_are_both_stuck_cost_nothing_and_go_on(self):
+        with self.on_paths() as (process, peer, stdin, stdout):
+            given = os.urandom(16 * MIB)
+            sender = ends.in_thread(lambda: self.put(stdin.write, given))
+            sent = ends.fill(peer)
+            ends.settled(lambda: ends.unread(peer))
+            ends.assert_idle(self, process.pid)
+            self.assertEqual(b"x" * sent, self.taken(stdout, sent))
+            self.assertEqual(given, ends.receive(peer, len(given)))
+            sender.join()
+
+    def test_no_splice_says_that_more_follows_and_no_socket_of_one_blocks(self):
+        trace = f"{self.tmp}/trace"
+        with self.on_paths("--trace", trace, "--trace-format", "strace") as both:
+            process = both[0]
+            blocking = {fd for fd in os.listdir(f"/proc/{process.pid}/fd")
+                        if not ends.file_flags(process.pid, fd) & os.O_NONBLOCK}
+            process.signal(15)
+            process.finish()
+        with open(trace, encoding="ascii") as lines:
+            calls = re.findall(r"^splice\((\d+), NULL, (\d+), NULL, \d+, (.+?)\)", lines.read(),
+                               re.MULTILINE)
+        self.assertTrue(calls)
+        for source, sink, flags in calls:
+            self.assertEqual("SPLICE_F_NONBLOCK", flags)
+            self.assertFalse({source, sink} & blocking)
 
     def test_out_of_band_data_does_not_stand_in_the_way(self):
         with self.on_paths() as (process, peer, stdin, stdout):

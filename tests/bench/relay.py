@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""How fast bytes move: tcptool beside nc, ncat, socat and cat, over loopback.
+
+Usage: tests/bench/relay.py [--tcptool PATH] [--quick] [--json FILE] [ROW ...]
+
+Rows, all of them unless some are named (--list shows them; a part of a name will do): one direction
+for each kind of stdin and stdout, both at once, small writes, round trips, a whole short run,
+tcptool with another tool at the other end, and one direction while the other is stuck.
+
+Each round runs every tool once, in turn, and each begins with another one; told are the medians,
+the range, the ratio to the best peer of the row, and CPU seconds a GB (10^9 bytes) of both ends. At
+the end: the bars that tcptool is to reach. A first round, which does not count, compares every byte
+with what must be in its place, the others count them; a tool that lost some, or did not end within
+the time it has, is LOST and left out. cat is ucspi-tcp's tcpserver and tcpclient with cat on the
+socket, socat has -b262144. What is not installed is left out; relay_load.c, compiled with cc, feeds
+and reads. Files are in /dev/shm. Both ends, feeder and reader share this machine: GB/s is what the
+whole machine does, and another load beside it shows in them.
+"""
+
+import argparse
+import dataclasses
+import os
+import platform
+import statistics
+import subprocess
+import tempfile
+import time
+
+from common import Table, compiled
+from tools import peers
+from transfer import (Lost, beside_unread, echo_server, round_trips, shots, system_calls,
+                      transfer)
+
+MIB = 1 << 20
+SMALL_WRITES = 1_000_000
+
+
+@dataclasses.dataclass
+class Row:
+    """One direction, or both. The bars are ratios to the best peer; 0 and 9: none."""
+    name: str
+    stdin: str
+    stdout: str
+    ways: tuple
+    least_speed: float
+    most_cpu: float
+    block: int = 65536
+
+    def size(self, bench):
+        whole = SMALL_WRITES * self.block if self.block < 4096 else bench.size
+        return min(whole, bench.size) // len(self.ways)
+
+    def measure(self, bench):
+        tools = ["tcptool", *(tool for tool in peers() if tool != "cat" or len(self.ways) == 1)]
+        found = in_turn(bench, tools,
+                        lambda tool, check: transfer(bench, (tool, tool), self, check))
+        tell(bench, self.name, found, "GB/s", best(found))
+        bars(bench, self.name, found, best(found), ">=", self.least_speed, self.most_cpu)
+
+
+@dataclasses.dataclass
+class Mixed:
+    """tcptool at one end and another tool at the other, against that tool at both."""
+    name: str
+    peer: str
+
+    def measure(self, bench):
+        if self.peer not in peers():
+            return
+        row = Row("", "pipe", "pipe", ("c2s",), 0, 0)
+        pairs = {f"{self.peer} to {self.peer}": (self.peer, self.peer),
+                 f"tcptool to {self.peer}": (self.peer, "tcptool"),
+                 f"{self.peer} to tcptool": ("tcptool", self.peer)}
+        found = in_turn(bench, pairs, lambda name, check: transfer(bench, pairs[name], row, check))
+        first, *others = pairs
+        tell(bench, self.name, found, "GB/s", first)
+        for name in others:
+            bar(bench, self.name, name, ratio(found, name, first), ">=", 1.0)
+
+
+@dataclasses.dataclass
+class RoundTrips:
+    name: str
+    size: int
+
+    def measure(self, bench):
+        tools = ["tcptool", *(tool for tool in peers() if tool != "cat")]
+        found = in_turn(bench, tools, lambda tool, _: round_trips(bench, tool, self.size))
+        tell(bench, self.name, found, "us p50", "nc")
+        bars(bench, self.name, found, "nc", "<=", 1.0)
+
+
+@dataclasses.dataclass
+class Shots:
+    """Start, connect, one byte there and back, exit."""
+    name: str
+
+    def measure(self, bench):
+        tools = ["tcptool", *(tool for tool in peers() if tool != "cat")]
+        with echo_server(bench) as port:
+            memory = {tool: [] for tool in tools}
+
+            def once(tool, _):
+                took, resident = shots(bench, tool, port)
+                memory[tool].append(resident / 1024)
+                return took, None
+
+            found = in_turn(bench, tools, once)
+            peak = {tool: statistics.median(values) for tool, values in memory.items() if values}
+            calls = {tool: system_calls(bench, tool, port) for tool in tools}
+        notes = {tool: f"{calls[tool]} system calls, {peak.get(tool, 0):.1f} MB" for tool in tools}
+        tell(bench, self.name, found, "ms", "nc", notes)
+        bars(bench, self.name, found, "nc", "<=", 0.85)
+        bar(bench, self.name, "system calls", calls["tcptool"], "<=", 90)
+        bar(bench, self.name, "MB of memory", peak.get("tcptool"), "<=", 4)
+
+
+@dataclasses.dataclass
+class Unread:
+    """One direction, while the other is stuck since nobody reads its stdout."""
+    name: str
+
+    def measure(self, bench):
+        kinds = {"nothing sent": None, "pipe unread": "pipe", "socket unread": "socket"}
+        found = in_turn(bench, kinds,
+                        lambda name, _: beside_unread(bench, "tcptool", kinds[name]))
+        tell(bench, self.name, found, "GB/s", "nothing sent")
+        for name in list(kinds)[1:]:
+            bar(bench, self.name, name, ratio(found, name, "nothing sent"), ">=", 0.95)
+
+
+C2S, S2C = ("c2s",), ("s2c",)
+ROWS = [
+    Row("pipe-pipe c2s", "pipe", "pipe", C2S, 1.05, 0.55),
+    Row("pipe-pipe s2c", "pipe", "pipe", S2C, 1.1, 0.5),
+    Row("file-pipe c2s", "file", "pipe", C2S, 2.0, 0.4),
+    Row("file-null c2s", "file", "null", C2S, 2.2, 0.5),
+    Row("file-file c2s", "file", "file", C2S, 1.0, 0.75),
+    Row("file-file s2c", "file", "file", S2C, 0.95, 0.75),
+    Row("pipe-file c2s", "pipe", "file", C2S, 0.9, 0.85),
+    Row("pipe-append c2s", "pipe", "append", C2S, 0.95, 1.0),
+    Row("socket-socket", "socket", "socket", C2S, 0.95, 1.0),
+    Row("both at once", "pipe", "pipe", ("c2s", "s2c"), 1.6, 0.4),
+    Row("100-byte writes", "pipe", "pipe", C2S, 0.95, 1.0, block=100),
+    RoundTrips("1-byte trips", 1),
+    RoundTrips("1-KiB trips", 1024),
+    Shots("one shot"),
+    Mixed("with nc", "nc"),
+    Mixed("with socat", "socat"),
+    Unread("other way stuck"),
+]
+
+
+def in_turn(bench, names, measure):
+    """name -> [(figure, CPU)] of each round, or what went wrong."""
+    found = {name: [] for name in names}
+    for number in range(bench.rounds + 1):
+        names = [*names][1:] + [*names][:1]
+        for name in names:
+            if isinstance(found[name], str):
+                continue
+            try:
+                figures = measure(name, number == 0)
+            except Lost as error:
+                found[name] = f"LOST: {error}"
+                continue
+            if number > 0:
+                found[name].append(figures)
+    return found
+
+
+def medians(found, name):
+    """Of the figures and of the CPU; None where there are none."""
+    if isinstance(found.get(name, ""), str):
+        return None, None
+    return tuple(None if None in column else statistics.median(column)
+                 for column in zip(*found[name]))
+
+
+def best(found):
+    """The fastest peer that lost nothing."""
+    speeds = {name: medians(found, name)[0] for name in found if name != "tcptool"}
+    return max((name for name in speeds if speeds[name]), key=speeds.get, default=None)
+
+
+def ratio(found, name, base, column=0):
+    one, other = medians(found, name)[column], medians(found, base)[column]
+    return one / other if one and other else None
+
+
+def tell(bench, row, found, unit, base, notes=None):
+    for name, figures in found.items():
+        note = (notes or {}).get(name, "")
+        if isinstance(figures, str):
+            bench.table.add(row, name, None, unit, [], figures, lost=figures)
+            continue
+        cpu = medians(found, name)[1]
+        if cpu is not None:
+            against = ratio(found, name, base, 1)
+            note = f"{cpu:6.3f} CPU s/GB" + (f"  x{against:5.2f}" if against else "")
+        bench.table.add(row, name, medians(found, base)[0], unit, [one for one, _ in figures], note,
+                        cpu=cpu)
+
+
+def bar(bench, row, what, value, sense, wanted):
+    met = value is not None and (value >= wanted if sense == ">=" else value <= wanted)
+    bench.bars.append({"row": row, "what": what, "value": value, "bar": f"{sense} {wanted}",
+                       "met": met})
+
+
+def bars(bench, row, found, base, sense, wanted, most_cpu=None):
+    """tcptool's against the peer `base`; where there is none, nothing is to be reached."""
+    if medians(found, base)[0] is None:
+        return
+    bar(bench, row, f"against {base}", ratio(found, "tcptool", base), sense, wanted)
+    if most_cpu:
+        bar(bench, row, f"CPU against {base}", ratio(found, "tcptool", base, 1), "<=", most_cpu)
+
+
+class Bench:
+    """What is to be measured, with what; the source file is made once."""
+
+    def __init__(self, options, load, folder):
+        self.tcptool = os.path.abspath(options.tcptool)
+        self.load = load
+        self.rounds = options.rounds or (3 if options.quick else 7)
+        self.size = (options.size or (128 if options.quick else 1024)) * MIB
+        self.trips = 1000 if options.quick else 5000
+        self.shots = 10 if options.quick else 30
+        self.limit = 30  # seconds for a run
+        self.table, self.bars = Table(), []
+        self._folder = folder
+
+    def source(self, size):
+        path = os.path.join(self._folder, f"source-{size}")
+        if not os.path.exists(path):
+            with open(path, "wb") as file:
+                subprocess.run([self.load, "source", str(size), "65536"], stdout=file, check=True)
+        return path
+
+    def sink(self):
+        path = os.path.join(self._folder, "sink")
+        with open(path, "ab"):
+            return path
+
+    def tell_bars(self):
+        print()
+        for found in self.bars:
+            value = "  none" if found["value"] is None else f"{found['value']:6.2f}"
+            print(f"{found['row']:15} {found['what']:22} {value}  {found['bar']:8} "
+                  f"{'met' if found['met'] else 'NOT MET'}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tcptool", default="build/release/tcptool")
+    parser.add_argument("--quick", action="store_true", help="3 rounds of 128 MiB")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--size", type=int, metavar="MIB")
+    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("rows", nargs="*", metavar="ROW")
+    options = parser.parse_args()
+    rows = [row for row in ROWS if any(part in row.name for part in options.rows or [""])]
+    if options.list:
+        print(*(row.name for row in rows), sep="\n")
+        return
+    begin = time.monotonic()
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory() as programs, \
+            tempfile.TemporaryDirectory(dir=memory) as folder:
+        bench = Bench(options, compiled("relay_load", programs), folder)
+        for row in rows:
+            row.measure(bench)
+    bench.tell_bars()
+    seconds = time.monotonic() - begin
+    print(f"{bench.rounds} rounds of {bench.size >> 20} MiB in {seconds:.0f} s")
+    if options.json:
+        bench.table.write(options.json, bars=bench.bars, rounds=bench.rounds, size=bench.size,
+                          kernel=platform.release(), processors=os.cpu_count(), seconds=seconds)
+
+
+main()
