@@ -183,8 +183,9 @@ std::string unknown_command_text(const std::string& word) {
   static constexpr std::array<std::string_view, 3> commands{"connect", "listen", "help"};
   const std::string_view near = nearest(word, commands);
   return fmt::format("unknown command '{}'; {}", shown,
-                     near.empty() ? "say: tcptool connect HOST PORT, or: tcptool listen PORT"
-                                  : fmt::format("did you mean {}?", near));
+                     near.empty()
+                         ? "say: tcptool connect HOST PORT, tcptool listen PORT, or tcptool help"
+                         : fmt::format("did you mean {}?", near));
 }
 
 }  // namespace tcptool::cli

@@ -121,7 +121,7 @@ ROWS = [
     (L + "-- /etc/passwd", "'/etc/passwd'", "EACCES"),
     (L + "--serve echo -- cat", "--serve", "COMMAND"),
     (L + "--serve chargen", "--serve", "'chargen'", "echo"),
-    (L + "-k -m 0", "--max-clients", "at least 1"),
+    (L + "-k -m 0", "--max-clients", "minimum, 1"),
     (L + "-k -m many", "--max-clients", "'many'"),
     (L + "-m 5", "-m", "-k"),
     (L + "--client-buffer 1M", "--client-buffer", "-k"),

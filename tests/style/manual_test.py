@@ -54,7 +54,7 @@ class Manual(tool.TestCase):
 
         for rule, path, old, new in (
                 (statuses_unlike, PAGE, "\n.It 7\n", "\n.It 77\n"),
-                (statuses_unlike, README, "| 10 |", "| ten |"),
+                (statuses_unlike, README, "\n| 10 |", "\n| ten |"),
                 (statuses_unlike, STATUSES, "= 10,", "= 10,\n  new = 11,"),
                 (undocumented_json, PAGE, ".It Va retry", ".It Va again"),
                 (undocumented_json, PAGE, "queue_limit", "queue_end"),
