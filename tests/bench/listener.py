@@ -15,7 +15,8 @@ Each round runs every tool (or number of clients) once, in turn; told are the me
 and the ratio to tcptool's (or to the smallest number's; for idle, the largest's). Every byte is
 checked: a tool that did not bring all of them, each once, within a time is LOST and not run again
 in that part. Tools that are not installed are left out. listener_load.c, compiled with cc, is the
-clients and the bare server, which shows what epoll alone costs. Believe CPU times on a busy machine.
+clients and the bare server, which shows what epoll alone costs. On a busy machine believe CPU
+times.
 """
 
 import argparse
