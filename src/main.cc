@@ -98,7 +98,7 @@ ExitStatus tcptool_main(std::span<const char* const> arguments) {
                               .start = start});
   const auto traced = cmd::TraceOutput::open(bare, console, output);
   if (!traced) {
-    console.failure(ExitStatus::usage, cmd::error_message(traced.error()));
+    console.failure(ExitStatus::usage, cmd::trace_not_opened_message(traced.error()));
     return ExitStatus::usage;
   }
   (*traced)->begin(journal,

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include "base/text.h"
 #include "cmd/messages.h"
 #include "sys/names.h"
@@ -16,6 +18,12 @@ trace::Format file_format(const TraceOptions& options) {
 }
 
 }  // namespace
+
+Message trace_not_opened_message(const sys::SysError& error) {
+  Message message = error_message(error);
+  if (error.error == ENXIO) message.text += ": nobody reads this FIFO yet, or it is a socket";
+  return message;
+}
 
 Result<std::unique_ptr<TraceOutput>, sys::SysError> TraceOutput::open(
     sys::Kernel& bare, Console& console, const OutputOptions& options) {

@@ -12,6 +12,9 @@
 
 namespace tcptool::cmd {
 
+// That the trace cannot be opened, in the words of who gave --trace.
+Message trace_not_opened_message(const sys::SysError& error);
+
 class TraceOutput final : public trace::TraceFileObserver {
  public:
   // Opens the file, if one was asked for. Errors: open(2)'s.

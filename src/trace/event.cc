@@ -7,6 +7,7 @@ namespace tcptool::trace {
 
 void Event::begin(sys::Syscall made) {
   call = made;
+  socket = Socket::unknown;
   arg_count = 0;
   storage_used = 0;
   returned = true;

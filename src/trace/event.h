@@ -106,10 +106,15 @@ struct Event {
   static constexpr std::size_t storage_size = 256;
   static constexpr std::size_t most_payload = 32;  // bytes of a buffer that are kept
 
+  // What kind of socket the first descriptor is, as far as it is known; splice has its source
+  // first.
+  enum class Socket : std::uint8_t { unknown, tcp, datagram, netlink };
+
   Event() : storage() {}
   explicit Event(sys::Syscall made) : Event() { call = made; }
 
   sys::Syscall call{};
+  Socket socket = Socket::unknown;
   std::uint8_t arg_count = 0;
   std::uint16_t storage_used = 0;
   std::array<Arg, most_args> args{};

@@ -3,9 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cerrno>
-#include <utility>
 
 #include "sys/names.h"
 #include "trace/decode.h"
@@ -14,11 +12,6 @@ namespace tcptool::trace {
 namespace {
 
 using sys::Syscall;
-
-std::string text_of(const Event& event, ArgKind kind) {
-  const Arg* const arg = event.find(kind);
-  return arg != nullptr ? decode(event, *arg) : "";
-}
 
 std::string bytes(std::int64_t count) {
   return fmt::format("{} byte{}", count, count == 1 ? "" : "s");
@@ -35,7 +28,11 @@ std::string explain_accept(const Event& event) {
 }
 
 std::string explain_connect(const Event& event) {
-  const std::string to = text_of(event, ArgKind::address);
+  if (event.socket == Event::Socket::datagram) {
+    return "transport: where what is sent here will go; UDP has no handshake, so nothing is sent "
+           "yet";
+  }
+  const std::string to = text_of_first(event, ArgKind::address);
   if (event.outcome.error == EINPROGRESS) {
     return fmt::format(
         "transport: sends a SYN to {}; poll will tell when the handshake is done, which needs the "
@@ -76,47 +73,21 @@ std::string explain_wait(const Event& event) {
   return "application: takes how the child has ended, after which nothing of it is left";
 }
 
-// What the options are for that tcptool sets for its own ends, and those asked for most.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 10> option_sentences{{
-    {"SO_REUSEADDR",
-     "transport: a listener may have a port that connections of its predecessor still hold in "
-     "TIME-WAIT"},
-    {"IPV6_V6ONLY", "internet: whether an IPv6 listener takes IPv4 clients as well (0: it does)"},
-    {"IP_RECVERR", "internet: whether ICMP errors of this connection are kept, sender included"},
-    {"IPV6_RECVERR",
-     "internet: whether ICMPv6 errors of this connection are kept, sender included"},
-    {"TCP_SAVE_SYN",
-     "transport: the first packet of each client is kept for a look at its options"},
-    {"TCP_SAVED_SYN", "transport: the client's first packet, IP and TCP headers, as it arrived"},
-    {"TCP_NODELAY",
-     "transport: small pieces are sent at once, without waiting for acknowledgements"},
-    {"SO_KEEPALIVE", "transport: a silent peer is probed, so that one that has gone is noticed"},
-    {"SO_TIMESTAMPING",
-     "transport: the kernel notes when bytes arrive, and now and then when a write was sent and "
-     "acknowledged; for this trace alone"},
-    {"SO_LINGER", "transport: how long close waits for the peer's acknowledgement; 0 is an RST"},
-}};
-
-std::string explain_option(const Event& event) {
-  const bool reading = event.call == Syscall::getsockopt;
-  const std::string option = text_of(event, ArgKind::option);
-  if (option == "SO_ERROR") {
-    return "transport: asks how the attempt to connect has ended, or what broke the connection; 0 "
-           "is that all is well, and asking clears it";
+// Of a socket that is not the connection's.
+std::string explain_question(const Event& event) {
+  const bool netlink = event.socket == Event::Socket::netlink;
+  if (!event.outcome.ok()) {
+    return fmt::format(
+        "{}: {}", netlink ? "internet" : "application",
+        event.outcome.error == EAGAIN ? "there is no answer yet" : "this could not be asked");
   }
-  if (option == "TCP_INFO") {
-    return "transport: asks what TCP itself knows: state, round trip time, retransmissions, bytes "
-           "that the peer has acknowledged";
+  if (event.call == Syscall::send) {
+    return netlink ? "internet: asks this host's kernel for routes, neighbours or sockets; nothing "
+                     "leaves this host"
+                   : "application: asks a name server, in one UDP datagram";
   }
-  for (const auto& [name, sentence] : option_sentences) {
-    if (option == name) return std::string(sentence);
-  }
-  std::string_view layer = "transport";
-  const auto level = text_of(event, ArgKind::level);
-  if (level == "IPPROTO_IP" || level == "IPPROTO_IPV6") layer = "internet";
-  if (option == "SO_BINDTODEVICE") layer = "link";
-  return fmt::format("{}: {} the option {} of this socket", layer, reading ? "reads" : "sets",
-                     option);
+  return netlink ? "internet: takes the kernel's answer"
+                 : "application: takes the name server's answer";
 }
 
 std::string explain_send(const Event& event) {
@@ -152,7 +123,7 @@ std::string explain_recv(const Event& event) {
 }
 
 std::string explain_recvmsg(const Event& event) {
-  if (text_of(event, ArgKind::message_flags).find("MSG_ERRQUEUE") == std::string::npos) {
+  if (text_of_first(event, ArgKind::message_flags).find("MSG_ERRQUEUE") == std::string::npos) {
     return explain_recv(event) + (event.outcome.value > 0 ? "; tells as well when they came" : "");
   }
   const Arg* const message = event.find(ArgKind::message);
@@ -188,71 +159,18 @@ std::string explain_moved(const Event& event) {
       bytes(event.outcome.value));
 }
 
-// Of the calls in which an outcome is not worth a sentence of its own.
-constexpr std::array<std::pair<Syscall, std::string_view>, 24> plain_sentences{{
-    {Syscall::socket,
-     "transport: makes a TCP endpoint; it has no address and no role yet, and nothing has been "
-     "sent"},
-    {Syscall::bind,
-     "transport: gives the socket its local address and port (0: the kernel chooses); this does "
-     "not yet decide whether it will listen or connect"},
-    {Syscall::listen,
-     "transport: makes it a listening socket: from now on the kernel completes handshakes by "
-     "itself and keeps up to backlog connections in the accept queue"},
-    {Syscall::shutdown,
-     "transport: sends FIN behind the last byte, a half-close: the peer reads end of file, and may "
-     "still send to us"},
-    {Syscall::getsockname,
-     "transport: asks for the local address and port, which the kernel may have chosen"},
-    {Syscall::getpeername, "transport: asks for the address and port of the other end"},
-    {Syscall::close,
-     "application: gives the descriptor back; of a TCP socket this ends the connection, with FIN, "
-     "or with RST where received bytes were left unread"},
-    {Syscall::read, "application: moves bytes within this host; the network has no part in it"},
-    {Syscall::write, "application: moves bytes within this host; the network has no part in it"},
-    {Syscall::ioctl,
-     "application: asks the kernel how much is queued; terminals answer it, and sockets"},
-    {Syscall::sigaction, "application: asks what a signal does to this program, or decides it"},
-    {Syscall::signalfd, "application: makes signals something that poll can wait for, like bytes"},
-    {Syscall::sigprocmask,
-     "application: keeps signals from ending the program at once, or lets them again"},
-    {Syscall::kill, "application: ends the program by the signal that it was sent"},
-    {Syscall::epoll_create1,
-     "application: makes a set of descriptors that one call can wait for, however many"},
-    {Syscall::epoll_ctl,
-     "application: puts a descriptor into that set, takes it out, or changes what is waited for"},
-    {Syscall::pidfd_open,
-     "application: makes the end of a process something that epoll and poll can wait for"},
-    {Syscall::prlimit64, "application: asks for a limit of this process, or changes it"},
-    {Syscall::getpid, "application: asks for this process's number"},
-    {Syscall::open, "application: opens a file of this host"},
-    {Syscall::rename, "application: renames or removes a file of this host"},
-    {Syscall::unlink, "application: renames or removes a file of this host"},
-    {Syscall::pipe2, "application: makes the pipe through which the resolver's answer will come"},
-    {Syscall::if_indextoname, "link: asks for the number or the name of a network interface"},
-}};
-
-std::string_view explain_plainly(const Event& event) {
-  const bool of_pipe = text_of(event, ArgKind::fcntl_op).find("PIPE_SZ") != std::string::npos;
-  if (of_pipe) return "application: how much a pipe can hold: asks for it, or changes it";
-  if (event.call == Syscall::fcntl || event.call == Syscall::fstat) {
-    return "application: asks what a descriptor is: file, pipe, terminal or socket, and how it was "
-           "opened";
-  }
-  if (event.call == Syscall::read && event.outcome.ok() && event.outcome.value == 0) {
-    return "application: the input is at its end";
-  }
-  const Syscall call = event.call == Syscall::if_nametoindex ? Syscall::if_indextoname : event.call;
-  for (const auto& [plain, sentence] : plain_sentences) {
-    if (plain == call) return sentence;
-  }
-  return "application: concerns this host alone; the network has no part in it";
-}
-
 }  // namespace
 
 std::string explain(const Event& event) {
+  const bool aside =
+      event.socket == Event::Socket::netlink || event.socket == Event::Socket::datagram;
   switch (event.call) {
+    case Syscall::socket:
+      if (event.socket == Event::Socket::netlink) {
+        return "internet: makes a socket on which this host's kernel answers questions (netlink)";
+      }
+      if (aside) return "transport: makes a UDP socket, for a question to a name server";
+      break;
     case Syscall::accept4:
       return explain_accept(event);
     case Syscall::connect:
@@ -269,11 +187,11 @@ std::string explain(const Event& event) {
     case Syscall::setsockopt:
       return explain_option(event);
     case Syscall::send:
-      return explain_send(event);
+      return aside ? explain_question(event) : explain_send(event);
     case Syscall::recv:
-      return explain_recv(event);
+      return aside ? explain_question(event) : explain_recv(event);
     case Syscall::recvmsg:
-      return explain_recvmsg(event);
+      return aside ? explain_question(event) : explain_recvmsg(event);
     case Syscall::sendfile:
     case Syscall::splice:
       return explain_moved(event);

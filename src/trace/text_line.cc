@@ -17,23 +17,29 @@ std::int64_t flags_of(const Event& event) {
 }
 
 // Whether the call has put something on its way to the peer (FIN and SYN too), or taken something
-// that came from there.
+// that came from there. Asking the kernel, or a name server, is neither.
 std::string_view arrow(const Event& event) {
+  constexpr std::string_view none = "  ";
+  const sys::Outcome& outcome = event.outcome;
+  if (event.socket == Event::Socket::netlink || event.socket == Event::Socket::datagram)
+    return none;
+  if (event.call == sys::Syscall::connect && outcome.error == EINPROGRESS) return "->";
+  if (!outcome.ok()) return none;
   switch (event.call) {
     case sys::Syscall::connect:
-      return event.outcome.ok() || event.outcome.error == EINPROGRESS ? "->" : "  ";
     case sys::Syscall::send:
     case sys::Syscall::sendfile:
     case sys::Syscall::shutdown:
-      return event.outcome.ok() ? "->" : "  ";
-    case sys::Syscall::accept4:
+      return "->";
+    case sys::Syscall::splice:
+      return event.socket == Event::Socket::tcp ? "<-" : "->";
     case sys::Syscall::recvmsg:
-      if ((flags_of(event) & MSG_ERRQUEUE) != 0) return "  ";
-      [[fallthrough]];
+      return (flags_of(event) & MSG_ERRQUEUE) == 0 ? "<-" : none;
+    case sys::Syscall::accept4:
     case sys::Syscall::recv:
-      return event.outcome.ok() ? "<-" : "  ";
+      return "<-";
     default:
-      return "  ";
+      return none;
   }
 }
 

@@ -81,7 +81,9 @@ Outcome TracedKernel::fcntl(int fd, int op, int arg) {
     event.add("arg", ArgKind::integer, arg);
   }
   make(event, [&] { return inner_.fcntl(fd, op, arg); });
-  if (op == F_SETFL && event.outcome.ok()) mark_nonblocking(fd, (arg & O_NONBLOCK) != 0);
+  if (op == F_SETFL && event.outcome.ok()) {
+    mark(fd, {(arg & O_NONBLOCK) != 0, known(fd).socket});
+  }
   return told(event);
 }
 
@@ -129,7 +131,7 @@ Outcome TracedKernel::open(const std::string& pathname, int flags, unsigned mode
   event.add("flags", ArgKind::open_flags, flags);
   if ((flags & O_CREAT) != 0) event.add("mode", ArgKind::permissions, mode);
   make(event, [&] { return inner_.open(pathname, flags, mode); });
-  mark_nonblocking(event.outcome.as_int(), (flags & O_NONBLOCK) != 0);
+  mark(event.outcome.as_int(), {(flags & O_NONBLOCK) != 0});
   return told(event);
 }
 

@@ -11,21 +11,28 @@ using sys::Syscall;
 
 }  // namespace
 
-Outcome TracedKernel::told(const Event& event) {
+Outcome TracedKernel::told(Event& event) {
+  if (event.arg_count > 0 && event.args[0].kind == ArgKind::fd) {
+    event.socket = known(static_cast<int>(event.args[0].value)).socket;
+  }
   journal_.commit();
   return event.outcome;
 }
 
-void TracedKernel::mark_nonblocking(int fd, bool nonblocking) {
+void TracedKernel::mark(int fd, Descriptor known) {
   const auto number = static_cast<std::size_t>(fd);
   if (fd < 0) return;
-  if (number >= nonblocking_.size()) nonblocking_.resize(number + 1);
-  nonblocking_[number] = nonblocking;
+  if (number >= descriptors_.size()) descriptors_.resize(number + 1);
+  descriptors_[number] = known;
+}
+
+TracedKernel::Descriptor TracedKernel::known(int fd) const {
+  const auto number = static_cast<std::size_t>(fd);
+  return fd < 0 || number >= descriptors_.size() ? Descriptor{} : descriptors_[number];
 }
 
 bool TracedKernel::may_block(int fd) const {
-  const auto number = static_cast<std::size_t>(fd);
-  return fd < 0 || number >= nonblocking_.size() || !nonblocking_[number];
+  return !known(fd).nonblocking;
 }
 
 void TracedKernel::flush_if_blocking(int fd, int flags) {
@@ -40,8 +47,9 @@ Outcome TracedKernel::close(int fd) {
   Event& event = journal_.begin(Syscall::close);
   event.add("fd", ArgKind::fd, fd);
   make(event, [&] { return inner_.close(fd); });
-  mark_nonblocking(fd, false);
-  return told(event);
+  const Outcome outcome = told(event);
+  mark(fd, {});
+  return outcome;
 }
 
 Outcome TracedKernel::start_lookup(const sys::LookupRequest& request, int answer_fd) {

@@ -82,10 +82,15 @@ class TracedKernel final : public sys::Kernel {
     event.duration = timed ? inner_.now() - event.start : Event::unknown_duration;
   }
   // The event counts; returns to the caller what the call returned.
-  sys::Outcome told(const Event& event);
+  sys::Outcome told(Event& event);
 
-  // Descriptors that were opened not to block; of all others that is not known.
-  void mark_nonblocking(int fd, bool nonblocking);
+  // What is known of descriptors: those that were opened not to block, and what sockets are.
+  struct Descriptor {
+    bool nonblocking = false;
+    Event::Socket socket = Event::Socket::unknown;
+  };
+  void mark(int fd, Descriptor known);
+  [[nodiscard]] Descriptor known(int fd) const;
   [[nodiscard]] bool may_block(int fd) const;
   void flush_if_blocking(int fd, int flags = 0);
 
@@ -104,8 +109,8 @@ class TracedKernel final : public sys::Kernel {
   sys::Kernel& inner_;
   Journal& journal_;
   sys::TimePoint last_now_{};
-  PendingLookup lookup_;           // the latest: no two are under way at once
-  std::vector<bool> nonblocking_;  // by descriptor
+  PendingLookup lookup_;                 // the latest: no two are under way at once
+  std::vector<Descriptor> descriptors_;  // by number
   Telemetry telemetry_;
 };
 

@@ -61,6 +61,14 @@ void add_message(Event& event, const msghdr& before, const msghdr& msg) {
             std::span(whole).first(static_cast<std::size_t>(end - whole.begin())));
 }
 
+Event::Socket kind_of(int domain, int type) {
+  constexpr int kind = 0xf;  // without SOCK_CLOEXEC and SOCK_NONBLOCK
+  if (domain == AF_NETLINK) return Event::Socket::netlink;
+  const bool internet = domain == AF_INET || domain == AF_INET6;
+  if (internet && (type & kind) == SOCK_STREAM) return Event::Socket::tcp;
+  return internet ? Event::Socket::datagram : Event::Socket::unknown;
+}
+
 }  // namespace
 
 Outcome TracedKernel::accept4(int sockfd, sys::Address& peer, int flags) {
@@ -70,7 +78,7 @@ Outcome TracedKernel::accept4(int sockfd, sys::Address& peer, int flags) {
   make(event, [&] { return inner_.accept4(sockfd, peer, flags); });
   add_filled(event, peer);
   event.add("flags", ArgKind::socket_flags, flags);
-  mark_nonblocking(event.outcome.as_int(), (flags & SOCK_NONBLOCK) != 0);
+  mark(event.outcome.as_int(), {(flags & SOCK_NONBLOCK) != 0, Event::Socket::tcp});
   const Outcome outcome = told(event);
   if (outcome.ok()) telemetry_.accepts(outcome.as_int());
   return outcome;
@@ -186,7 +194,7 @@ Outcome TracedKernel::recv_with_arrival(int sockfd, std::span<std::byte> buf, in
   message.msg_iovlen = 1;
   message.msg_control = control.data();
   message.msg_controllen = control.size();
-  const Event& event = begin_recvmsg(sockfd, message, flags);
+  Event& event = begin_recvmsg(sockfd, message, flags);
   const Outcome outcome = told(event);
   const auto length = std::min<std::size_t>(message.msg_controllen, control.size());
   telemetry_.read(sockfd, buf, event, std::span(control).first(length));
@@ -249,7 +257,8 @@ Outcome TracedKernel::socket(int domain, int type, int protocol) {
   event.add("type", ArgKind::socket_type, type);
   event.add("protocol", ArgKind::protocol, protocol);
   make(event, [&] { return inner_.socket(domain, type, protocol); });
-  mark_nonblocking(event.outcome.as_int(), (type & SOCK_NONBLOCK) != 0);
+  event.socket = kind_of(domain, type);
+  mark(event.outcome.as_int(), {(type & SOCK_NONBLOCK) != 0, event.socket});
   return told(event);
 }
 

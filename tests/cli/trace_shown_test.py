@@ -82,6 +82,16 @@ class Shown(tool.TestCase):
         objects = ends.of_all(self.both("--explain", "-v", "--json"), "call")
         self.assertTrue(all("explain" in entry for entry in objects))
 
+    def test_explain_knows_that_not_every_socket_is_a_connection(self):
+        with tool.refusing_port() as port:
+            result = tool.run("connect", "-v", "--explain", "127.0.0.1", port)
+        lines = iter(result.stderr.splitlines())
+        netlink = [(line, next(lines)) for line in lines if "AF_NETLINK" in line]
+        self.assertTrue(netlink, result)
+        for line, sentence in netlink:
+            self.assertRegex(sentence, "# internet: .*netlink", line)
+        self.assert_no_stderr(r"(->|<-) (send|recvmsg)\(", result)
+
     def test_explain_needs_calls(self):
         for args in (["--explain"], ["--explain", "-v", "--trace-format", "summary"]):
             self.assert_usage("--explain", tool.run("connect", *args, "127.0.0.1", 9))

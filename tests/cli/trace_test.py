@@ -78,7 +78,7 @@ class Trace(tool.TestCase):
     def test_a_fifo_without_a_reader_is_a_usage_error(self):
         path = f"{self.tmp}/fifo"
         ends.make_fifo(path)
-        self.assert_usage(r"\(ENXIO\)", self.refused("--trace", path))
+        self.assert_usage(r"\(ENXIO\): nobody reads this FIFO yet", self.refused("--trace", path))
 
     def test_bad_values_and_combinations_are_usage_errors(self):
         for args, pattern in ((["--trace-format", "xml", "-v"], "'xml' is none of text, strace"),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Escaping, JSON, and the renderings of events with arbitrary arguments.
+// Escaping, JSON, and the renderings of events with arbitrary arguments, and of telemetry.
 #include "base/json.h"
 #include "base/text.h"
 #include "fuzz/fuzz.h"
@@ -40,6 +40,7 @@ trace::Event any_event(Input& input) {
   event.start = sys::TimePoint(std::chrono::nanoseconds(input.number() >> 8));
   event.duration = std::chrono::nanoseconds(static_cast<std::int64_t>(input.number()) >> 8);
   event.returned = input.byte() % 8 != 0;
+  event.socket = static_cast<trace::Event::Socket>(input.byte() % 4);
   constexpr int kinds = static_cast<int>(ArgKind::pointer) + 1;
   while (!input.empty()) {
     const auto kind = static_cast<ArgKind>(input.byte() % kinds);
@@ -48,6 +49,29 @@ trace::Event any_event(Input& input) {
     event.add("arg", kind, value, std::as_bytes(std::span(blob)), 128);
   }
   return event;
+}
+
+// TCP_INFO before and after, the queues, and what a recvmsg brought of timestamps.
+void tell_telemetry(std::span<const std::byte> all) {
+  const auto half = all.subspan(all.size() / 2);
+  auto change = trace::compare_tcp_info(all.first(all.size() / 2), half);
+  const std::uint64_t queued = trace::unpack<std::uint64_t>(all);
+  const std::uint64_t in_flight = trace::bytes_in_flight(queued, half);
+  demand(in_flight <= queued, "no more is in flight than was queued");
+  trace::compare_queues(change, {}, {in_flight, queued});
+  demand_printable(trace::tcp_change_text(change, {}));
+  demand_printable(trace::tcp_change_json(change, {}));
+  trace::Timeline timeline;
+  timeline.size = queued;
+  timeline.acknowledged = std::chrono::nanoseconds(trace::unpack<std::int64_t>(half) >> 1);
+  for (std::size_t i = 0; i < 16 && i < all.size(); ++i) {
+    if (const auto stamp = trace::stamp_of(all.subspan(i))) {
+      demand(stamp->time.time_since_epoch().count() > 0, "a stamp is a time");
+      timeline.scheduled = stamp->time.time_since_epoch();
+    }
+  }
+  demand_printable(trace::timeline_text(timeline, {}));
+  demand_printable(trace::timeline_json(timeline, {}));
 }
 
 }  // namespace
@@ -80,10 +104,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const std::string& line : trace::payload_strace(payload)) demand_printable(line);
     for (const std::string& line : trace::payload_json(payload, {})) demand_printable(line);
   }
-  const auto all = std::as_bytes(std::span(data, size));
-  const auto change = trace::compare_tcp_info(all.first(size / 2), all.subspan(size / 2));
-  demand_printable(trace::tcp_change_text(change, {}));
-  demand_printable(trace::tcp_change_json(change, {}));
+  tell_telemetry(std::as_bytes(std::span(data, size)));
   trace::Summary summary;
   summary.add(event);
   for (const std::string& line : summary.lines()) demand_printable(line);
