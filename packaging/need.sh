@@ -11,6 +11,16 @@ build_packages='g++ cmake ninja-build libcli11-dev libspdlog-dev libfmt-dev libe
 test_packages='doctest-dev python3 netbase netcat-openbsd ncat socat iproute2 nftables strace procps
   mandoc bash-completion zsh fish'
 
+# What build-deb.sh and apt-repo.sh use besides.
+# shellcheck disable=SC2034
+package_packages='debhelper doctest-dev netbase python3 strace'
+# shellcheck disable=SC2034
+repository_packages='dpkg-dev gnupg reprepro'
+
+# What check-package.sh uses besides.
+# shellcheck disable=SC2034
+check_package_packages='autopkgtest iproute2 lintian mmdebstrap piuparts'
+
 # need PACKAGE...: returns once every package is installed; otherwise says why not, and fails.
 need() {
   if ! command -v dpkg-query >/dev/null 2>&1; then

@@ -30,7 +30,7 @@ void ServedClients::client_spoke(const tcp::Connection&, std::span<const std::by
 void ServedClients::stdout_reader_gone() {
   reader_gone_ = true;
   Message message{"stdout-closed", {}, {}};
-  message.text = "whoever read stdout has gone; accepting no more";
+  message.text = "whoever read stdout has gone; no more are accepted";
   context_.console.status(message);
 }
 

@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# apt-repo.sh KEY REPOSITORY [CHANGES]: puts what build-deb.sh has built into the folder REPOSITORY,
+# an apt repository for Debian 12 that is made if need be, and prints the lines that install tcptool
+# from it. KEY is what gpg calls the secret key that signs; its public half goes into REPOSITORY,
+# as tcptool.gpg. CHANGES is the build's .changes, the one in build/deb unless given.
+set -eu
+packaging=$(cd "$(dirname "$0")" && pwd)
+top=${packaging%/*}
+if [ $# -lt 2 ] || [ $# -gt 3 ]; then
+  echo 'usage: apt-repo.sh KEY REPOSITORY [CHANGES]' >&2
+  exit 2
+fi
+# shellcheck source=packaging/need.sh
+. "$packaging/need.sh"
+# shellcheck disable=SC2086  # words
+need $repository_packages
+
+key=$(gpg --batch --with-colons --list-secret-keys "$1" 2>/dev/null |
+  awk -F: '$1 == "fpr" { print $10; exit }')
+if [ -z "$key" ]; then
+  echo "apt-repo: gpg has no secret key '$1'; one is made with" >&2
+  echo "  gpg --quick-generate-key 'NAME <NAME@example.org>' ed25519 sign" >&2
+  exit 1
+fi
+architecture=$(dpkg --print-architecture)
+version=$(dpkg-parsechangelog -l "$packaging/debian/changelog" -S Version)
+changes=${3:-$top/build/deb/tcptool_${version}_$architecture.changes}
+if [ ! -f "$changes" ]; then
+  echo "apt-repo: no $changes; packaging/build-deb.sh makes it" >&2
+  exit 1
+fi
+
+mkdir -p "$2/conf"
+repository=$(cd "$2" && pwd)
+cat >"$repository/conf/distributions" <<END
+Codename: bookworm
+AlsoAcceptFor: unstable
+Architectures: $architecture source
+Components: main
+SignWith: $key
+END
+gpg --batch --export "$key" >"$repository/tcptool.gpg"
+reprepro --silent -b "$repository" include bookworm "$changes" >&2
+# apt reads it as another user.
+chmod -R a+rX "$repository"
+
+source="deb [signed-by=/etc/apt/keyrings/tcptool.gpg] file:$repository bookworm main"
+cat <<END
+install -D -m 644 $repository/tcptool.gpg /etc/apt/keyrings/tcptool.gpg
+echo '$source' >/etc/apt/sources.list.d/tcptool.list
+apt-get update && apt-get install tcptool
+END

@@ -1,0 +1,230 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: MIT
+# To be sourced by check-package.sh: what a user does with the package and its repository.
+# shellcheck disable=SC2154  # its variables
+
+user=$work/root-user
+apt_source=/etc/apt/sources.list.d/tcptool.list
+keyring=/etc/apt/keyrings/tcptool.gpg
+
+check_install() {
+  check 'a system to install in' make_user_system
+  check 'the repository, and the lines that README gives' make_repository
+  check 'refused: a missing or another key' keys_are_refused
+  check 'refused: a tampered index or package' tampering_is_refused
+  check 'installed by the three lines' install_it
+  check "README's first session, as a user" first_session
+  check 'the guided session, as a user' guided_session
+  check 'manual pages' manual_pages
+  check 'completions' completions
+  check 'upgrade' upgrade_it
+  check 'purge' purge_it
+}
+
+# What a user has: manual pages, and the three shells.
+make_user_system() {
+  new_system user
+  in_system user apt-get -q -o APT::Install-Recommends=false install netbase man-db \
+    bash-completion fish zsh
+  everything >"$work/before"
+}
+
+# Each path of the system, without what changes by itself.
+everything() {
+  find "$user" -xdev \( -path "$user/var/cache" -o -path "$user/var/lib/apt" \
+    -o -path "$user/var/log" -o -path "$user/srv" -o -path "$user/tmp" -o -path "$user/run" \
+    -o -path "$user/proc" -o -path "$user$apt_source" \
+    -o -path "$user${keyring%/*}" \) -prune -o -print | LC_ALL=C sort
+}
+
+# publish CHANGES: into the repository /srv/tcptool of the user's system.
+publish() {
+  GNUPGHOME=$work/gnupg sh "$packaging/apt-repo.sh" check@tcptool.example "$user/srv/tcptool" "$1"
+}
+
+make_repository() {
+  mkdir -m 700 "$work/gnupg"
+  for name in check another; do
+    gpg --homedir "$work/gnupg" --batch --pinentry-mode loopback --passphrase '' \
+      --quick-generate-key "$name <$name@tcptool.example>" ed25519 sign 1d
+  done
+  publish "$changes" >"$work/printed"
+  sed "s|$user||g" "$work/printed" >"$work/lines"
+  # The block of README that ends with installing.
+  awk '/^```/ { if (said ~ /install tcptool\n$/) printf "%s", said; said = ""; next }
+    { said = said $0 "\n" }' "$top/README.md" | diff - "$work/lines"
+}
+
+# refused PATTERN COMMAND...: it fails, and says why.
+refused() {
+  refused_pattern=$1
+  shift
+  if "$@" >"$work/refused" 2>&1; then
+    cat "$work/refused"
+    echo "not refused: $*"
+    return 1
+  fi
+  cat "$work/refused"
+  grep -Eq "$refused_pattern" "$work/refused"
+}
+
+# apt-get update, from our repository alone.
+update_ours() {
+  in_system user apt-get -q -o Dir::Etc::SourceList="$apt_source" \
+    -o Dir::Etc::SourceParts=/dev/null -o APT::Get::List-Cleanup=false update
+}
+
+not_installed() {
+  refused 'no packages found' in_system user dpkg-query --show tcptool
+}
+
+keys_are_refused() {
+  sed -n "s/^echo '\(.*\)' >.*/\1/p" "$work/lines" >"$user$apt_source"
+  refused 'NO_PUBKEY' update_ours
+  refused 'Unable to locate package' in_system user apt-get -q install tcptool
+  mkdir -p "$user${keyring%/*}"
+  gpg --homedir "$work/gnupg" --batch --export another@tcptool.example >"$user$keyring"
+  refused 'NO_PUBKEY' update_ours
+  refused 'Unable to locate package' in_system user apt-get -q install tcptool
+  not_installed
+}
+
+tampering_is_refused() {
+  repository=$user/srv/tcptool
+  dist=$repository/dists/bookworm
+  cp "$repository/tcptool.gpg" "$user$keyring"
+  cp -a "$repository" "$work/sound"
+
+  sed -i 's/^Codename: .*/Codename: bookworn/' "$dist/InRelease"
+  rm -f "$dist/Release.gpg"
+  refused 'BADSIG' update_ours
+  restore
+  for index in "$dist/main/binary-$architecture"/Packages*; do
+    printf tampered >>"$index"
+  done
+  refused 'Hash Sum mismatch|unexpected size' update_ours
+  restore
+
+  update_ours
+  # As long as it was, so that its hash alone tells.
+  printf tampered | dd of="$(echo "$repository"/pool/main/t/tcptool/tcptool_*.deb)" bs=1 seek=9000 \
+    conv=notrunc
+  refused 'Hash Sum mismatch' in_system user apt-get -q install tcptool
+  not_installed
+  restore
+  rm "$user$apt_source" "$user$keyring"
+  rm -r "$user"/var/lib/apt/lists/*tcptool*
+}
+
+restore() {
+  rm -rf "$repository"
+  cp -a "$work/sound" "$repository"
+}
+
+install_it() {
+  in_system user sh -ec "$(cat "$work/lines")"
+  in_system user dpkg --verify tcptool >"$work/verified"
+  diff /dev/null "$work/verified"
+  in_system user dpkg -L tcptool | while read -r path; do
+    [ -d "$user$path" ] || echo "$path"
+  done | sort >"$work/installed"
+  {
+    echo /usr/bin/tcptool
+    echo /usr/share/doc/tcptool/changelog.gz
+    echo /usr/share/doc/tcptool/copyright
+    echo /usr/share/man/man1/tcptool.1.gz
+    echo /usr/share/man/man5/tcptool-trace.5.gz
+    echo /usr/share/bash-completion/completions/tcptool
+    echo /usr/share/fish/vendor_completions.d/tcptool.fish
+    echo /usr/share/zsh/vendor-completions/_tcptool
+  } | sort | diff - "$work/installed"
+}
+
+# as_user COMMAND...: as an ordinary user, on a network of loopback alone, where every port is free.
+as_user() {
+  # shellcheck disable=SC2016  # expanded by the inner shell
+  unshare --net sh -ec '
+    ip link set lo up
+    root=$1
+    shift
+    exec chroot "$root" runuser -u user -- env -i PATH=/usr/bin:/bin HOME=/srv/user \
+      LC_ALL=C.UTF-8 TERM=xterm "$@"' as_user "$user" "$@"
+}
+
+# Literally, from README: its first command is the listener, what begins with $ the other commands,
+# and a block without a command is what the listener says in the end.
+first_session() {
+  mkdir "$user/tmp/session"
+  awk -v folder="$user/tmp/session/" '
+    /^## / { inside = /A first session/ }
+    !inside { next }
+    /^```console/ { block++; commands = 0; next }
+    /^```/ { block_ended = block; next }
+    block == block_ended { next }
+    /^\$ / { commands++; print substr($0, 3) > (folder (block == 1 ? "listen" : "connect")); next }
+    { print > (folder (block == 1 || !commands ? "listener" : "client") "-expected") }
+  ' "$top/README.md"
+  as_user timeout 60 sh -c '
+    cd /tmp/session
+    # It reads from a terminal, on which nobody types.
+    mkfifo /tmp/typed
+    exec 3<>/tmp/typed
+    script -qec "sh listen >/tmp/listener 2>&1" /dev/null <&3 >/dev/null &
+    until [ -s /tmp/listener ]; do sleep 0.05; done
+    sh connect >/tmp/client 2>&1
+    wait'
+  for side in listener client; do
+    measures_aside "$user/tmp/session/$side-expected" >"$work/$side-expected"
+    measures_aside "$user/tmp/$side" | diff "$work/$side-expected" -
+  done
+}
+
+# What is another each time: durations, ports that the kernel chose, descriptors.
+measures_aside() {
+  sed -E 's/[0-9.]+ m?s\b/TIME/g; s/:[0-9]{5}\b/:PORT/g; s/\bfd [0-9]+/fd N/g' "$1"
+}
+
+guided_session() {
+  mkdir "$user/tmp/packaging"
+  cp "$packaging"/session.* "$user/tmp/packaging/"
+  as_user timeout 60 sh /tmp/packaging/session.sh /usr/bin/tcptool >"$work/guided"
+  cat "$work/guided"
+  grep -qx 'The client read: hello from the listener' "$work/guided"
+  grep -qx 'The listener read: hello from the client' "$work/guided"
+}
+
+manual_pages() {
+  for page in tcptool.1 tcptool-trace.5; do
+    as_user man "$page" >"$work/$page" 2>"$work/$page.errors"
+    diff /dev/null "$work/$page.errors"
+    grep -q '^SEE ALSO' "$work/$page"
+  done
+  as_user whatis tcptool
+}
+
+completions() {
+  # 124: bash is to try again with what has been loaded.
+  as_user bash -c '. /usr/share/bash-completion/bash_completion
+    _completion_loader tcptool || [ $? -eq 124 ] && complete -p tcptool'
+  # shellcheck disable=SC2016  # expanded by zsh
+  as_user zsh -c 'autoload -Uz compinit && compinit -D && [[ $_comps[tcptool] = _tcptool ]]'
+  as_user fish -c 'complete -C "tcptool connect --"' | grep -e --verbose
+}
+
+upgrade_it() {
+  publish "$higher_changes"
+  in_system user apt-get -q update
+  in_system user apt-get -q upgrade
+  in_system user dpkg-query --show tcptool >"$work/upgraded"
+  printf 'tcptool\t%s\n' "$higher" | diff - "$work/upgraded"
+  in_system user dpkg --verify tcptool >"$work/verified"
+  diff /dev/null "$work/verified"
+  as_user tcptool --version
+}
+
+purge_it() {
+  in_system user apt-get -q purge tcptool
+  in_system user apt-get -q autoremove --purge
+  not_installed
+  everything | diff "$work/before" -
+}

@@ -1,0 +1,198 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# check-package.sh [EVERY]: the package's whole life, from two builds that must come out the same to
+# a purge that leaves nothing, in clean Debian 12 systems under build/package, made from this
+# machine's apt sources. Needs root. The last line is "N passed, N failed, N skipped".
+#
+# Compiling is most of the cost: the second build compiles one object of EVERY (8 unless given),
+# others from version to version, and takes the rest from the first. 1: it compiles all of them.
+# shellcheck disable=SC2317  # check() calls them all
+set -u
+umask 022
+packaging=$(cd "$(dirname "$0")" && pwd)
+top=${packaging%/*}
+work=$top/build/package
+# shellcheck source=packaging/need.sh
+. "$packaging/need.sh"
+# shellcheck source=packaging/check-install.sh
+. "$packaging/check-install.sh"
+
+# check WHAT COMMAND...: whether it went well, in a line; all that it said if it did not. Never
+# behind `if` or `||`: set -e does not count there.
+check() {
+  check_what=$1
+  check_log=$work/$(echo "$1" | tr -c 'A-Za-z0-9\n' -).log
+  check_start=$(date +%s)
+  shift
+  (
+    set -e
+    "$@"
+  ) >"$check_log" 2>&1 </dev/null
+  check_status=$?
+  echo "$check_status" >>"$work/statuses"
+  [ "$check_status" -eq 0 ] || sed 's/^/  | /' "$check_log"
+  echo "$([ "$check_status" -eq 0 ] && echo passed || echo FAILED): $check_what," \
+    "$(($(date +%s) - check_start)) s"
+}
+
+finish() {
+  finish_passed=$(grep -cx 0 "$work/statuses")
+  finish_failed=$(grep -cvx 0 "$work/statuses")
+  echo "$finish_passed passed, $finish_failed failed, 0 skipped"
+  [ "$finish_failed" -eq 0 ]
+  exit
+}
+
+make_base() {
+  apt-config dump | grep -E '^Acquire::(Check-|https?::|Retries)' >"$work/apt.conf" || :
+  echo 'APT::Get::Assume-Yes "true";' >>"$work/apt.conf"
+  sources=/etc/apt/sources.list.d/debian.sources
+  [ -f "$sources" ] || sources=/etc/apt/sources.list
+  mmdebstrap --mode=root --variant=minbase --skip=cleanup/apt/lists --include=ca-certificates \
+    --aptopt="$work/apt.conf" --dpkgopt=force-unsafe-io bookworm "$work/root-base" "$sources"
+  cp -L /etc/resolv.conf /etc/hosts "$work/root-base/etc/"
+  in_system base useradd --create-home --home-dir /srv/user user
+}
+
+# new_system NAME: a copy of the base.
+new_system() {
+  cp -a "$work/root-base" "$work/root-$1"
+  mount -t proc proc "$work/root-$1/proc"
+  mount -t devpts -o newinstance,ptmxmode=666 devpts "$work/root-$1/dev/pts"
+}
+
+# in_system NAME COMMAND...: as root, in that system.
+in_system() {
+  in_system_root=$work/root-$1
+  shift
+  chroot "$in_system_root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+    DEBIAN_FRONTEND=noninteractive "$@"
+}
+
+build_here() {
+  DEB_BUILD_OPTIONS=nocheck sh "$packaging/build-deb.sh" "$built"
+  # For the second one; in the first one's tree a third is made.
+  cp -a "$(echo "$built/tcptool-$version"/obj-*)" "$work/first"
+}
+
+# A system that has Build-Depends and nothing else.
+make_builder() {
+  new_system build
+  mkdir "$work/root-build/source"
+  cp -R "$packaging/debian" "$work/root-build/source/"
+  in_system build apt-get -q -o APT::Install-Recommends=false -P nocheck build-dep /source
+}
+
+# From the source package, with all else unlike: place, user, umask, time zone, locale, jobs.
+build_there() {
+  cp "$built"/*.dsc "$built"/*.tar.xz "$work/root-build/srv/user/"
+  mkdir "$work/root-build/first"
+  mount --bind "$work/first" "$work/root-build/first"
+  cat >"$work/root-build/usr/local/bin/launcher" <<'END'
+#!/bin/sh
+# Called as `launcher EVERY SEED COMPILER ARGUMENT...`.
+every=$1 seed=$2
+shift 2
+for argument; do
+  [ "${previous-}" != -o ] || object=$argument
+  previous=$argument
+done
+chosen=$(($(echo "$seed $object" | cksum | cut -d ' ' -f 1) % every))
+[ "$chosen" -eq 0 ] || [ ! -f "/first/$object" ] || exec cp "/first/$object" "$object"
+[ ! -f "/first/$object" ] || echo "$object" >>/srv/user/compiled
+exec "$@"
+END
+  chmod +x "$work/root-build/usr/local/bin/launcher"
+  seed=$(sha256sum <"$built/tcptool_$version.tar.xz" | cut -c 1-16)
+  # shellcheck disable=SC2016  # expanded by the inner shell
+  in_system build runuser -u user -- env HOME=/srv/user TZ=UTC-14 LC_ALL=C \
+    CMAKE_CXX_COMPILER_LAUNCHER="launcher;$every;$seed" PATH=/usr/local/bin:/usr/bin:/bin \
+    DEB_BUILD_OPTIONS='nocheck parallel=3' DEB_BUILD_PROFILES=nocheck sh -ec '
+      cd
+      mkdir another
+      dpkg-source -x tcptool_*.dsc another/folder
+      cd another/folder
+      umask 077
+      dpkg-buildpackage -us -uc'
+  [ -s "$work/root-build/srv/user/compiled" ]
+}
+
+same_builds() {
+  # The program, its symbols, the source and its description.
+  cd "$work/root-build/srv/user/another"
+  for file in "tcptool_${version}_$architecture.deb" "tcptool-dbgsym_${version}_$architecture.deb" \
+    "tcptool_$version.tar.xz" "tcptool_$version.dsc"; do
+    sha256sum "$file"
+    cmp "$file" "$built/$file"
+  done
+}
+
+lintian_is_silent() {
+  lintian --allow-root --pedantic -I -E --show-overrides "$changes" >"$work/lintian" 2>&1
+  cat "$work/lintian"
+  [ ! -s "$work/lintian" ]
+}
+
+# In the first build's tree, so that only what has the version in it is compiled again.
+build_higher() {
+  cd "$built/tcptool-$version"
+  sed -i "1s/($version)/($higher)/" debian/changelog
+  rm debian/debhelper-build-stamp
+  DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage -us -uc -nc -b
+}
+
+piuparts_passes() {
+  piuparts --existing-chroot="$work/root-base" -d bookworm --no-eatmydata --keep-sources-list \
+    --warn-on-others "$package"
+}
+
+autopkgtest_passes() {
+  new_system autopkgtest
+  in_system autopkgtest apt-get -q -o APT::Install-Recommends=false install dpkg-dev apt-utils
+  autopkgtest --no-built-binaries "$package" "$built"/*.dsc -- chroot "$work/root-autopkgtest"
+}
+
+build_again() {
+  check 'build in a clean system' build_there
+  check 'both builds are the same' same_builds
+}
+
+judge() {
+  check 'lintian says nothing' lintian_is_silent
+  check 'build of a higher version' build_higher
+  check_install
+  check 'piuparts' piuparts_passes
+  check 'autopkgtest' autopkgtest_passes
+}
+
+every=${1:-8}
+# Its mounts and processes are in namespaces of their own: they end with it, whatever happens.
+if [ "${2-}" != inside ]; then
+  # shellcheck disable=SC2086  # words
+  need $build_packages $package_packages $repository_packages $check_package_packages || exit 1
+  rm -rf "$work"
+  mkdir -p "$work"
+  status=0
+  unshare --mount --pid --fork --kill-child --mount-proc sh "$0" "$every" inside || status=$?
+  rm -rf "$work"/root-*
+  exit "$status"
+fi
+
+version=$(dpkg-parsechangelog -l "$packaging/debian/changelog" -S Version)
+higher=${version%.*}.$((${version##*.} + 1))
+architecture=$(dpkg --print-architecture)
+built=$work/deb
+package=$built/tcptool_${version}_$architecture.deb
+changes=$built/tcptool_${version}_$architecture.changes
+higher_changes=$built/tcptool_${higher}_$architecture.changes
+
+# Two processors: what compiles beside what waits for the disk and the mirror.
+check 'build' build_here &
+check 'a clean system' make_base
+check 'a system to build in' make_builder
+wait
+! grep -qvx 0 "$work/statuses" || finish
+build_again &
+judge
+wait
+finish
