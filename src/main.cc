@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The program's table of contents: parse, open the trace, make the kernel, run the command, return
 // its status.
+#include <algorithm>
+#include <new>
 #include <optional>
 
 #include "cli/parse.h"
@@ -47,6 +49,13 @@ ExitStatus stop(sys::Kernel& kernel, const cli::Stop& stop, bool stdout_closed) 
   return stop.status;
 }
 
+// Does not return, unless the kernel keeps the signal from us: then the status says it.
+cmd::Exit end_by_signal(sys::Kernel& kernel, int signum) {
+  sys::die_of_signal(kernel, signum);
+  constexpr int shell_base = 128;
+  return {static_cast<ExitStatus>(shell_base + signum)};
+}
+
 cmd::Exit run(sys::Kernel& kernel, cmd::Console& console, const cmd::Command& command,
               cmd::ClosedAtStart closed, sys::TimePoint start) {
   const auto signals = sys::Signals::open(kernel);
@@ -61,15 +70,16 @@ cmd::Exit run(sys::Kernel& kernel, cmd::Console& console, const cmd::Command& co
   sys::Waiter waiter(kernel, *signals, deadline);
   cmd::Context context{kernel, waiter, console, closed};
   const cmd::Exit exit = cmd::run(context, command);
-  if (exit.signal != 0) sys::die_of_signal(kernel, exit.signal);
+  if (exit.signal != 0) return end_by_signal(kernel, exit.signal);
   if (const int signum = waiter.signal_taken(); signum != 0) {
     console.status(
         cmd::note_message("the diagnosis was interrupted by " + sys::signal_name(signum)));
-    sys::die_of_signal(kernel, signum);
+    return end_by_signal(kernel, signum);
   }
   // A line that nobody read gave way to a signal or to --timeout: that is how the run ended.
   if (console.gave_way()) {
-    if (const auto signum = signals->take()) sys::die_of_signal(kernel, *signum);
+    const auto taken = signals->take();
+    if (taken && *taken) return end_by_signal(kernel, **taken);
     return {ExitStatus::timeout};
   }
   return exit;
@@ -122,10 +132,29 @@ ExitStatus tcptool_main(std::span<const char* const> arguments) {
   return status == ExitStatus::ok && (*traced)->failed() ? ExitStatus::local_io : status;
 }
 
+// Says so in words that are made already.
+ExitStatus out_of_memory(std::span<const char* const> arguments) {
+  const bool json = std::any_of(arguments.begin(), arguments.end(), [](const char* argument) {
+    return std::string_view(argument) == "--json";
+  });
+  const std::string_view words =
+      json ? "{\"type\":\"error\",\"message\":\"out of memory (ENOMEM)\",\"status\":4}\n"
+           : "tcptool: out of memory (ENOMEM)\n";
+  constexpr int stderr_fd = 2;
+  sys::LinuxKernel bare;
+  static_cast<void>(bare.write(stderr_fd, std::as_bytes(std::span(words))));
+  return ExitStatus::local;
+}
+
 }  // namespace
 }  // namespace tcptool
 
 int main(int argc, char** argv) {
   const std::span<const char* const> all(argv, static_cast<std::size_t>(argc));
-  return static_cast<int>(tcptool::tcptool_main(all.subspan(all.empty() ? 0 : 1)));
+  const auto arguments = all.subspan(all.empty() ? 0 : 1);
+  try {
+    return static_cast<int>(tcptool::tcptool_main(arguments));
+  } catch (const std::bad_alloc&) {
+    return static_cast<int>(tcptool::out_of_memory(arguments));
+  }
 }

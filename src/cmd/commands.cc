@@ -27,14 +27,15 @@ Commands::Commands(Context& context, sys::EventPoll& poll, const std::vector<std
   sys::keep_ended_children(context.kernel);
 }
 
-sys::Outcome Commands::spawn(const tcp::Connection& connection) {
+Result<pid_t, sys::SysError> Commands::spawn(const tcp::Connection& connection) {
   sys::Kernel& kernel = context_.kernel;
   const int fd = connection.fd.get();
   // Programs expect read(2) to wait. The description is the child's alone after this.
   const sys::Outcome flags = kernel.fcntl(fd, F_GETFL, 0);
-  if (!flags.ok()) return flags;
+  if (!flags.ok())
+    return tcptool::failure(sys::SysError{sys::Syscall::fcntl, flags.error, "F_GETFL"});
   const sys::Outcome set = kernel.fcntl(fd, F_SETFL, flags.as_int() & ~O_NONBLOCK);
-  if (!set.ok()) return set;
+  if (!set.ok()) return tcptool::failure(sys::SysError{sys::Syscall::fcntl, set.error, "F_SETFL"});
   sys::SpawnRequest request;
   request.argv = command_;
   request.socket = fd;
@@ -43,32 +44,36 @@ sys::Outcome Commands::spawn(const tcp::Connection& connection) {
                  "TCPREMOTEIP=" + connection.peer.host(),
                  fmt::format("TCPREMOTEPORT={}", connection.peer.port()), "PROTO=TCP"};
   request.unset.assign(sys::activation_variables.begin(), sys::activation_variables.end());
-  return kernel.posix_spawn(request);
+  const sys::Outcome spawned = kernel.posix_spawn(request);
+  if (spawned.ok()) return spawned.as_int();
+  return tcptool::failure(
+      sys::SysError{sys::Syscall::posix_spawn, spawned.error, escape(command_.front())});
 }
 
 void Commands::add(tcp::Connection connection) {
   const sys::TimePoint started = context_.kernel.now();
-  const sys::Outcome spawned = spawn(connection);
-  if (!spawned.ok()) {
+  const auto spawned = spawn(connection);
+  if (!spawned) {
     relay::ClientEnd end;
     end.reason = relay::ClientEnd::Reason::lost;
     end.peer = connection.peer;
-    end.error = {sys::Syscall::posix_spawn, spawned.error, escape(command_.front())};
+    end.error = spawned.error();
     static_cast<void>(connection.fd.close());
     context_.console.status(error_message(end.error));
     last_status_.reset();
     return observer_.client_ended(end);
   }
   Child child;
-  child.pid = spawned.as_int();
+  child.pid = *spawned;
   child.peer = connection.peer;
   child.started = started;
   static_cast<void>(connection.fd.close());
   const std::uint64_t token = next_token_++;
   if (const sys::Outcome opened = context_.kernel.pidfd_open(child.pid, 0); opened.ok()) {
     child.pidfd = sys::Fd(context_.kernel, opened.as_int());
-    static_cast<void>(poll_.add(child.pidfd.get(), EPOLLIN, token));
-  } else {
+    if (!poll_.add(child.pidfd.get(), EPOLLIN, token).ok()) static_cast<void>(child.pidfd.close());
+  }
+  if (!child.pidfd.open()) {
     ++unwatched_;
     next_look_ = child.started + unwatched_interval;
   }
@@ -78,7 +83,13 @@ void Commands::add(tcp::Connection connection) {
 bool Commands::reap(const Child& child) {
   int status = 0;
   const sys::Outcome ended = context_.kernel.wait4(child.pid, status, WNOHANG);
-  if (ended.ok() && ended.value == 0) return false;
+  if (ended.error == EINTR || (ended.ok() && ended.value == 0)) return false;
+  if (!ended.ok()) {
+    last_status_.reset();
+    context_.console.status(
+        error_message({sys::Syscall::wait4, ended.error, fmt::format("{}", child.pid)}));
+    return true;
+  }
   last_status_ = status;
   const CommandEnd end{child.pid, child.peer, status, context_.kernel.now() - child.started};
   context_.console.status(command_ended_message(end));

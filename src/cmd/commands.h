@@ -31,7 +31,7 @@ class Commands final : public relay::Service {
   [[nodiscard]] std::size_t clients() const override { return children_.size(); }
 
   // How the command ended that ended last, as wait(2) tells it; nothing where the last one could
-  // not be run at all, which has been told.
+  // not be run at all, or nobody knows how it ended, which has been told.
   [[nodiscard]] std::optional<int> last_status() const { return last_status_; }
 
  private:
@@ -42,7 +42,7 @@ class Commands final : public relay::Service {
     sys::TimePoint started;
   };
 
-  [[nodiscard]] sys::Outcome spawn(const tcp::Connection& connection);
+  [[nodiscard]] Result<pid_t, sys::SysError> spawn(const tcp::Connection& connection);
   // Whether the child has ended; then it is reaped and told of.
   bool reap(const Child& child);
   void signal_groups(int signum);

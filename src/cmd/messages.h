@@ -65,7 +65,8 @@ std::optional<Message> relay_failure_message(const relay::RelayEnd& end,
                                              const CommonOptions& options,
                                              std::string_view operation, const sys::Address& peer);
 
-// "; 4096 bytes for the peer were not delivered, 12 received bytes were not written".
+// "; 4096 bytes for the peer were not delivered, 70000 bytes were; 12 bytes received were not
+// written to stdout".
 std::string pending_text(const relay::RelayEnd& end);
 
 ExitStatus status_of(const relay::RelayEnd& end);

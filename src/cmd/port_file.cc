@@ -51,8 +51,9 @@ Result<PortFile, sys::SysError> PortFile::prepare(sys::Kernel& kernel, const std
   if (opened.ok()) {
     sys::Fd existing(kernel, opened.as_int());
     struct stat status {};
-    const bool regular = kernel.fstat(existing.get(), status).ok() && S_ISREG(status.st_mode);
-    if (!regular) {
+    const sys::Outcome looked = kernel.fstat(existing.get(), status);
+    if (!looked.ok()) return failure(failed(Syscall::fstat, looked.error, path));
+    if (!S_ISREG(status.st_mode)) {
       file.fd_ = std::move(existing);
       return file;
     }
@@ -86,7 +87,10 @@ PortFile::~PortFile() {
 Result<void, sys::SysError> PortFile::publish(std::uint16_t port) {
   using sys::Syscall;
   const std::string line = fmt::format("{}\n", port);
-  const sys::Outcome written = kernel_->write(fd_.get(), std::as_bytes(std::span(line)));
+  sys::Outcome written;
+  do {
+    written = kernel_->write(fd_.get(), std::as_bytes(std::span(line)));
+  } while (written.error == EINTR);
   if (!written.ok() || written.as_size() != line.size()) {
     return failure(failed(Syscall::write, written.ok() ? ENOSPC : written.error, path_));
   }

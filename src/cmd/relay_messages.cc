@@ -148,8 +148,9 @@ std::string_view first_name(RelayEnd::FirstToClose first) {
 std::string pending_text(const RelayEnd& end) {
   std::string out;
   if (end.undelivered > 0) {
-    out += fmt::format("; {} for the peer {} not delivered", format_bytes(end.undelivered),
-                       end.undelivered == 1 ? "was" : "were");
+    out += fmt::format("; {} for the peer {} not delivered, {} {}", format_bytes(end.undelivered),
+                       end.undelivered == 1 ? "was" : "were", format_bytes(end.delivered),
+                       end.delivered == 1 ? "was" : "were");
   }
   if (end.unwritten > 0) {
     out += fmt::format("; {} received {} not written to stdout", format_bytes(end.unwritten),
@@ -195,6 +196,7 @@ Message closed_message(const RelayEnd& end, const SetupTimes& times) {
       .add("duration_ns", end.duration.count())
       .add("sent_bytes", end.sent)
       .add("received_bytes", end.received)
+      .add("delivered_bytes", end.delivered)
       .add("undelivered_bytes", end.undelivered)
       .add("unwritten_bytes", end.unwritten);
   if (end.signal != 0) message.fields.add("signal", sys::signal_name(end.signal));

@@ -37,7 +37,7 @@ class Server {
   std::optional<Exit> accept();
   std::optional<Exit> refuse(const sys::SysError& error);
   [[nodiscard]] bool through() const;
-  void watch_listener();
+  sys::Outcome watch_listener();
   void wind_down();
   [[nodiscard]] Exit end_of_one();
   bool close_output();
@@ -100,7 +100,8 @@ std::unique_ptr<relay::Service> Server::make_service() {
 
 // ------------------------------------------------------------------------------------ the loop
 
-void Server::watch_listener() {
+// Errors: epoll's, where it does not take the listener.
+sys::Outcome Server::watch_listener() {
   const bool room = !options_.max_clients ||
                     service_->clients() < static_cast<std::size_t>(*options_.max_clients);
   acceptor_.admit(room);
@@ -109,12 +110,15 @@ void Server::watch_listener() {
     context_.console.status(full_message(*options_.max_clients));
   }
   const int fd = acceptor_.fd();
-  if (fd == watched_fd_) return;
+  if (fd == watched_fd_) return {};
   if (watched_fd_ >= 0 && acceptor_.listener().fd.open()) {
     static_cast<void>(poll_.remove(watched_fd_));
   }
-  if (fd >= 0) static_cast<void>(poll_.add(fd, EPOLLIN, listener_token));
-  watched_fd_ = fd;
+  watched_fd_ = -1;
+  if (fd < 0) return {};
+  const sys::Outcome added = poll_.add(fd, EPOLLIN, listener_token);
+  if (added.ok()) watched_fd_ = fd;
+  return added;
 }
 
 std::optional<Exit> Server::refuse(const sys::SysError& error) {
@@ -141,7 +145,7 @@ std::optional<Exit> Server::accept() {
     // One connection only: those still in the queue are reset now, rather than left waiting.
     if (!options_.keep_open) acceptor_.close();
     service_->add(std::move((*taken)->connection));
-    watch_listener();
+    if (const sys::Outcome watched = watch_listener(); !watched.ok()) break;  // step() tells
     if (!more) break;
   }
   return std::nullopt;
@@ -197,7 +201,9 @@ std::optional<Exit> Server::take_time(const sys::Wake& wake, sys::Deadline first
 }
 
 std::optional<Exit> Server::step(sys::Deadline first_client) {
-  watch_listener();
+  if (const sys::Outcome watched = watch_listener(); !watched.ok()) {
+    return refuse({sys::Syscall::epoll_ctl, watched.error, acceptor_.listener().local.text()});
+  }
   sys::Deadline deadline = sys::earlier(acceptor_.deadline(), service_->deadline());
   if (accepted_ == 0) deadline = sys::earlier(deadline, first_client);
   const auto wake = poll_.wait(sys::earlier(deadline, grace_end_));

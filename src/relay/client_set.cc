@@ -29,14 +29,23 @@ Client* ClientSet::find(std::uint64_t token) {
 void ClientSet::watch(Client& client, std::uint32_t events) {
   if (events == client.interest) return;
   // Even for no events epoll tells of a hang-up, again and again: so it is not watched at all.
-  if (events == 0) {
-    static_cast<void>(poll_.remove(client.fd()));
-  } else if (client.interest == 0) {
-    static_cast<void>(poll_.add(client.fd(), events, client.token));
-  } else {
-    static_cast<void>(poll_.change(client.fd(), events, client.token));
-  }
+  const sys::Outcome told = events == 0 ? poll_.remove(client.fd())
+                            : client.interest == 0
+                                ? poll_.add(client.fd(), events, client.token)
+                                : poll_.change(client.fd(), events, client.token);
   client.interest = events;
+  if (told.ok() || events == 0) return;
+  client.watch_error = told.error;
+  unwatched_.push_back(client.token);
+}
+
+Client* ClientSet::unwatched_client() {
+  while (!unwatched_.empty()) {
+    Client* const client = find(unwatched_.back());
+    unwatched_.pop_back();
+    if (client != nullptr) return client;
+  }
+  return nullptr;
 }
 
 void ClientSet::touch(Client& client) {
@@ -78,8 +87,8 @@ void ClientSet::send_fin(Client& client) {
 
 void ClientSet::end(Client& client, ClientEnd::Reason reason, std::uint64_t undelivered,
                     sys::SysError error) {
-  using Reason = ClientEnd::Reason;
-  if (reason != Reason::complete && reason != Reason::lost) {
+  // A connection that is lost to us may well stand: a FIN would say that this was all.
+  if (reason != ClientEnd::Reason::complete) {
     const linger at_once{1, 0};
     static_cast<void>(kernel_.setsockopt(client.fd(), SOL_SOCKET, SO_LINGER,
                                          std::as_bytes(std::span(&at_once, 1))));
@@ -102,6 +111,10 @@ void ClientSet::end(Client& client, ClientEnd::Reason reason, std::uint64_t unde
 
 void ClientSet::lose(Client& client, sys::Syscall call, int error, std::uint64_t undelivered) {
   end(client, ClientEnd::Reason::lost, undelivered, {call, error, client.connection.peer.text()});
+}
+
+sys::Deadline ClientSet::deadline() const {
+  return unwatched_.empty() ? idle_deadline() : sys::Deadline(sys::TimePoint{});
 }
 
 sys::Deadline ClientSet::idle_deadline() const {

@@ -16,6 +16,7 @@ struct Client {
   tcp::Connection connection;
   std::uint64_t token = 0;
   std::uint32_t interest = 0;  // the events it is watched for; 0: it is not watched
+  int watch_error = 0;         // with which epoll refused to; see ClientSet::unwatched_client
   bool peer_fin = false;       // read
   bool fin_sent = false;       // by us
   bool peer_first = false;     // see ClientEnd
@@ -46,13 +47,14 @@ class ClientSet {
   [[nodiscard]] bool empty() const { return clients_.empty(); }
   [[nodiscard]] const Map& all() const { return clients_; }
 
+  // Where epoll refuses, nothing more would be heard of the client: unwatched_client() gives it.
   void watch(Client& client, std::uint32_t events);
   // At most buf.size() bytes of the client's, counted. See recv(2).
   sys::Outcome receive(Client& client, std::span<std::byte> buf);
   sys::Outcome send(Client& client, std::span<const std::byte> buf);
   void send_fin(Client& client);
 
-  // Tells of the client's end and closes it, by RST unless it is complete or lost. The reference is
+  // Tells of the client's end and closes it, by RST unless it is complete. The reference is
   // dead then.
   void end(Client& client, ClientEnd::Reason reason, std::uint64_t undelivered = 0,
            sys::SysError error = {});
@@ -61,8 +63,10 @@ class ClientSet {
 
   // Its idle timeout begins anew.
   void touch(Client& client);
-  // The idle timeout of the client that has been silent for longest.
-  [[nodiscard]] sys::Deadline idle_deadline() const;
+  // When a client is to be asked for: by idle_client(), or at once by unwatched_client().
+  [[nodiscard]] sys::Deadline deadline() const;
+  // A client that epoll has refused to watch, once.
+  [[nodiscard]] Client* unwatched_client();
   // A client whose idle timeout has come.
   [[nodiscard]] Client* idle_client();
   // Any client, while there is one.
@@ -73,7 +77,11 @@ class ClientSet {
   sys::EventPoll& poll_;
   ServiceObserver& observer_;
   std::chrono::nanoseconds idle_timeout_;
+  // The idle timeout of the client that has been silent for longest.
+  [[nodiscard]] sys::Deadline idle_deadline() const;
+
   Map clients_;
+  std::vector<std::uint64_t> unwatched_;  // some may have ended
   std::list<std::uint64_t> by_activity_;  // the longest silent first
   std::uint64_t next_token_ = Service::first_token;
 };

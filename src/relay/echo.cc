@@ -60,6 +60,9 @@ bool Echo::send_rest(Client& client) {
 }
 
 void Echo::on_time() {
+  while (Client* const client = clients_.unwatched_client()) {
+    clients_.lose(*client, sys::Syscall::epoll_ctl, client->watch_error, client->answer.size());
+  }
   while (Client* const client = clients_.idle_client()) {
     clients_.end(*client, ClientEnd::Reason::idle, client->answer.size());
   }

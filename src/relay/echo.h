@@ -15,7 +15,7 @@ class Echo final : public Service {
 
   void add(tcp::Connection connection) override;
   void take(std::uint64_t token, std::uint32_t events) override;
-  [[nodiscard]] sys::Deadline deadline() override { return clients_.idle_deadline(); }
+  [[nodiscard]] sys::Deadline deadline() override { return clients_.deadline(); }
   void on_time() override;
   // A client decides itself when it is through.
   void wind_down() override {}

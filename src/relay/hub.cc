@@ -33,7 +33,9 @@ Hub::Hub(sys::Kernel& kernel, sys::EventPoll& poll, LocalStream& input, LocalStr
       discarded_(policy.discard ? chunk : 0) {
   // That its reader has gone is told even while there is nothing to write.
   if (!policy.discard) {
-    stdout_never_waits_ = poll_.add(output_.fd(), 0, stdout_token).error == EPERM;
+    const sys::Outcome added = poll_.add(output_.fd(), 0, stdout_token);
+    stdout_never_waits_ = added.error == EPERM;
+    if (!added.ok() && !stdout_never_waits_) lose_stdout(sys::Syscall::epoll_ctl, added.error);
   }
 }
 
@@ -226,7 +228,7 @@ void Hub::lose(Client& client, sys::Syscall call, int error) {
 }
 
 sys::Deadline Hub::deadline() {
-  sys::Deadline first = clients_.idle_deadline();
+  sys::Deadline first = clients_.deadline();
   if (line_owner_ != 0 && !held_.empty()) {
     first = sys::earlier(first, line_since_ + line_patience);
   }
@@ -238,6 +240,9 @@ sys::Deadline Hub::deadline() {
 }
 
 void Hub::on_time() {
+  while (Client* const client = clients_.unwatched_client()) {
+    lose(*client, sys::Syscall::epoll_ctl, client->watch_error);
+  }
   while (Client* const client = clients_.idle_client()) {
     if (client->held) {
       clients_.touch(*client);  // it is stdout that it waits for

@@ -87,7 +87,7 @@ class Hub final : public Service {
   void take_stdout(std::uint32_t events);
   void flush_stdout();
   void watch_stdout();
-  void lose_stdout(int error);
+  void lose_stdout(sys::Syscall call, int error);
 
   void watch(Client& client);
   void end(Client& client, ClientEnd::Reason reason);

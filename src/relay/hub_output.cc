@@ -106,7 +106,7 @@ void Hub::take_stdout(std::uint32_t events) {
   if (!stdout_open_) return;  // lost after this was told
   // With bytes to write, the write says why.
   const bool gone = (events & (EPOLLERR | EPOLLHUP)) != 0 && inbound_.empty();
-  if (gone) return lose_stdout(EPIPE);
+  if (gone) return lose_stdout(sys::Syscall::write, EPIPE);
   flush_stdout();
   release_held();
 }
@@ -115,7 +115,9 @@ void Hub::flush_stdout() {
   if (!stdout_open_) return;
   while (!inbound_.empty()) {
     const sys::Outcome written = output_.write(inbound_.data());
-    if (!written.ok() && !again(written)) return lose_stdout(written.error);
+    if (!written.ok() && !again(written)) {
+      return lose_stdout(sys::Syscall::write, written.error);
+    }
     inbound_.consume(written.as_size());
     // Of what epoll watches it tells when there is room for the rest.
     if (!stdout_never_waits_ || written.error == EAGAIN) break;
@@ -127,19 +129,21 @@ void Hub::flush_stdout() {
 void Hub::watch_stdout() {
   const std::uint32_t wanted = inbound_.empty() ? 0U : std::uint32_t{EPOLLOUT};
   if (stdout_never_waits_ || wanted == stdout_interest_) return;
-  if (poll_.change(output_.fd(), wanted, stdout_token).ok()) stdout_interest_ = wanted;
+  const sys::Outcome changed = poll_.change(output_.fd(), wanted, stdout_token);
+  if (!changed.ok()) return lose_stdout(sys::Syscall::epoll_ctl, changed.error);
+  stdout_interest_ = wanted;
 }
 
 // As in Relay::lose_stdout: whoever read it has gone, or received bytes are lost.
-void Hub::lose_stdout(int error) {
+void Hub::lose_stdout(sys::Syscall call, int error) {
   stdout_open_ = false;
   discarded_.resize(discard_size);
   if (!stdout_never_waits_) static_cast<void>(poll_.remove(output_.fd()));
-  if (error == EPIPE || error == ECONNRESET) {
+  if (call == sys::Syscall::write && (error == EPIPE || error == ECONNRESET)) {
     inbound_.clear();
     observer_.stdout_reader_gone();
   } else {
-    failure_ = {sys::Syscall::write, error, "stdout"};
+    failure_ = {call, error, "stdout"};
   }
   line_owner_ = 0;
   release_held();

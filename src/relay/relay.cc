@@ -276,7 +276,9 @@ void Relay::finish(RelayEnd::Reason reason) {
 
 void Relay::summarize() {
   const bool known = end_.reason == RelayEnd::Reason::complete;  // just now
-  end_.undelivered = (known ? 0 : unacknowledged()) + outbound_.size();
+  const std::uint64_t in_doubt = known ? 0 : unacknowledged();
+  end_.delivered = end_.sent - in_doubt;
+  end_.undelivered = in_doubt + outbound_.size();
   end_.unwritten = end_.stdout_gone ? 0 : inbound_.size();
   int unread = 0;
   if (!lost_ && !end_.peer_fin && kernel_.ioctl(connection_.fd.get(), FIONREAD, unread).ok()) {

@@ -53,6 +53,8 @@ struct RelayEnd {
   std::optional<sys::SysError> stdin_error;
   std::uint64_t sent = 0;      // payload written to the socket
   std::uint64_t received = 0;  // payload read from the socket
+  // Payload of which the peer's kernel is known to have acknowledged every byte.
+  std::uint64_t delivered = 0;
   // Read from stdin, and not known to have reached the peer's kernel.
   std::uint64_t undelivered = 0;
   std::uint64_t unread = 0;              // left in the socket: closing it then sends RST, not FIN

@@ -56,9 +56,9 @@ Result<Wake, SysError> EventPoll::wait(Deadline deadline) {
     if (by_signal != end) {
       std::rotate(by_signal, by_signal + 1, end);
       --count_;
-      if (const auto signum = waiter_->signals().take()) {
-        return Wake{Wake::Reason::signal, *signum};
-      }
+      const auto taken = waiter_->signals().take();
+      if (!taken) return failure(taken.error());
+      if (*taken) return Wake{Wake::Reason::signal, **taken};
     }
     if (run_deadline && kernel.now() >= *run_deadline) return Wake{Wake::Reason::run_deadline};
     if (count_ > 0) return Wake{Wake::Reason::ready};

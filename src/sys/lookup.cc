@@ -30,7 +30,10 @@ PendingLookup::~PendingLookup() {
 Result<LookupResult, SysError> PendingLookup::finish() {
   LookupHandle handle = nullptr;
   const auto bytes = std::as_writable_bytes(std::span(&handle, 1));
-  const Outcome got = kernel_->read(answer_.get(), bytes);
+  Outcome got;
+  do {  // the pipe blocks: there is nothing to wait for otherwise
+    got = kernel_->read(answer_.get(), bytes);
+  } while (got.error == EINTR || got.error == EAGAIN);
   if (!got.ok()) return failure(SysError{Syscall::getaddrinfo, got.error, ""});
   if (got.as_size() != bytes.size()) return failure(SysError{Syscall::getaddrinfo, EIO, ""});
   LookupResult result;

@@ -5,6 +5,7 @@
 #include <sys/signalfd.h>
 
 #include <array>
+#include <cerrno>
 
 #include "sys/names.h"
 
@@ -53,12 +54,15 @@ Result<Signals, SysError> Signals::open(Kernel& kernel) {
   return signals;
 }
 
-std::optional<int> Signals::take() const {
-  if (!fd_.open()) return std::nullopt;
+Result<std::optional<int>, SysError> Signals::take() const {
+  if (!fd_.open()) return std::optional<int>();
   signalfd_siginfo info{};
   const Outcome read = kernel_->read(fd_.get(), std::as_writable_bytes(std::span(&info, 1)));
-  if (read.as_size() != sizeof info) return std::nullopt;
-  return static_cast<int>(info.ssi_signo);
+  if (!read.ok() && read.error != EAGAIN && read.error != EINTR) {
+    return failure(SysError{Syscall::read, read.error, "signalfd"});
+  }
+  if (read.as_size() != sizeof info) return std::optional<int>();
+  return std::optional<int>(static_cast<int>(info.ssi_signo));
 }
 
 void die_of_signal(Kernel& kernel, int signum) {

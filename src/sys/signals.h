@@ -28,8 +28,8 @@ class Signals {
 
   [[nodiscard]] int fd() const { return fd_.get(); }
 
-  // The signal that has arrived, if any. Does not block.
-  [[nodiscard]] std::optional<int> take() const;
+  // The signal that has arrived, if any. Does not block. Errors: read's own.
+  [[nodiscard]] Result<std::optional<int>, SysError> take() const;
 
  private:
   Signals(Kernel& kernel, Fd fd) : kernel_(&kernel), fd_(std::move(fd)) {}

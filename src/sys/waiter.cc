@@ -33,9 +33,11 @@ Result<Wake, SysError> Waiter::wait(std::span<pollfd> fds, Deadline deadline) {
       return failure(SysError{Syscall::poll, polled.error, ""});
     }
     if (polled_.back().revents != 0) {
-      if (const auto signum = signals_->take()) {
-        signal_taken_ = *signum;
-        return Wake{Wake::Reason::signal, *signum};
+      const auto taken = signals_->take();
+      if (!taken) return failure(taken.error());
+      if (*taken) {
+        signal_taken_ = **taken;
+        return Wake{Wake::Reason::signal, **taken};
       }
       if (polled.value == 1) continue;
     }

@@ -47,7 +47,8 @@ class Waiter {
   // Polls `fds` (entries with a negative descriptor are skipped, as in poll(2)) until one has
   // something to say, at most until `deadline`; EINTR goes on waiting. What was ready is in
   // revents. Once a signal has come, every later wait ends with it at once: whoever had waited for
-  // a probe may have gone on. Errors: poll's own (ENOMEM).
+  // a probe may have gone on. Errors: poll's own (ENOMEM), and
+  // those of reading the signal.
   Result<Wake, SysError> wait(std::span<pollfd> fds, Deadline deadline);
 
   // The signal that has ended a wait; 0: none.

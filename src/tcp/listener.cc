@@ -33,6 +33,16 @@ std::optional<int> int_option(sys::Kernel& kernel, int fd, int option) {
   return value;
 }
 
+// Whoever waits for the port (--port-file) must not be told another.
+Result<sys::Address, sys::SysError> bound_address(sys::Kernel& kernel, int fd,
+                                                  const std::string& object) {
+  sys::Address address;
+  if (const sys::Outcome named = kernel.getsockname(fd, address); !named.ok()) {
+    return failure(sys::SysError{sys::Syscall::getsockname, named.error, object});
+  }
+  return with_zone_name(kernel, address.unmapped());
+}
+
 bool family_missing(const sys::SysError& error) {
   const bool no_socket = error.call == sys::Syscall::socket && error.error == EAFNOSUPPORT;
   const bool no_address = error.call == sys::Syscall::bind && error.error == EADDRNOTAVAIL;
@@ -62,7 +72,9 @@ Result<Listener, sys::SysError> listen_on(sys::Kernel& kernel, const ListenPolic
   if (const sys::Outcome listening = kernel.listen(fd, listener.backlog); !listening.ok()) {
     return failure(sys::SysError{sys::Syscall::listen, listening.error, address.text()});
   }
-  listener.local = local_address(kernel, fd);
+  auto local = bound_address(kernel, fd, address.text());
+  if (!local) return failure(local.error());
+  listener.local = *local;
   if (const auto queue = read_accept_queue(kernel, fd)) listener.queue_limit = queue->limit;
   return listener;
 }
@@ -109,7 +121,9 @@ Result<Listener, sys::SysError> adopt_listener(sys::Kernel& kernel, int fd,
   static_cast<void>(kernel.fcntl(fd, F_SETFD, FD_CLOEXEC));
   const sys::Outcome flags = kernel.fcntl(fd, F_GETFL, 0);
   listener.may_block = !flags.ok() || (flags.as_int() & O_NONBLOCK) == 0;
-  listener.local = local_address(kernel, fd);
+  auto local = bound_address(kernel, fd, "LISTEN_FDS");
+  if (!local) return failure(local.error());
+  listener.local = *local;
   const int family = int_option(kernel, fd, SO_DOMAIN).value_or(AF_UNSPEC);
   for (const OptionSetting& setting : setup.options) {
     auto applied = apply_option(kernel, fd, family, setting);

@@ -180,8 +180,9 @@ TEST_CASE("each way a relay can end has its status and its reason") {
   CHECK(failure_text(lost) ==
         "connect 192.0.2.1:80: connection lost after 3.2 s: reset by the peer (RST)");
   lost.undelivered = 4096;
+  lost.delivered = 1;
   lost.unwritten = 1;
-  CHECK(holds(failure_text(lost), "; 4096 bytes for the peer were not delivered"));
+  CHECK(holds(failure_text(lost), "; 4096 bytes for the peer were not delivered, 1 byte was"));
   CHECK(holds(failure_text(lost), "; 1 byte received was not written to stdout"));
 
   RelayEnd mistaken = ended(Reason::connection_lost);

@@ -112,6 +112,23 @@ TEST_CASE("each step of publishing may fail, is told, and leaves no file behind"
   }
 }
 
+TEST_CASE("what is there already must be known to be no file before it is written to") {
+  Scene scene;
+  test::open_file(scene.path, O_WRONLY | O_CREAT).write("41253\n");
+  scene.kernel.script(Syscall::fstat).fails(ENOMEM);
+  CHECK(PortFile::prepare(scene.kernel, scene.path).error().call == Syscall::fstat);
+  CHECK(test::contents_of(scene.path) == "41253\n");
+}
+
+TEST_CASE("a number whose writing is interrupted is written again") {
+  Scene scene;
+  auto file = PortFile::prepare(scene.kernel, scene.path);
+  REQUIRE(file);
+  scene.kernel.script(Syscall::write).first(2).fails(EINTR);
+  CHECK(file->publish(80));
+  CHECK(test::contents_of(scene.path) == "80\n");
+}
+
 TEST_CASE("a disk that takes only a part is full") {
   Scene scene;
   auto file = PortFile::prepare(scene.kernel, scene.path);

@@ -116,3 +116,19 @@ TEST_CASE("cut short is everybody who is left, with what he was owed") {
   CHECK(scene.ends[0].undelivered + scene.ends[1].undelivered == 5);
   CHECK(scene.service->idle());
 }
+
+TEST_CASE("a client that epoll does not watch is lost and reset, and not forgotten") {
+  Scene scene;
+  scene.kernel.script(Syscall::epoll_ctl).first(1).fails(ENOSPC);
+  const Plug client = scene.client();
+  client.write("x");
+  const Plug other = scene.client();
+  other.write("y");
+  scene.pass(0ns);
+  REQUIRE(scene.ends.size() == 1);
+  CHECK(scene.ends[0].reason == Reason::lost);
+  CHECK(scene.ends[0].error.call == Syscall::epoll_ctl);
+  CHECK(scene.ends[0].error.error == ENOSPC);
+  scene.settle();
+  CHECK(other.read() == "y");
+}

@@ -197,3 +197,28 @@ TEST_CASE("many that are held and reset end in turn, and not within one another"
   CHECK(scene.ends.size() == many + 1);
   CHECK(scene.stdout_reader.read().size() == 2 * many);
 }
+
+TEST_CASE("a client that epoll does not watch is lost, and not forgotten") {
+  HubScene scene;
+  scene.start();
+  const Plug first = scene.client();
+  scene.settle();
+  scene.kernel.script(Syscall::epoll_ctl).nth(1).fails(ENOMEM);
+  const Plug second = scene.client();
+  second.write("lost\n");
+  scene.pass(0ns);
+  REQUIRE(scene.ends.size() == 1);
+  CHECK(scene.ends[0].error.call == Syscall::epoll_ctl);
+  first.write("still here\n");
+  scene.settle();
+  CHECK(scene.stdout_reader.read() == "still here\n");
+}
+
+TEST_CASE("a stdout that epoll does not watch ends the service rather than wait for ever") {
+  HubScene scene;
+  scene.kernel.script(Syscall::epoll_ctl).nth(1).fails(ENOMEM);
+  const relay::Hub& hub = scene.start();
+  REQUIRE(hub.failure() != nullptr);
+  CHECK(hub.failure()->call == Syscall::epoll_ctl);
+  CHECK(hub.failure()->object == "stdout");
+}

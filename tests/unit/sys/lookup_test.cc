@@ -67,8 +67,19 @@ TEST_CASE("an answer that cannot be read is an error") {
   auto lookup = sys::PendingLookup::start(scene.kernel, {"127.0.0.1", "", AF_INET});
   REQUIRE(lookup);
   REQUIRE(scene.ready(*lookup));
-  scene.kernel.script(Syscall::read).nth(1).fails(EINTR);
+  scene.kernel.script(Syscall::read).nth(1).fails(EIO);
   const auto result = lookup->finish();
   REQUIRE_FALSE(result);
-  CHECK(result.error().error == EINTR);
+  CHECK(result.error().error == EIO);
+}
+
+TEST_CASE("an answer whose reading is interrupted is read again") {
+  Scene scene;
+  auto lookup = sys::PendingLookup::start(scene.kernel, {"127.0.0.1", "80", AF_INET});
+  REQUIRE(lookup);
+  REQUIRE(scene.ready(*lookup));
+  scene.kernel.script(Syscall::read).first(2).fails(EINTR);
+  const auto result = lookup->finish();
+  REQUIRE(result);
+  CHECK(result->addresses.size() == 1);
 }

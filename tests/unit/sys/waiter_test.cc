@@ -101,6 +101,19 @@ TEST_CASE("poll's own failure is returned") {
   CHECK(wake.error().error == ENOMEM);
 }
 
+TEST_CASE("a signal that has come and cannot be read ends the waiting") {
+  Scene scene;
+  test::Waiting waiting(scene.kernel);
+  REQUIRE(::kill(::getpid(), SIGTERM) == 0);
+  auto& reads = scene.kernel.script(Syscall::read).on(waiting.signals.fd());
+  reads.nth(1).fails(EIO);
+  const auto wake = waiting.waiter.wait(scene.fds, {});
+  REQUIRE_FALSE(wake);
+  CHECK(wake.error().call == Syscall::read);
+  CHECK(wake.error().error == EIO);
+  CHECK(waiting.waiter.wait(scene.fds, {})->signal == SIGTERM);
+}
+
 TEST_CASE("a signal sent to ourselves wakes and is named, before anything else") {
   for (const int signum : {SIGINT, SIGTERM, SIGHUP}) {
     CAPTURE(signum);
@@ -111,7 +124,7 @@ TEST_CASE("a signal sent to ourselves wakes and is named, before anything else")
     const auto wake = waiting.waiter.wait(scene.fds, {});
     CHECK(wake->reason == Wake::Reason::signal);
     CHECK(wake->signal == signum);
-    CHECK_FALSE(waiting.signals.take());
+    CHECK_FALSE(waiting.signals.take()->has_value());
     CHECK(waiting.waiter.signal_taken() == signum);
     // Whoever did not heed it must not make the others miss it.
     const auto again = waiting.waiter.wait(scene.fds, {});
@@ -149,7 +162,7 @@ TEST_CASE("where every signal is ignored there is no descriptor, and waiting wor
   {
     test::Waiting waiting(scene.kernel);
     CHECK(waiting.signals.fd() == -1);
-    CHECK_FALSE(waiting.signals.take());
+    CHECK_FALSE(waiting.signals.take()->has_value());
     scene.pipe.write_end.write("x");
     CHECK(waiting.waiter.wait(scene.fds, {})->reason == Wake::Reason::ready);
   }

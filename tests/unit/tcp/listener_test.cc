@@ -171,8 +171,9 @@ TEST_CASE("each step that fails is told and leaves no descriptor") {
     Syscall call;
     int error;
   };
-  for (const Row& row : {Row{Syscall::socket, EMFILE}, Row{Syscall::bind, EACCES},
-                         Row{Syscall::bind, EADDRNOTAVAIL}, Row{Syscall::listen, EADDRINUSE}}) {
+  for (const Row& row :
+       {Row{Syscall::socket, EMFILE}, Row{Syscall::bind, EACCES}, Row{Syscall::bind, EADDRNOTAVAIL},
+        Row{Syscall::listen, EADDRINUSE}, Row{Syscall::getsockname, ENOBUFS}}) {
     CAPTURE(row.error);
     Scene scene;
     scene.kernel.script(row.call).fails(row.error);
