@@ -12,130 +12,37 @@ import os
 import random
 import signal
 import socket
-import struct
-import threading
 import time
 
 import ends
 import netns
 import tool
+import transfer
+from transfer import PORT, SERVER
 
 FULL = os.environ.get("TCPTOOL_FAULTS") == "full"
-SERVER, PORT = "10.77.2.2", 9000
-BYTES_RECEIVED = 128  # its offset in struct tcp_info
-
-
-def received_by_kernel(peer):
-    """How many bytes of payload our end's kernel has taken."""
-    info = peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, BYTES_RECEIVED + 8)
-    return struct.unpack_from("Q", info, BYTES_RECEIVED)[0]
-
-
-class Feed:
-    """Known bytes for stdin, of which the second half waits for go()."""
-
-    def __init__(self, size, seed):
-        self.data = random.Random(seed).randbytes(size)
-        self.half = threading.Event()
-
-    def __call__(self):
-        middle = len(self.data) // 2
-        yield self.data[:middle]
-        self.half.wait(60 * tool.PATIENCE)
-        yield self.data[middle:]
-
-    def go(self):
-        self.half.set()
-
-
-class Pair:
-    """tcptool in c connected to tcptool in s, each with known bytes on stdin."""
-
-    def __init__(self, world, sizes, options=()):
-        self.feeds = [Feed(size, seed) for seed, size in enumerate(sizes)]
-        self.stack = contextlib.ExitStack()
-        listen = world.tool("s", "listen", "--json", *options, SERVER, PORT, stdin=self.feeds[1])
-        self.server = self.stack.enter_context(listen)
-        self.server.wait_for('"listening"')
-        self.client = self.stack.enter_context(world.tool(
-            "c", "connect", "--json", *options, SERVER, PORT, stdin=self.feeds[0]))
-        self.client.wait_for('"connected"')
-        self.server.wait_for('"accepted"')
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for feed in self.feeds:
-            feed.go()
-        self.stack.close()
-
-    def wait_halves(self):
-        for feed, reader in zip(self.feeds, (self.server, self.client)):
-            ends.wait_until(lambda feed=feed, reader=reader: reader.size >= len(feed.data) // 2,
-                            "the first half", 60)
-
-    def go(self):
-        for feed in self.feeds:
-            feed.go()
-
-    def problems(self, timeout=90):
-        """Waits for both ends; what is not as it must be, as texts."""
-        for feed, sink, source in ((self.feeds[0], self.server, self.client),
-                                   (self.feeds[1], self.client, self.server)):
-            result = sink.finish(timeout)
-            if result.status != 0 or result.stdout != feed.data:
-                yield (f"status {result.status}, {result.size} of {len(feed.data)} bytes"
-                       f"{result}")
-            closed = ends.closed(source.finish(timeout))
-            if closed["delivered_bytes"] != len(feed.data):
-                yield f"it says that it delivered {closed['delivered_bytes']} bytes"
-
-
-ENDS = (("c", "c0"), ("r", "rc"), ("r", "rs"), ("s", "s0"))
-
-
-def segment(world):
-    """Packets of one segment each, as they are on a wire: a veth takes 64 KiB at once."""
-    for name, interface in ENDS:
-        world.sh(name, f"ip link set {interface} gso_max_segs 1")
-
-
-def lose(world, percent):
-    for hook_world in ("c", "s"):
-        world.filter(hook_world, "input", f"numgen random mod 100 < {percent} counter drop")
-
-
-def shape(world, rate):
-    for name, interface in (("c", "c0"), ("s", "s0")):
-        world.sh(name, f"tc qdisc replace dev {interface} root tbf rate {rate} burst 3000 "
-                       "limit 60000")
-
-
-def set_link(world, name, interface, state):
-    world.sh(name, f"ip link set {interface} {state}")
 
 
 def lossy(percent, size):
     def during(world, pair):
-        lose(world, percent)
+        transfer.lose(world, percent)
         pair.go()
     return f"{percent} % loss", (size, size), during
 
 
 def slow(rate, size):
     def during(world, pair):
-        shape(world, rate)
+        transfer.shape(world, rate)
         pair.go()
     return rate, (size, size), during
 
 
 def down(seconds, name, interface, size=400_000):
     def during(world, pair):
-        set_link(world, name, interface, "down")
+        transfer.set_link(world, name, interface, "down")
         pair.go()
         time.sleep(seconds)  # the fault's own length
-        set_link(world, name, interface, "up")
+        transfer.set_link(world, name, interface, "up")
         if name == "c":  # it went with the link
             world.sh("c", "ip route replace default via 10.77.1.1")
         if name == "s":
@@ -181,9 +88,9 @@ class Faults(netns.TestCase):
             world = netns.World()
             try:
                 world.routed()
-                segment(world)
+                transfer.segment(world)
                 start = time.monotonic()
-                with Pair(world, sizes) as pair:
+                with transfer.Pair(world, sizes) as pair:
                     pair.wait_halves()
                     during(world, pair)
                     found = list(pair.problems())
@@ -241,7 +148,7 @@ class Faults(netns.TestCase):
             with self.subTest(seed=seed, role=role), self.one(role, stdin=data) as (process, peer):
                 read = ends.receive(peer, dice.randrange(1, 3_000_000))
                 if not in_the_flow:
-                    known = ends.settled(lambda p=peer: received_by_kernel(p), 0.2)
+                    known = ends.settled(lambda p=peer: transfer.received_by_kernel(p), 0.2)
                 ends.reset(peer)
                 self.assertTrue(data.startswith(read))
                 # What was read a moment ago may not have been acknowledged yet.
@@ -284,7 +191,7 @@ class Faults(netns.TestCase):
 
     def test_a_peer_that_is_stopped_for_a_while(self):
         sizes = (20_000_000, 20_000_000)
-        with Pair(self.world, sizes) as pair:
+        with transfer.Pair(self.world, sizes) as pair:
             pair.wait_halves()
             pair.server.signal(signal.SIGSTOP)
             pair.go()
@@ -298,7 +205,7 @@ class Faults(netns.TestCase):
             with self.subTest(role=role), self.one(role, "--idle-timeout", "1s",
                                                    stdin=data) as (process, peer):
                 result = process.finish()
-                self.assert_states_delivered(result, 9, *2 * [received_by_kernel(peer)])
+                self.assert_states_delivered(result, 9, *2 * [transfer.received_by_kernel(peer)])
 
     def test_a_zero_window_that_opens_again(self):
         data = os.urandom(20_000_000)
