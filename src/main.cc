@@ -2,6 +2,8 @@
 // The program's table of contents: parse, open the trace, make the kernel, run the command, return
 // its status.
 #include <algorithm>
+#include <cstdlib>
+#include <exception>
 #include <new>
 #include <optional>
 
@@ -149,7 +151,20 @@ ExitStatus out_of_memory(std::span<const char* const> arguments) {
 }  // namespace
 }  // namespace tcptool
 
+namespace {
+
+// Without an exception this is memory that did not suffice even for one.
+[[noreturn]] void terminate() {
+  if (std::current_exception() == nullptr) {
+    std::_Exit(static_cast<int>(tcptool::out_of_memory({})));
+  }
+  std::abort();
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  std::set_terminate(terminate);
   const std::span<const char* const> all(argv, static_cast<std::size_t>(argc));
   const auto arguments = all.subspan(all.empty() ? 0 : 1);
   try {

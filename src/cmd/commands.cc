@@ -125,6 +125,7 @@ void Commands::signal_groups(int signum) {
 
 std::vector<int> Commands::await_ends() {
   std::vector<pollfd> running;
+  running.reserve(children_.size());
   for (const auto& [token, child] : children_) {
     if (child.pidfd.open()) running.push_back({child.pidfd.get(), POLLIN, 0});
   }
@@ -136,6 +137,7 @@ std::vector<int> Commands::await_ends() {
     running.erase(std::remove_if(running.begin(), running.end(), ended), running.end());
   }
   std::vector<int> left;
+  left.reserve(running.size());
   for (const pollfd& entry : running) left.push_back(entry.fd);
   return left;
 }

@@ -111,9 +111,8 @@ sys::Outcome Server::watch_listener() {
   }
   const int fd = acceptor_.fd();
   if (fd == watched_fd_) return {};
-  if (watched_fd_ >= 0 && acceptor_.listener().fd.open()) {
-    static_cast<void>(poll_.remove(watched_fd_));
-  }
+  const bool watched = watched_fd_ >= 0 && acceptor_.listener().fd.open();
+  if (watched) static_cast<void>(poll_.remove(watched_fd_));
   watched_fd_ = -1;
   if (fd < 0) return {};
   const sys::Outcome added = poll_.add(fd, EPOLLIN, listener_token);
@@ -122,10 +121,10 @@ sys::Outcome Server::watch_listener() {
 }
 
 std::optional<Exit> Server::refuse(const sys::SysError& error) {
-  context_.console.failure(
-      status_of(error),
-      explained_prepare_failure(context_, options_.common, error, acceptor_.listener().local));
-  return Exit{status_of(error)};
+  const auto status = status_of(error);
+  context_.console.failure(status, explained_prepare_failure(context_, options_.common, error,
+                                                             acceptor_.listener().local));
+  return Exit{status};
 }
 
 // As many as are waiting, as far as there is room.

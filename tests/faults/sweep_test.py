@@ -9,6 +9,7 @@ with the case's name: TCPTOOL_FAULT=NAME runs that one alone, and shows it.
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import time
@@ -239,6 +240,33 @@ class Sweep(tool.TestCase):
 
     def test_a_command(self):
         self.sweep(Command)
+
+    def test_a_command_whose_end_nobody_knows_has_not_succeeded(self):
+        scenario = Command(self.tmp)
+        before, _ = scenario.calls_made()
+        run = scenario.inject(1, faults.Fault("wait4", "ECHILD", "1"), before)
+        self.assertTrue(run.injected)
+        self.assert_status(1, run.result)
+        self.assert_stderr("wait4.*ECHILD", run.result)
+        self.assert_no_stderr("command-ended", run.result)
+
+    def test_memory_that_ends_is_told_and_no_crash(self):
+        """Less and less of it: until the loader has not enough for itself."""
+        told = 0
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            for size in range(9 << 20, 4 << 20, -64 << 10):
+                with tool.connect(listener.getsockname()[1], "--recv-only", "-q", preexec_fn=(
+                        lambda size=size: resource.setrlimit(resource.RLIMIT_AS, (size, size)))
+                        ) as process:
+                    with contextlib.suppress(TimeoutError):
+                        listener.settimeout(0.3)
+                        listener.accept()[0].close()
+                    result = process.finish()
+                if "shared" in result.stderr or "terminate called without" in result.stderr:
+                    break  # the loader's words, or a library's: it has not come to main
+                self.assertIn(result.status, (0, 4), str(result))
+                told += "out of memory (ENOMEM)" in result.stderr
+        self.assertGreater(told, 0)
 
     def test_serve_echo(self):
         self.sweep(Echo)
