@@ -4,15 +4,17 @@
 
 Usage: tests/bench/trace.py [--tcptool PATH] [--without PATH] [--rounds N] [--only FORMS] [PART ...]
 
-PARTs are pingpong (1 byte), kib (1 KiB), bulk, oneshot; all of them unless some are named. Each
-round runs every form once, in turn: `off` (the flight recorder alone), `json`, `text` and `strace`
+PARTs are pingpong (1 byte), kib (1 KiB), bulk, oneshot, events; all of them unless some are named.
+events is the processor time of a ping-pong beyond that of `off`, for each line of the trace, and
+how many lines a second of it would make. Each round runs every form once, in turn: `off` (the flight recorder alone), `json`, `text` and `strace`
 (--trace FILE in that format), `strace -f` around the program, and `without`, another build, such as
-one of a version without the recorder. Told are the median, the range, and the ratio of the medians
-to `off`.
+one of a version without the recorder. Told are the median, the range, and how many times as long as
+`off` it takes by the medians, with the most that it may (`without`: `off` against it).
 """
 
 import argparse
 import os
+import resource
 import shutil
 import socket
 import statistics
@@ -54,9 +56,9 @@ def echo(listener):
             connection.sendall(chunk)
 
 
-def round_trip(form, size):
+def round_trip(form, size, trips=ROUND_TRIPS):
     """Microseconds: from our stdin, through tcptool, an echo server and tcptool, to our stdout."""
-    trips = ROUND_TRIPS // 20 if "strace" in form[0][0] else ROUND_TRIPS
+    trips = trips // 20 if "strace" in form[0][0] else trips
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=echo, args=(listener,), daemon=True).start()
         with start(form, "connect", "-o", "TCP_NODELAY", *listener.getsockname()) as process:
@@ -97,6 +99,33 @@ def bulk(form):
     return size / (done[0] - begin) / 1e9
 
 
+def processor_time(form):
+    """Seconds that tcptool itself takes for many trips of 1 byte, and the lines of its trace."""
+    path = form[1][form[1].index("--trace") + 1] if form[1] else os.devnull
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    round_trip(form, 1, 10 * ROUND_TRIPS)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with open(path, "rb") as trace:
+        lines = sum(chunk.count(b"\n") for chunk in iter(lambda: trace.read(1 << 20), b""))
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, lines
+
+
+def events(options, folder):
+    """Prints what an event costs in each form that writes one to a file."""
+    figures = {name: [] for name in ("off", "json", "text", "strace")}
+    for _ in range(options.rounds):
+        for name, form in forms(options, folder).items():
+            if name in figures:
+                figures[name].append(processor_time(form))
+    off = statistics.median(seconds for seconds, _ in figures.pop("off"))
+    for name, values in figures.items():
+        if values:
+            costs = sorted((seconds - off) / lines * 1e9 for seconds, lines in values)
+            median = statistics.median(costs)
+            print(f"events    {name:10} {median:9.0f} ns an event  {costs[0]:9.0f} .."
+                  f"{costs[-1]:9.0f}  {1e3 / median:6.2f} million a second", flush=True)
+
+
 def oneshot(form):
     """Milliseconds of a whole run that sends one byte to an echo server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -111,6 +140,9 @@ PARTS = {"pingpong": ("us", lambda form: round_trip(form, 1)),
          "kib": ("us", lambda form: round_trip(form, 1024)),
          "bulk": ("GB/s", bulk),
          "oneshot": ("ms", oneshot)}
+# The most that a form may cost, in times of off.
+GOALS = {("bulk", "json"): 1.05, ("kib", "json"): 1.15, ("kib", "without"): 1.03,
+         ("oneshot", "json"): 1.10}
 
 
 def main():
@@ -122,7 +154,10 @@ def main():
     parser.add_argument("parts", nargs="*", metavar="PART")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for part in options.parts or PARTS:
+        for part in options.parts or [*PARTS, "events"]:
+            if part == "events":
+                events(options, folder)
+                continue
             unit, measure = PARTS[part]
             rounds = options.rounds * (10 if part == "oneshot" else 1)
             figures = {name: [] for name in forms(options, folder)}
@@ -132,8 +167,11 @@ def main():
             off = statistics.median(figures["off"])
             for name, values in figures.items():
                 median = statistics.median(values)
+                ratio = off / median if (unit == "GB/s") != (name == "without") else median / off
+                goal = GOALS.get((part, name))
                 print(f"{part:9} {name:10} {median:9.3f} {unit}  {min(values):9.3f} .."
-                      f"{max(values):9.3f}  {median / off:6.3f} of off", flush=True)
+                      f"{max(values):9.3f}  {ratio:6.3f} times off" +
+                      (f", at most {goal}" if goal else ""), flush=True)
 
 
 main()
