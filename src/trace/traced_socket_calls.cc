@@ -100,7 +100,7 @@ Outcome TracedKernel::connect(int sockfd, const sys::Address& addr) {
   event.add_address("addr", addr);
   event.add_length("addrlen", addr.size());
   make(event, [&] { return inner_.connect(sockfd, addr); });
-  telemetry_.connects(sockfd);
+  if (known(sockfd).socket != Event::Socket::datagram) telemetry_.connects(sockfd);
   return told(event);
 }
 

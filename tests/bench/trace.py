@@ -6,9 +6,10 @@ Usage: tests/bench/trace.py [--tcptool PATH] [--without PATH] [--rounds N] [--on
 
 PARTs are pingpong (1 byte), kib (1 KiB), bulk, oneshot, events; all of them unless some are named.
 events is the processor time of a ping-pong beyond that of `off`, for each line of the trace, and
-how many lines a second of it would make. Each round runs every form once, in turn: `off` (the flight recorder alone), `json`, `text` and `strace`
-(--trace FILE in that format), `strace -f` around the program, and `without`, another build, such as
-one of a version without the recorder. Told are the median, the range, and how many times as long as
+how many lines a second of it would make. Each round runs every form once, in turn: `off` (the
+flight recorder alone), `json`, `text` and `strace` (--trace FILE in that format), `strace -f`
+around the program, and `without`, another build, such as one of a version without the recorder.
+Told are the median, the range, and how many times as long as
 `off` it takes by the medians, with the most that it may (`without`: `off` against it).
 """
 

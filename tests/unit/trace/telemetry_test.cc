@@ -228,6 +228,16 @@ TEST_CASE("what was received and not read is told") {
   CHECK(queues[0].after == 6);
 }
 
+TEST_CASE("a socket that asks a name server is no connection") {
+  Scene scene;
+  scene.inner.use_fake_clock();
+  scene.fd = scene.kernel.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0).as_int();
+  REQUIRE(scene.kernel.connect(scene.fd, scene.listener.address).ok());
+  scene.inner.advance(10ms);
+  static_cast<void>(scene.kernel.poll({}, 0));
+  CHECK(scene.inner.count(Syscall::getsockopt) == 0);
+}
+
 TEST_CASE("of many connections sixteen are looked at, and then the next") {
   Scene scene;
   scene.inner.use_fake_clock();
