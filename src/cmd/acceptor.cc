@@ -23,10 +23,10 @@ Acceptor::Acceptor(Context& context, tcp::Listener listener, const tcp::SocketSe
       listener_(std::move(listener)),
       setup_(setup),
       options_(options),
-      watch_(context, listener_, options.watch.has_value()),
+      held_(options.hold.value_or(0ns) != 0ns),
+      watch_(context, listener_, options.watch.has_value(), held_by()),
       looked_(context.kernel.now()) {
-  if (options.hold.value_or(0ns) == 0ns) return;
-  held_ = true;
+  if (!held_) return;
   const bool for_ever = *options.hold == AcceptOptions::forever;
   if (!for_ever) hold_until_ = looked_ + *options.hold;
   context_.console.status(hold_message(for_ever ? std::nullopt : options.hold));

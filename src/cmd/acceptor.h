@@ -62,12 +62,12 @@ class Acceptor {
   tcp::Listener listener_;
   tcp::SocketSetup setup_;
   AcceptOptions options_;
+  bool held_ = false;
+  bool room_ = true;
   QueueWatch watch_;
   sys::TimePoint looked_;
-  bool held_ = false;
   sys::Deadline hold_until_;  // none: for ever
-  bool room_ = true;
-  sys::Deadline retry_at_;  // set: accepting pauses for want of descriptors or memory
+  sys::Deadline retry_at_;    // set: accepting pauses for want of descriptors or memory
   bool exhaustion_told_ = false;
   std::uint64_t accepted_ = 0;
   std::uint64_t denied_ = 0;

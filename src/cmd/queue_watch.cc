@@ -7,7 +7,8 @@
 
 namespace tcptool::cmd {
 
-QueueWatch::QueueWatch(Context& context, const tcp::Listener& listener, bool tell)
+QueueWatch::QueueWatch(Context& context, const tcp::Listener& listener, bool tell,
+                       std::string_view held_by)
     : context_(context), tell_(tell) {
   // What an inherited listener had dropped before is not of this run.
   if (listener.inherited) {
@@ -15,7 +16,7 @@ QueueWatch::QueueWatch(Context& context, const tcp::Listener& listener, bool tel
   }
   if (!tell_) return;
   cookies_before_ = cookies_sent();
-  look(listener, {});
+  look(listener, held_by);
 }
 
 std::optional<tcp::AcceptQueue> QueueWatch::look(const tcp::Listener& listener,

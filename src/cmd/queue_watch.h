@@ -12,7 +12,8 @@ namespace tcptool::cmd {
 class QueueWatch {
  public:
   // With `tell` every look that shows a change is a status line, and SYN cookies are looked for.
-  QueueWatch(Context& context, const tcp::Listener& listener, bool tell);
+  // `held_by` as in look().
+  QueueWatch(Context& context, const tcp::Listener& listener, bool tell, std::string_view held_by);
 
   // Looks at the queue, its limit and its drops, and tells of them. `held_by`: the option that
   // keeps the listener from accepting now. The queue, where the kernel tells it.

@@ -127,6 +127,15 @@ std::optional<Finding> neighbour_silent(const Evidence& evidence) {
 
 std::optional<Finding> rejected_here(const Evidence& evidence) {
   if (!icmp_from_here(evidence)) return std::nullopt;
+  if (evidence.path.own_address) {
+    return finding_of(
+        evidence, Cause::rejected_here,
+        "a packet filter on this host itself rejects the connection, on the SYN's way "
+        "out or in",
+        fmt::format("this host's own rules for output and for input to tcp port {}: "
+                    "nft list ruleset, as root",
+                    evidence.peer.port()));
+  }
   Finding finding =
       finding_of(evidence, Cause::rejected_here,
                  "a packet filter on this host itself rejects the connection: the SYN never left",

@@ -226,7 +226,7 @@ bool Telemetry::take_stamps(std::span<const pollfd> fds) {
 bool Telemetry::take_stamps(std::span<const epoll_event> events) {
   bool any = false;
   for (const epoll_event& event : events) {
-    const auto found = tokens_.find(event.data.u64);
+    const auto found = tokens_.find(std::uint64_t{event.data.u64});  // it is packed: a copy
     if ((event.events & EPOLLERR) == 0 || found == tokens_.end()) continue;
     any = take_stamps(found->second) || any;
   }

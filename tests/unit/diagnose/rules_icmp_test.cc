@@ -119,6 +119,17 @@ TEST_CASE("a router that says host unreachable after a while has asked for it in
   CHECK(holds(text_of(evidence), "the host is down"));
 }
 
+TEST_CASE("where the destination is this host, the filter may be on the SYN's way out or in") {
+  Evidence evidence = with_icmp(3, 13, own);
+  evidence.peer = evidence.icmp->offender.with_port(9000);
+  evidence.path.own_address = true;
+  CHECK(cause_of(evidence) == "rejected-here");
+  CHECK(holds(text_of(evidence), "way out or in"));
+  CHECK(holds(text_of(evidence), "for output and for input to tcp port 9000"));
+  CHECK_FALSE(holds(text_of(evidence), "never left"));
+  CHECK_FALSE(holds(text_of(evidence), "no SYN has left"));
+}
+
 TEST_CASE("nobody answers for the next hop: by the kernel's word, its table or its counters") {
   Evidence told = with_icmp(3, 1, own);
   told.path.neighbour.reset();
