@@ -38,9 +38,10 @@ std::string what_to_raise(const OverflowFacts& facts) {
     return fmt::format("a larger net.core.somaxconn (now {}) and --backlog (now {})",
                        *facts.somaxconn, facts.asked);
   }
-  return fmt::format(
-      "a larger --backlog (now {}), or {}", facts.asked,
-      facts.held_by.empty() ? "accept sooner" : fmt::format("another {}", facts.held_by));
+  std::string_view other = "accept sooner";
+  if (facts.held_by == "--hold") other = "a shorter --hold";
+  if (facts.held_by == "--max-clients") other = "a larger --max-clients";
+  return fmt::format("a larger --backlog (now {}), or {}", facts.asked, other);
 }
 
 }  // namespace
@@ -82,14 +83,14 @@ Message queue_message(const QueueState& state) {
   if (state.dropped) {
     message.fields.add("dropped", *state.dropped);
     if (*state.dropped > 0) {
-      message.text += fmt::format(", {} dropped", count_of(*state.dropped, "SYN"));
+      message.text += fmt::format(", {} dropped", count_of(*state.dropped, "segment"));
     }
   }
   return message;
 }
 
 Message overflow_message(const OverflowFacts& facts) {
-  const std::string dropped = fmt::format("{} dropped", count_of(facts.dropped, "SYN"));
+  const std::string dropped = fmt::format("{} dropped", count_of(facts.dropped, "segment"));
   const tcp::AcceptQueue& deepest = facts.deepest;
   const bool seen = deepest.full();
   const std::string at =
@@ -103,14 +104,16 @@ Message overflow_message(const OverflowFacts& facts) {
                             deepest.limit, why_full(facts), what_clients_see),
                 what_to_raise(facts))
           : explained_note(
-                fmt::format("SYNs dropped on {}: accept queue {}, {}", facts.local.text(), at,
+                fmt::format("segments dropped on {}: accept queue {}, {}", facts.local.text(), at,
                             dropped),
                 fmt::format(
-                    "the accept queue was full between two looks at it, or the SYN queue "
-                    "is full and net.ipv4.tcp_syncookies is 0 (nstat: TcpExtListenOverflows "
-                    "or TcpExtTCPReqQFullDrop); the clients' SYNs are dropped, and {}",
+                    "the queue was not seen full. Either these open no connection: a port scan, "
+                    "a client's RST, a TTL below -o IP_MINTTL. Or they are SYNs, where the queue "
+                    "was full between two looks, or the SYN queue is full; then {}",
                     what_clients_see),
-                what_to_raise(facts));
+                "nstat -az 'TcpExtListen*' TcpExtTCPReqQFullDrop: where these grow it is SYNs, "
+                "and helps " +
+                    what_to_raise(facts));
   message.fields.add("local", facts.local.text())
       .add("length", deepest.length)
       .add("limit", deepest.limit)
@@ -149,8 +152,11 @@ Message accept_summary_message(const AcceptCounts& counts) {
     message.fields.add("deepest_queue", *counts.deepest_queue);
   }
   if (counts.dropped) {
-    message.text += fmt::format(", {} dropped", count_of(*counts.dropped, "SYN"));
+    message.text += fmt::format(", {} dropped", count_of(*counts.dropped, "segment"));
     message.fields.add("dropped", *counts.dropped);
+  }
+  if (counts.reset_in_queue > 0) {
+    message.text += fmt::format(", {} reset in the accept queue", counts.reset_in_queue);
   }
   message.fields.add("reset_in_queue", counts.reset_in_queue);
   return message;

@@ -18,8 +18,10 @@ struct AcceptCounts {
   std::uint64_t accepted = 0;
   std::uint64_t denied = 0;
   std::optional<unsigned> deepest_queue;
-  std::optional<std::uint64_t> dropped;  // SYNs, each retransmission by itself
-  std::uint64_t reset_in_queue = 0;      // connected, and still waiting at the listener's end
+  // Segments that the listener discarded: SYNs for want of room, each retransmission by itself, but
+  // also what opens no connection.
+  std::optional<std::uint64_t> dropped;
+  std::uint64_t reset_in_queue = 0;  // connected, and still waiting at the listener's end
 };
 
 // A queue as it was seen, with the drops up to then.
@@ -35,7 +37,7 @@ Message hold_over_message(const std::optional<tcp::AcceptQueue>& queue);
 
 Message denied_message(const sys::Address& peer, const std::optional<tcp::AccessRule>& rule);
 
-// "queue 2/1, 3 SYNs dropped".
+// "queue 2/1, 3 segments dropped".
 Message queue_message(const QueueState& state);
 
 // SYNs were dropped: why, what the clients see, and what to raise. `deepest` is the queue at its

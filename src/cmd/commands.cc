@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "sys/activation.h"
 #include "sys/names.h"
+#include "tcp/listener.h"
 
 namespace tcptool::cmd {
 namespace {
@@ -30,7 +31,7 @@ Commands::Commands(Context& context, sys::EventPoll& poll, const std::vector<std
 Result<pid_t, sys::SysError> Commands::spawn(const tcp::Connection& connection) {
   sys::Kernel& kernel = context_.kernel;
   const int fd = connection.fd.get();
-  // Programs expect read(2) to wait. The description is the child's alone after this.
+  // Programs expect read(2) to wait. We do nothing more with it but close it.
   const sys::Outcome flags = kernel.fcntl(fd, F_GETFL, 0);
   if (!flags.ok())
     return tcptool::failure(sys::SysError{sys::Syscall::fcntl, flags.error, "F_GETFL"});
@@ -67,7 +68,7 @@ void Commands::add(tcp::Connection connection) {
   child.pid = *spawned;
   child.peer = connection.peer;
   child.started = started;
-  static_cast<void>(connection.fd.close());
+  child.socket = std::move(connection.fd);
   const std::uint64_t token = next_token_++;
   if (const sys::Outcome opened = context_.kernel.pidfd_open(child.pid, 0); opened.ok()) {
     child.pidfd = sys::Fd(context_.kernel, opened.as_int());
@@ -100,6 +101,8 @@ void Commands::take(std::uint64_t token, std::uint32_t) {
   const auto found = children_.find(token);
   if (found == children_.end() || !reap(found->second)) return;
   relay::ClientEnd end;
+  const bool failed = last_status_ != std::optional<int>(0);
+  end.reason = failed ? relay::ClientEnd::Reason::failed : relay::ClientEnd::Reason::complete;
   end.peer = found->second.peer;
   end.duration = context_.kernel.now() - found->second.started;
   if (!found->second.pidfd.open()) --unwatched_;
@@ -144,6 +147,9 @@ std::vector<int> Commands::await_ends() {
 
 void Commands::cut_short() {
   if (children_.empty()) return;
+  // The last one to close its socket resets it: a FIN would call whole what is not.
+  for (const auto& [token, child] : children_)
+    tcp::reset_at_close(context_.kernel, child.socket.get());
   signal_groups(SIGTERM);
   const std::vector<int> stubborn = await_ends();
   for (const auto& [token, child] : children_) {

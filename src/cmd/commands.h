@@ -38,6 +38,8 @@ class Commands final : public relay::Service {
   struct Child {
     pid_t pid = 0;
     sys::Fd pidfd;  // becomes readable at its end; not open where there was no descriptor for it
+    // Ours as well, so that what is cut short can be reset; closed as soon as the child has ended.
+    sys::Fd socket;
     sys::Address peer;
     sys::TimePoint started;
   };

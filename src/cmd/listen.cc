@@ -110,11 +110,11 @@ Result<tcp::Accepted, Exit> wait_for_client(Context& context, const ListenOption
   }
 }
 
-// What there is to say of a listener that ends without a client.
+// Closes the listener, and says what there is to say of it.
 void summarize(Context& context, Acceptor& acceptor) {
   acceptor.close();
   const AcceptCounts counts = acceptor.counts();
-  const bool quiet = counts.denied == 0 && counts.deepest_queue.value_or(0) == 0 &&
+  const bool quiet = counts.denied == 0 && counts.deepest_queue.value_or(0) <= counts.accepted &&
                      counts.dropped.value_or(0) == 0;
   if (!quiet) context.console.status(accept_summary_message(counts));
 }
@@ -166,7 +166,7 @@ Exit listen(Context& context, const ListenOptions& options) {
     return accepted.error();
   }
   // One connection only: those still in the queue are reset now, rather than left waiting.
-  acceptor.close();
+  summarize(context, acceptor);
   return run_session(context, options.common, "client", std::move(accepted->connection), {});
 }
 

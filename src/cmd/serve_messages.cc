@@ -17,6 +17,8 @@ std::string_view reason_name(Reason reason) {
   switch (reason) {
     case Reason::complete:
       return "complete";
+    case Reason::failed:
+      return "command failed";
     case Reason::lost:
       return "connection lost";
     case Reason::too_slow:
@@ -33,11 +35,14 @@ std::string how(const ClientEnd& end, std::size_t client_buffer) {
   switch (end.reason) {
     case Reason::complete:
       return end.peer_first ? "client first (FIN)" : "this side first (FIN)";
+    case Reason::failed:
+      return "its command failed";
     case Reason::lost:
       return diagnose::lost_connection_text(end.error.error);
     case Reason::too_slow:
-      return fmt::format("reset: it does not read, and was {} behind stdin (--client-buffer)",
-                         format_bytes(client_buffer));
+      return fmt::format(
+          "reset: it reads too slowly or not at all, and was {} behind stdin (--client-buffer)",
+          format_bytes(client_buffer));
     case Reason::idle:
       return "reset: nothing was sent or received (--idle-timeout)";
     case Reason::cut_short:
@@ -57,6 +62,9 @@ void ServeCounts::add(const ClientEnd& end) {
   switch (end.reason) {
     case Reason::complete:
       ++complete;
+      break;
+    case Reason::failed:
+      ++failed;
       break;
     case Reason::lost:
       ++lost;
@@ -150,8 +158,9 @@ Message served_message(const ServeCounts& counts, const AcceptCounts& accepted,
   std::string& text = message.text;
   text = fmt::format("served {} in {}: {} complete", count_of(accepted.accepted, "client"),
                      format_duration(duration), counts.complete);
+  append_count(text, counts.failed, "whose command failed");
   append_count(text, counts.lost, "lost");
-  append_count(text, counts.too_slow, "reset for not reading (--client-buffer)");
+  append_count(text, counts.too_slow, "reset as too slow (--client-buffer)");
   append_count(text, counts.idle, "idle (--idle-timeout)");
   append_count(text, counts.cut_short, "cut short at the end");
   if (counts.bytes_known) {
@@ -170,11 +179,12 @@ Message served_message(const ServeCounts& counts, const AcceptCounts& accepted,
   append_count(text, accepted.reset_in_queue, "reset in the accept queue");
   if (accepted.deepest_queue) text += fmt::format(", deepest queue {}", *accepted.deepest_queue);
   if (accepted.dropped.value_or(0) > 0) {
-    text += fmt::format(", {} dropped", count_of(*accepted.dropped, "SYN"));
+    text += fmt::format(", {} dropped", count_of(*accepted.dropped, "segment"));
   }
   if (signum != 0) text += fmt::format(", interrupted by {}", sys::signal_name(signum));
   message.fields.add("duration_ns", duration.count())
       .add("complete", counts.complete)
+      .add("failed", counts.failed)
       .add("lost", counts.lost)
       .add("too_slow", counts.too_slow)
       .add("idle", counts.idle)
@@ -198,6 +208,8 @@ ExitStatus status_of(const ClientEnd& end) {
     case Reason::complete:
     case Reason::cut_short:
       return ExitStatus::ok;
+    case Reason::failed:
+      return ExitStatus::failure;
     case Reason::lost:
     case Reason::too_slow:
       return ExitStatus::lost;

@@ -11,6 +11,7 @@ namespace tcptool::cmd {
 // The clients of a run, by how they ended.
 struct ServeCounts {
   std::uint64_t complete = 0;
+  std::uint64_t failed = 0;  // commands
   std::uint64_t lost = 0;
   std::uint64_t too_slow = 0;
   std::uint64_t idle = 0;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "relay/client_set.h"
 
+#include <sys/ioctl.h>
+
+#include <algorithm>
 #include <cerrno>
 
 namespace tcptool::relay {
@@ -76,6 +79,14 @@ sys::Outcome ClientSet::send(Client& client, std::span<const std::byte> buf) {
     touch(client);
   }
   return sent;
+}
+
+bool ClientSet::takes(Client& client) {
+  int unacknowledged = 0;
+  if (!kernel_.ioctl(client.fd(), TIOCOUTQ, unacknowledged).ok()) return false;
+  const std::uint64_t before = client.acknowledged;
+  client.acknowledged = client.sent - static_cast<std::uint64_t>(std::max(unacknowledged, 0));
+  return client.acknowledged > before;
 }
 
 void ClientSet::send_fin(Client& client) {

@@ -25,9 +25,10 @@ struct Client {
   int error = 0;               // what a send has told of that: recv will not tell it again
   std::uint64_t sent = 0;      // as in ClientEnd
   std::uint64_t received = 0;
-  std::uint64_t position = 0;     // in what goes to all, of the next byte for this one
-  std::vector<std::byte> answer;  // of its own, on its way back
-  sys::TimePoint last_active;     // payload sent or received
+  std::uint64_t acknowledged = 0;  // of what was sent, when it was last looked at
+  std::uint64_t position = 0;      // in what goes to all, of the next byte for this one
+  std::vector<std::byte> answer;   // of its own, on its way back
+  sys::TimePoint last_active;      // payload sent or received
   std::list<std::uint64_t>::iterator by_activity;  // with an idle timeout only
 
   [[nodiscard]] int fd() const { return connection.fd.get(); }
@@ -56,6 +57,8 @@ class ClientSet {
 
   // Tells of the client's end and closes it, by RST unless it is complete. The reference is
   // dead then.
+  // Whether the client's kernel has acknowledged more than when this was last asked.
+  [[nodiscard]] bool takes(Client& client);
   void end(Client& client, ClientEnd::Reason reason, std::uint64_t undelivered = 0,
            sys::SysError error = {});
   // Lost, by the error that a call reported.

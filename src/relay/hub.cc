@@ -74,13 +74,25 @@ void Hub::watch(Client& client) {
 // -------------------------------------------------------------------------------- stdin to all
 
 // None of the clients takes what there is as fast as stdin brings it.
-bool Hub::outpaced() const {
-  return behind_.size() + hung_up_ == clients_.size() &&
-         broadcast_.end() - fastest_ > broadcast_.kept() / 2 &&
-         kernel_.now() < progress_ + stall_patience;
+bool Hub::outpaced() {
+  const bool all_behind = behind_.size() + hung_up_ == clients_.size() &&
+                          broadcast_.end() - fastest_ > broadcast_.kept() / 2;
+  if (!all_behind) return false;
+  if (kernel_.now() < progress_ + stall_patience) return true;
+  if (!somebody_takes()) return false;
+  progress_ = kernel_.now();
+  return true;
 }
 
-bool Hub::wants_stdin() const {
+// A large send buffer has room again only when a good part of it has been acknowledged: a slow
+// client that reads is told from one that does not by what its kernel has acknowledged.
+bool Hub::somebody_takes() {
+  bool any = false;
+  for (const std::uint64_t token : behind_) any = clients_.takes(*clients_.find(token)) || any;
+  return any;
+}
+
+bool Hub::wants_stdin() {
   return stdin_open_ && has_takers() && !outpaced();
 }
 

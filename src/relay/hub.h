@@ -54,7 +54,7 @@ class Hub final : public Service {
   }
 
   // Received, and not written to stdout.
-  [[nodiscard]] std::size_t unwritten() const { return inbound_.size(); }
+  [[nodiscard]] std::uint64_t unwritten() const { return inbound_.size() + discarded_count_; }
 
  private:
   static constexpr std::uint64_t stdin_token = 8;
@@ -64,8 +64,9 @@ class Hub final : public Service {
   void watch_stdin();
   void unwatch_stdin();
   [[nodiscard]] bool has_takers() const { return clients_.size() > hung_up_; }
-  [[nodiscard]] bool wants_stdin() const;
-  [[nodiscard]] bool outpaced() const;
+  [[nodiscard]] bool wants_stdin();
+  [[nodiscard]] bool outpaced();
+  [[nodiscard]] bool somebody_takes();
   void read_stdin();
   void end_stdin();
   void send_fins();
@@ -127,6 +128,7 @@ class Hub final : public Service {
   bool stdout_never_waits_ = false;
   std::uint32_t stdout_interest_ = 0;
   std::vector<std::byte> discarded_;
+  std::uint64_t discarded_count_ = 0;  // bytes, since nobody reads stdout
   sys::SysError failure_;
 };
 

@@ -48,7 +48,11 @@ void Hub::receive(Client& client) {
     if (again(got) && !client.hung_up) return;
     if (got.error == EINTR) continue;
     if (got.value <= 0) return end_of_input(client, got.error);
-    if (kept) take_bytes(client, room.first(got.as_size()));
+    if (kept) {
+      take_bytes(client, room.first(got.as_size()));
+    } else if (!policy_.discard) {
+      discarded_count_ += got.as_size();
+    }
   } while (client.hung_up);
 }
 
@@ -140,6 +144,7 @@ void Hub::lose_stdout(sys::Syscall call, int error) {
   discarded_.resize(discard_size);
   if (!stdout_never_waits_) static_cast<void>(poll_.remove(output_.fd()));
   if (call == sys::Syscall::write && (error == EPIPE || error == ECONNRESET)) {
+    discarded_count_ += inbound_.size();
     inbound_.clear();
     observer_.stdout_reader_gone();
   } else {

@@ -17,6 +17,7 @@ namespace tcptool::relay {
 struct ClientEnd {
   enum class Reason {
     complete,   // both sides are through
+    failed,     // the program that served it failed
     lost,       // reset or timed out: `error`
     too_slow,   // it did not take what was sent: reset
     idle,       // --idle-timeout: reset

@@ -206,10 +206,14 @@ Result<Accepted, sys::SysError> accept(sys::Kernel& kernel, const Listener& list
   return admit(kernel, listener, setup, std::move(*client), ClientFacts::all);
 }
 
-void reset(sys::Kernel& kernel, sys::Fd fd) {
+void reset_at_close(sys::Kernel& kernel, int fd) {
   const linger at_once{1, 0};  // close(2) then sends RST: see SO_LINGER in socket(7)
   static_cast<void>(
-      kernel.setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, std::as_bytes(std::span(&at_once, 1))));
+      kernel.setsockopt(fd, SOL_SOCKET, SO_LINGER, std::as_bytes(std::span(&at_once, 1))));
+}
+
+void reset(sys::Kernel& kernel, sys::Fd fd) {
+  reset_at_close(kernel, fd.get());
   static_cast<void>(fd.close());
 }
 

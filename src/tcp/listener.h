@@ -80,6 +80,8 @@ Result<Accepted, sys::SysError> accept(sys::Kernel& kernel, const Listener& list
 
 // Ends the connection with RST.
 void reset(sys::Kernel& kernel, sys::Fd fd);
+// The same, as soon as every process that has the socket has closed it.
+void reset_at_close(sys::Kernel& kernel, int fd);
 
 // Whether accept(2) failed for the sake of one connection or one moment, so that the listener is
 // sound and the next call may succeed.

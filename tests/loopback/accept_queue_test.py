@@ -46,7 +46,7 @@ class Queue(tool.TestCase):
             process.wait_for("^queue 2/1$")
             self.assertEqual((2, 1), recv_q_and_send_q(process.port))
             late = client(process.port, stack)
-            process.wait_for("^queue 2/1, 1 SYN dropped$")
+            process.wait_for("^queue 2/1, 1 segment dropped$")
             self.assertFalse(established(late))
             process.wait_for("^hold over: accepting, queue 2/1$")
             first = clients[0].getsockname()[1]
@@ -65,10 +65,10 @@ class Queue(tool.TestCase):
                 for _ in range(5):
                     client(process.port, stack)
                 process.wait_for(r"^note accept queue overflow on 127\.0\.0\.1:\d+: queue 2/1, "
-                                 r"\d+ SYNs? dropped$")
+                                 r"\d+ segments? dropped$")
                 process.wait_for(r"^  cause   the accept queue is full .* after 1, 3 and 7 s")
                 process.wait_for(r"^  cause   .* nobody is accepted now \(--hold\); the SYNs")
-                process.wait_for(r"^  try     a larger --backlog \(now 1\), or another --hold$")
+                process.wait_for(r"^  try     a larger --backlog \(now 1\), or a shorter --hold$")
                 ends.assert_idle(self, process.pid)
                 process.signal(signal.SIGINT)
                 result = process.finish()
@@ -76,7 +76,7 @@ class Queue(tool.TestCase):
                 self.assertEqual(1, result.stderr.count("note accept queue overflow"))
                 self.assert_stderr("note 2 clients still in the accept queue are reset: ", result)
                 self.assert_stderr(r"^listener closed: accepted 0, denied 0, deepest queue 2, "
-                                   r"\d+ SYNs dropped$", result)
+                                   r"\d+ segments dropped, 2 reset in the accept queue$", result)
 
     def test_json_has_the_figures(self):
         path = os.path.join(self.tmp, "port")

@@ -72,6 +72,8 @@ class Kinds(tool.TestCase):
                  ("file", "null"), ("socket", "pipe")]
         for role, (kind_in, kind_out) in zip(ends.ROLES * 3, pairs):
             with self.subTest(role=role, stdin=kind_in, stdout=kind_out):
+                if tool.WRAPPER and kind_out == "null":
+                    self.skipTest("valgrind does not know that MSG_TRUNC needs no buffer")
                 self.crosses(role, inputs[kind_in], outputs[kind_out])
 
     def crosses(self, role, opened_in, opened_out):

@@ -111,6 +111,9 @@ class Command(tool.TestCase):
                 _, name = answer_of(process)
                 process.wait_for(rf'"type":"command-ended".*"peer":"{name}","exit_status":7,')
                 self.assertEqual([], children(process))
+                process.signal(signal.SIGTERM)
+                end = serve.served(process.finish())
+                self.assertEqual((0, 1), (end["complete"], end["failed"]))
 
     def test_many_at_once_without_a_zombie(self):
         # cat would tell of a reset on the stderr that it shares with us.
@@ -209,7 +212,8 @@ class Command(tool.TestCase):
                 self.assertEqual(b"up\n", ends.receive(peer, 3))
                 pids = children(process)
                 process.signal(signal.SIGTERM)
-                ends.read_until_end(peer)  # nobody has the connection any more
+                # Nobody has the connection any more, and its end is not called whole.
+                self.assertEqual((b"", True), ends.read_until_end(peer))
                 result = process.finish()
                 ends.wait_until(lambda pids=pids: not any(os.path.exists(f"/proc/{pid}")
                                                           for pid in pids), "the end of all")

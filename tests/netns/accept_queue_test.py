@@ -34,12 +34,12 @@ class Drops(netns.TestCase):
             process.wait_for("^queue 0/1$")
             for _ in range(6):
                 self.client(stack)
-            process.wait_for(r"^queue 2/1, [4-9]\d* SYNs dropped$")
+            process.wait_for(r"^queue 2/1, [4-9]\d* segments dropped$")
             process.wait_for(r"^note accept queue overflow on \[::\]:9000: queue 2/1, ")
             self.filter("c", "output", "tcp dport 9000 drop")  # the counters stand still
             process.signal(signal.SIGINT)
             result = process.finish()
-        found = self.assert_stderr(r"deepest queue 2, (\d+) SYNs dropped$", result)
+        found = self.assert_stderr(r"deepest queue 2, (\d+) segments dropped, ", result)
         self.assertEqual(self.counter("ListenDrops") - before, int(found[1]))
 
     def test_syn_cookies_are_seen_and_told(self):

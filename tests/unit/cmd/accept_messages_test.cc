@@ -26,9 +26,9 @@ std::string detail(const cmd::Message& message, std::string_view label) {
 TEST_CASE("the queue's line has length and limit, and the drops once there are any") {
   CHECK(cmd::queue_message({{2, 4096}, std::nullopt}).text == "queue 2/4096");
   CHECK(cmd::queue_message({{2, 1}, 0}).text == "queue 2/1");
-  CHECK(cmd::queue_message({{2, 1}, 1}).text == "queue 2/1, 1 SYN dropped");
+  CHECK(cmd::queue_message({{2, 1}, 1}).text == "queue 2/1, 1 segment dropped");
   const auto message = cmd::queue_message({{2, 1}, 3});
-  CHECK(message.text == "queue 2/1, 3 SYNs dropped");
+  CHECK(message.text == "queue 2/1, 3 segments dropped");
   CHECK(message.type == "queue");
   CHECK(message.fields.text() == R"({"length":2,"limit":1,"dropped":3})");
   CHECK(cmd::queue_message({{0, 1}, std::nullopt}).fields.text() == R"({"length":0,"limit":1})");
@@ -38,7 +38,8 @@ TEST_CASE("an overflow is told with its figures, what clients see, and what to r
   cmd::OverflowFacts facts{*Address::parse("192.0.2.1", 80), {2, 1}, 3, 1, 4096, {}};
   const auto message = cmd::overflow_message(facts);
   CHECK(message.type == "note");
-  CHECK(message.text == "note accept queue overflow on 192.0.2.1:80: queue 2/1, 3 SYNs dropped");
+  CHECK(message.text ==
+        "note accept queue overflow on 192.0.2.1:80: queue 2/1, 3 segments dropped");
   CHECK(holds(detail(message, "cause"), "the accept queue is full (limit 1,"));
   CHECK(holds(detail(message, "cause"), "after 1, 3 and 7 s"));
   CHECK(holds(detail(message, "try"), "a larger --backlog (now 1)"));
@@ -54,15 +55,15 @@ TEST_CASE("an overflow is told with its figures, what clients see, and what to r
   CHECK(holds(detail(cmd::overflow_message(facts), "cause"), "nobody is accepted now (--hold)"));
   facts.somaxconn.reset();
   CHECK(holds(detail(cmd::overflow_message(facts), "try"),
-              "a larger --backlog (now 4096), or another --hold"));
+              "a larger --backlog (now 4096), or a shorter --hold"));
 }
 
 TEST_CASE("drops of a queue that was never seen full are not blamed on it alone") {
   const auto message =
       cmd::overflow_message({*Address::parse("192.0.2.1", 80), {1, 4}, 1, 4, 4096, {}});
   CHECK(message.text ==
-        "note SYNs dropped on 192.0.2.1:80: accept queue longest seen 1/4, 1 SYN dropped");
-  CHECK(holds(detail(message, "cause"), "full between two looks at it, or the SYN queue"));
+        "note segments dropped on 192.0.2.1:80: accept queue longest seen 1/4, 1 segment dropped");
+  CHECK(holds(detail(message, "cause"), "was full between two looks, or the SYN queue"));
 }
 
 TEST_CASE("who is denied is told with the rule, or that none matches") {
@@ -93,5 +94,5 @@ TEST_CASE("the summary leaves out what is not known") {
   CHECK(cmd::accept_summary_message({0, 3, std::nullopt, std::nullopt, 0}).text ==
         "listener closed: accepted 0, denied 3");
   CHECK(cmd::accept_summary_message({1, 0, 2, 9, 0}).text ==
-        "listener closed: accepted 1, denied 0, deepest queue 2, 9 SYNs dropped");
+        "listener closed: accepted 1, denied 0, deepest queue 2, 9 segments dropped");
 }

@@ -104,9 +104,9 @@ TEST_CASE("the summary has what happened, and no more") {
   const std::string loud =
       cmd::served_message(counts, {6, 4, 7, 8, 0}, cmd::WindDown{3, 2}, 1s, SIGTERM).text;
   for (const char* const said :
-       {"1 lost", "2 reset for not reading", "not written to stdout", "4 denied by rule",
-        "of 3 clients in flight 2 finished in time, 1 did not", "deepest queue 7", "8 SYNs dropped",
-        "interrupted by SIGTERM"}) {
+       {"1 lost", "2 reset as too slow", "not written to stdout", "4 denied by rule",
+        "of 3 clients in flight 2 finished in time, 1 did not", "deepest queue 7",
+        "8 segments dropped", "interrupted by SIGTERM"}) {
     CHECK(has(loud, said));
   }
 }
