@@ -15,7 +15,9 @@ QueueWatch::QueueWatch(Context& context, const tcp::Listener& listener, bool tel
     drops_seen_ = tcp::read_listen_drops(context_.kernel, listener.fd.get()).value_or(0);
   }
   if (!tell_) return;
-  cookies_before_ = cookies_sent();
+  // With 2 they are sent always, and say nothing of a queue.
+  const auto setting = sys::read_sysctl(context_.kernel, "/proc/sys/net/ipv4/tcp_syncookies");
+  if (setting != std::optional<std::int64_t>(2)) cookies_before_ = cookies_sent();
   look(listener, held_by);
 }
 

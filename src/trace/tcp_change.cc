@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -63,6 +64,12 @@ std::uint64_t read_at(std::span<const std::byte> info, const Place& place) {
   return narrow;
 }
 
+// At most what nanoseconds can count, which is centuries.
+std::chrono::nanoseconds of_microseconds(std::uint64_t count) {
+  constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max() / 1000;
+  return std::chrono::microseconds(static_cast<std::int64_t>(std::min(count, most)));
+}
+
 std::string in_unit(std::uint64_t value, Unit unit) {
   switch (unit) {
     case Unit::count:
@@ -72,7 +79,7 @@ std::string in_unit(std::uint64_t value, Unit unit) {
     case Unit::bytes_per_second:
       return format_bytes(value) + "/s";
     case Unit::microseconds:
-      return format_duration(std::chrono::microseconds(value));
+      return format_duration(of_microseconds(value));
   }
   return fmt::format("{}", value);
 }
@@ -144,7 +151,7 @@ std::string tcp_change_json(const TcpChange& change, sys::TimePoint start) {
   info.add("state", sys::tcp_state_name(change.state));
   for (const TcpChange::Field& field : change.fields) {
     if (field.unit == Unit::microseconds) {
-      info.add(fmt::format("{}_ns", field.name), field.after * 1000);
+      info.add(fmt::format("{}_ns", field.name), of_microseconds(field.after).count());
     } else {
       info.add(field.name, field.after);
     }

@@ -170,7 +170,8 @@ class Hub(Listen):
             for _ in range(2):
                 if peer := self.connect((address, PORT), process):
                     peers.append(stack.enter_context(peer))
-                    peer.sendall(b"here\n")
+                    with contextlib.suppress(ConnectionError):  # the fault has ended the run
+                        peer.sendall(b"here\n")
                     self.wait(lambda: process.stdout.count(b"here\n") >= len(peers), process)
             feeder = ends.in_thread(lambda: self.feed(process))
             talks = [None, None]

@@ -65,6 +65,20 @@ class Drops(netns.TestCase):
             sock.close()
             self.assert_ok(process.finish())
 
+    def test_syn_cookies_that_are_always_sent_say_nothing(self):
+        self.world.sh("s", "echo 2 > /proc/sys/net/ipv4/tcp_syncookies")
+        with contextlib.ExitStack() as stack:
+            process = stack.enter_context(
+                self.world.tool("s", "listen", "--recv-only", "--watch=10ms", 9000))
+            process.wait_for("^queue 0/")
+            sock = self.client(stack)
+            process.wait_for("^accepted ")
+            sock.close()
+            result = process.finish()
+        self.assert_ok(result)
+        self.assertGreater(self.counter("SyncookiesSent"), 0)
+        self.assert_no_stderr("SYN cookies", result)
+
     def test_hops_are_counted_from_the_ttl(self):
         with self.world.tool("s", "listen", "-w", "20s", 9000) as process:
             process.wait_for("^listening on")

@@ -64,6 +64,15 @@ TEST_CASE("fields behind the length that the kernel returned are not read") {
   CHECK(compare_tcp_info({}, {}).empty());
 }
 
+TEST_CASE("a time that no kernel can mean is cut to what can be counted") {
+  tcp_info info{};
+  info.tcpi_state = 1;
+  info.tcpi_rwnd_limited = UINT64_MAX;
+  const auto change = compare_tcp_info({}, bytes(info));
+  CHECK(trace::tcp_change_json(change, {}).ends_with(R"("rwnd_limited_ns":9223372036854775000}})"));
+  CHECK(trace::tcp_change_text(change, {}).find("window ") != std::string::npos);
+}
+
 TEST_CASE("what is in flight is what was queued and sent, without our FIN") {
   tcp_info info{};
   info.tcpi_state = 1;
