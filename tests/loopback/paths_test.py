@@ -248,7 +248,7 @@ class Paths(tool.TestCase):
                 ends.receive(peer, MIB)
                 ends.reset(peer)
                 result = process.finish()
-                self.assertIn("ECONNRESET", result.stderr)
+                self.assertIn("reset by the peer (RST)", result.stderr)
                 self.assertFalse(closed(result)["stdin_at_eof"])
                 feeder.join()
 
