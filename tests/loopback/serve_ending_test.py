@@ -233,7 +233,7 @@ class Traced(tool.TestCase):
             process.wait_for_stdout(b"in\nin\n")
             for peer in peers:
                 peer.close()
-            process.wait_for('("type":"client-closed"[^$]*){2}')
+            serve.wait_told(process, "client-closed", 2)
             process.signal(signal.SIGTERM)
             result = process.finish()
         self.assert_signal(signal.SIGTERM, result)

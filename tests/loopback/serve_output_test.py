@@ -111,7 +111,7 @@ class FromAll(tool.TestCase):
             staying.sendall(b"there\n")
             process.wait_for_stdout(b"there\n")
             staying.close()
-            process.wait_for(r'("type":"client-closed"[^$]*){3}')
+            serve.wait_told(process, "client-closed", 3)
             result = stop(process)
         self.assertEqual("complete", serve.end_of(result, names[0])["reason"])
         self.assertEqual("connection lost", serve.end_of(result, names[1])["reason"])

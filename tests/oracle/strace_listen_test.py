@@ -50,7 +50,7 @@ class Listen(oracle.Scenarios):
                 peers[0].close()
                 process.wait_for('"type":"client-closed"')
                 ends.reset(peers[1])
-                process.wait_for('("type":"client-closed"[^$]*){2}')
+                serve.wait_told(process, "client-closed", 2)
                 process.signal(signal.SIGTERM)
                 ends.read_until_end(peers[2])
                 peers[2].close()
@@ -65,7 +65,7 @@ class Listen(oracle.Scenarios):
                     peer.sendall(b"x")
                     peer.shutdown(socket.SHUT_WR)
                     self.assertEqual((b"x", False), ends.read_until_end(peer))
-            process.wait_for('("type":"command-ended"[^$]*){2}')
+            serve.wait_told(process, "command-ended", 2)
             process.signal(signal.SIGINT)
             return process.finish()
 
@@ -79,7 +79,7 @@ class Listen(oracle.Scenarios):
                     ends.receive(peer, 1000)
                 peers[0].close()
                 ends.reset(peers[1])
-                process.wait_for('("type":"client-closed"[^$]*){2}')
+                serve.wait_told(process, "client-closed", 2)
                 process.signal(signal.SIGINT)
                 return process.finish()
 

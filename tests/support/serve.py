@@ -56,6 +56,11 @@ def wait_closed(process, peer):
     process.wait_for(rf'"type":"client-closed".*"peer":"{name(peer)}"')
 
 
+def wait_told(process, kind, count):
+    """Waits for `count` objects of this type."""
+    process.wait_for(f'(?s:("type":"{kind}".*){{{count}}})')
+
+
 def stop(process):
     """Ends it by SIGTERM, with the clients that are left: the Result."""
     process.signal(signal.SIGTERM)
