@@ -54,18 +54,22 @@ std::string memory_info_text(std::span<const std::byte> kept) {
   return out + "}";
 }
 
+// Its state, and of a listening socket what else is known: the accept queue's length and limit.
+std::string tcp_info_text(std::span<const std::byte> kept, std::int64_t whole) {
+  const auto state = sys::tcp_state_name(std::to_integer<unsigned>(kept[0]));
+  if (state != "LISTEN" || kept.size() < 32) {
+    return fmt::format("{{tcpi_state={}, ... {} bytes}}", state, whole);
+  }
+  return fmt::format("{{tcpi_state={}, tcpi_unacked={}, tcpi_sacked={}, ... {} bytes}}", state,
+                     unpack<std::uint32_t>(kept, 24), unpack<std::uint32_t>(kept, 28), whole);
+}
+
 std::string option_value_text(const sys::SocketOptionInfo* option, std::span<const std::byte> kept,
                               std::int64_t whole) {
-  if (option == nullptr || option->type == sys::OptionType::text) {
-    if (option != nullptr && option->name == "TCP_INFO" && !kept.empty()) {
-      const auto state = std::to_integer<unsigned>(kept[0]);
-      return fmt::format("{{tcpi_state={}, ... {} bytes}}", sys::tcp_state_name(state), whole);
-    }
-    if (option != nullptr && option->name == "SO_MEMINFO" && !kept.empty()) {
-      return memory_info_text(kept);
-    }
-    return c_string(kept, whole);
-  }
+  const bool known = option != nullptr && !kept.empty();
+  if (known && option->name == "TCP_INFO") return tcp_info_text(kept, whole);
+  if (known && option->name == "SO_MEMINFO") return memory_info_text(kept);
+  if (!known || option->type == sys::OptionType::text) return c_string(kept, whole);
   if (option->type == sys::OptionType::linger && kept.size() >= sizeof(struct linger)) {
     const auto value = unpack<struct linger>(kept);
     return fmt::format("{{l_onoff={}, l_linger={}}}", value.l_onoff, value.l_linger);

@@ -127,6 +127,9 @@ TEST_CASE("option values are decoded by the option they belong to") {
   CHECK(option_value(SOL_SOCKET, SO_LINGER, linger{1, 5}) == "SO_LINGER={l_onoff=1, l_linger=5}");
   CHECK(option_value(IPPROTO_TCP, TCP_INFO, '\x01') ==
         "TCP_INFO={tcpi_state=ESTABLISHED, ... 1 bytes}");
+  CHECK(
+      option_value(IPPROTO_TCP, TCP_INFO, std::array<std::uint32_t, 8>{10, 0, 0, 0, 0, 0, 3, 7}) ==
+      "TCP_INFO={tcpi_state=LISTEN, tcpi_unacked=3, tcpi_sacked=7, ... 32 bytes}");
   CHECK(option_value(SOL_SOCKET, SO_MEMINFO,
                      std::array<std::uint32_t, 9>{1, 2, 3, 4, 5, 6, 7, 8, 9}) ==
         "SO_MEMINFO={SK_MEMINFO_RMEM_ALLOC=1, SK_MEMINFO_RCVBUF=2, SK_MEMINFO_WMEM_ALLOC=3, "
