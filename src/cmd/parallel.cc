@@ -156,7 +156,7 @@ class Parallel {
       context_.console.status(
           peer_ended_message(connection, place(i), kernel_.now() - connection.established));
       release(i);
-    } else if (got.error != EAGAIN && got.error != EINTR) {
+    } else if (!got.again()) {
       lose(i, got.error);
     }
   }

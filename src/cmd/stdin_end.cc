@@ -3,8 +3,6 @@
 
 #include <fcntl.h>
 
-#include <cerrno>
-
 #include "cmd/messages.h"
 
 namespace tcptool::cmd {
@@ -36,7 +34,7 @@ void StdinEnd::read() {
     bytes_ += got.as_size();
     return;
   }
-  if (got.error == EAGAIN || got.error == EINTR) return;
+  if (got.again()) return;
   ended_ = true;
   if (got.ok()) return;
   failed_ = true;

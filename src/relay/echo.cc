@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "relay/echo.h"
 
-#include <cerrno>
-
 namespace tcptool::relay {
 namespace {
 
 constexpr std::size_t scratch_size = 64 * 1024;  // also the most that waits for one client
-
-bool again(const sys::Outcome& outcome) {
-  return outcome.error == EAGAIN || outcome.error == EINTR;
-}
 
 }  // namespace
 
@@ -34,7 +28,7 @@ void Echo::take(std::uint64_t token, std::uint32_t events) {
 
 void Echo::receive(Client& client) {
   const sys::Outcome got = clients_.receive(client, scratch_);
-  if (again(got)) return;
+  if (got.again()) return;
   if (!got.ok()) return clients_.lose(client, sys::Syscall::recv, got.error, 0);
   if (got.value == 0) return clients_.end(client, ClientEnd::Reason::complete);
   if (!discard_) answer(client, std::span<const std::byte>(scratch_).first(got.as_size()));
@@ -42,7 +36,7 @@ void Echo::receive(Client& client) {
 
 bool Echo::answer(Client& client, std::span<const std::byte> bytes) {
   const sys::Outcome sent = clients_.send(client, bytes);
-  if (!sent.ok() && !again(sent)) {
+  if (!sent.ok() && !sent.again()) {
     clients_.lose(client, sys::Syscall::send, sent.error, bytes.size());
     return false;
   }

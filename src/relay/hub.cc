@@ -10,10 +10,6 @@ namespace {
 
 constexpr std::size_t chunk = 64 * 1024;  // of stdin, at a time
 
-bool again(const sys::Outcome& outcome) {
-  return outcome.error == EAGAIN || outcome.error == EINTR;
-}
-
 }  // namespace
 
 Hub::Hub(sys::Kernel& kernel, sys::EventPoll& poll, LocalStream& input, LocalStream& output,
@@ -119,7 +115,7 @@ void Hub::unwatch_stdin() {
 void Hub::read_stdin() {
   if (!wants_stdin()) return unwatch_stdin();
   const sys::Outcome got = input_.read(input_bytes_);
-  if (again(got)) return;
+  if (got.again()) return;
   if (!got.ok()) observer_.stdin_failed({sys::Syscall::read, got.error, "stdin"});
   if (got.value <= 0) return end_stdin();
   const auto bytes = std::span<const std::byte>(input_bytes_).first(got.as_size());
@@ -173,7 +169,7 @@ void Hub::broadcast(std::span<const std::byte> bytes) {
 bool Hub::send(Client& client) {
   const auto bytes = broadcast_.from(client.position);
   const sys::Outcome sent = clients_.send(client, bytes);
-  if (!sent.ok() && !again(sent)) {
+  if (!sent.ok() && !sent.again()) {
     hang_up(client, sent.error);
     return false;
   }

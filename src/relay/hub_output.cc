@@ -11,10 +11,6 @@ namespace {
 constexpr std::size_t least_room = 4096;  // below, a read is not worth its call
 constexpr std::size_t discard_size = 64 * 1024;
 
-bool again(const sys::Outcome& outcome) {
-  return outcome.error == EAGAIN || outcome.error == EINTR;
-}
-
 }  // namespace
 
 bool Hub::must_wait(const Client& client) const {
@@ -45,7 +41,7 @@ void Hub::receive(Client& client) {
     const bool kept = stdout_open_ && !policy_.discard;
     const std::span<std::byte> room = kept ? inbound_.room() : std::span(discarded_);
     const sys::Outcome got = clients_.receive(client, room);
-    if (again(got) && !client.hung_up) return;
+    if (got.again() && !client.hung_up) return;
     if (got.error == EINTR) continue;
     if (got.value <= 0) return end_of_input(client, got.error);
     if (kept) {
@@ -119,7 +115,7 @@ void Hub::flush_stdout() {
   if (!stdout_open_) return;
   while (!inbound_.empty()) {
     const sys::Outcome written = output_.write(inbound_.data());
-    if (!written.ok() && !again(written)) {
+    if (!written.ok() && !written.again()) {
       return lose_stdout(sys::Syscall::write, written.error);
     }
     inbound_.consume(written.as_size());

@@ -10,10 +10,6 @@ namespace {
 
 using sys::Syscall;
 
-bool again(const sys::Outcome& outcome) {
-  return outcome.error == EAGAIN || outcome.error == EINTR;
-}
-
 }  // namespace
 
 void Relay::read_stdin() {
@@ -22,7 +18,7 @@ void Relay::read_stdin() {
       policy_.crlf ? std::span(crlf_input_).first(std::min(crlf_input_.size(), room.size() / 2))
                    : room;
   const sys::Outcome got = input_.read(target);
-  if (again(got)) return;
+  if (got.again()) return;
   if (!got.ok()) {
     end_.stdin_error = sys::SysError{Syscall::read, got.error, "stdin"};
     stop_stdin();
@@ -41,7 +37,7 @@ void Relay::read_stdin() {
 
 void Relay::write_socket() {
   const sys::Outcome sent = kernel_.send(connection_.fd.get(), outbound_.data(), MSG_NOSIGNAL);
-  if (again(sent)) return;
+  if (sent.again()) return;
   if (!sent.ok()) return lose_connection(Syscall::send, sent.error);
   if (first_sent_.size() < first_bytes_kept) {
     const auto bytes = outbound_.data().first(sent.as_size());
@@ -77,7 +73,7 @@ void Relay::read_socket() {
     reading_socket_ = false;
   } else if (got.value == 0) {
     peer_has_closed();
-  } else if (!again(got)) {
+  } else if (!got.again()) {
     reading_socket_ = false;
     lose_connection(Syscall::recv, got.error);
   }
@@ -135,7 +131,7 @@ void Relay::take_socket_error() {
 
 void Relay::write_stdout() {
   const sys::Outcome written = output_.write(inbound_.data());
-  if (again(written)) return;
+  if (written.again()) return;
   if (!written.ok()) return lose_stdout(written.error);
   inbound_.consume(written.as_size());
   if (inbound_.empty()) last_activity_ = kernel_.now();  // the idle clock was suspended until now

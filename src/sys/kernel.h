@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -34,6 +35,8 @@ struct [[nodiscard]] Outcome {
   int error = 0;
 
   [[nodiscard]] bool ok() const { return error == 0; }
+  // Nothing has happened, and the same call may yet succeed.
+  [[nodiscard]] bool again() const { return error == EAGAIN || error == EINTR; }
   // The value as a descriptor or another int of the call's.
   [[nodiscard]] int as_int() const { return static_cast<int>(value); }
   // The value as a count of bytes; 0 where the call failed.

@@ -3,8 +3,6 @@
 
 #include <fcntl.h>
 
-#include <cerrno>
-
 namespace tcptool::sys {
 
 Result<PendingLookup, SysError> PendingLookup::start(Kernel& kernel, const LookupRequest& request) {
@@ -33,7 +31,7 @@ Result<LookupResult, SysError> PendingLookup::finish() {
   Outcome got;
   do {  // the pipe blocks: there is nothing to wait for otherwise
     got = kernel_->read(answer_.get(), bytes);
-  } while (got.error == EINTR || got.error == EAGAIN);
+  } while (got.again());
   if (!got.ok()) return failure(SysError{Syscall::getaddrinfo, got.error, ""});
   if (got.as_size() != bytes.size()) return failure(SysError{Syscall::getaddrinfo, EIO, ""});
   LookupResult result;

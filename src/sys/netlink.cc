@@ -115,7 +115,7 @@ Result<Answer, SysError> ask_once(Kernel& kernel, int fd, std::vector<std::byte>
     }
     if (polled.value <= 0) continue;
     const Outcome got = receive(kernel, fd, buffer);
-    if (!got.ok() && got.error != EAGAIN && got.error != EINTR) {
+    if (!got.ok() && !got.again()) {
       return failure(SysError{Syscall::recvmsg, got.error, ""});
     }
     answer.take(std::span(buffer).first(got.as_size()));

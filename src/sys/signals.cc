@@ -5,7 +5,6 @@
 #include <sys/signalfd.h>
 
 #include <array>
-#include <cerrno>
 
 #include "sys/names.h"
 
@@ -58,7 +57,7 @@ Result<std::optional<int>, SysError> Signals::take() const {
   if (!fd_.open()) return std::optional<int>();
   signalfd_siginfo info{};
   const Outcome read = kernel_->read(fd_.get(), std::as_writable_bytes(std::span(&info, 1)));
-  if (!read.ok() && read.error != EAGAIN && read.error != EINTR) {
+  if (!read.ok() && !read.again()) {
     return failure(SysError{Syscall::read, read.error, "signalfd"});
   }
   if (read.as_size() != sizeof info) return std::optional<int>();

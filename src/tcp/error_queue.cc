@@ -5,8 +5,11 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+
+#include "sys/message.h"
 
 namespace tcptool::tcp {
 
@@ -46,17 +49,11 @@ std::optional<IcmpError> take_icmp_error(sys::Kernel& kernel, int fd) {
   constexpr int most_entries = 64;  // bounds a flood of ICMP
   std::optional<IcmpError> last;
   for (int i = 0; i < most_entries; ++i) {
-    alignas(cmsghdr) std::array<std::byte, 512> control{};
     std::array<std::byte, 1> payload{};
-    iovec vector{payload.data(), payload.size()};
-    msghdr message{};
-    message.msg_iov = &vector;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    if (!kernel.recvmsg(fd, message, MSG_ERRQUEUE | MSG_DONTWAIT).ok()) break;
-    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
-         header = CMSG_NXTHDR(&message, header)) {
+    sys::Message<512> message(payload);
+    if (!kernel.recvmsg(fd, message.header, MSG_ERRQUEUE | MSG_DONTWAIT).ok()) break;
+    for (cmsghdr* header = CMSG_FIRSTHDR(&message.header); header != nullptr;
+         header = CMSG_NXTHDR(&message.header, header)) {
       const bool v4 = header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_RECVERR;
       const bool v6 = header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_RECVERR;
       if ((!v4 && !v6) || header->cmsg_len < CMSG_LEN(0)) continue;

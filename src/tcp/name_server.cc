@@ -73,7 +73,7 @@ void hear(sys::Kernel& kernel, Asked& asked, std::span<const std::byte> query,
           NameServerAnswer& answer) {
   std::array<std::byte, longest_reply> buffer;
   const Outcome got = kernel.recv(asked.fd.get(), buffer, MSG_DONTWAIT);
-  if (!got.ok() && (got.error == EAGAIN || got.error == EINTR)) return;
+  if (got.again()) return;
   if (got.ok()) {
     const auto reply = parse_dns_reply(std::span(buffer).first(got.as_size()), query);
     if (!reply) return;

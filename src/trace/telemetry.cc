@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "sys/message.h"
 #include "sys/names.h"
 
 namespace tcptool::trace {
@@ -239,18 +240,11 @@ bool Telemetry::take_stamps(int fd) {
   if (connection == nullptr || !connection->stamped) return false;
   bool any = false;
   for (int i = 0; i < most_at_once; ++i) {
-    alignas(cmsghdr) std::array<std::byte, 256> control{};
     std::array<std::byte, 1> nothing{};
-    iovec vector{nothing.data(), nothing.size()};
-    msghdr message{};
-    message.msg_iov = &vector;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    if (!kernel_.recvmsg(fd, message, MSG_ERRQUEUE | MSG_DONTWAIT).ok()) break;
+    sys::Message<256> message(nothing);
+    if (!kernel_.recvmsg(fd, message.header, MSG_ERRQUEUE | MSG_DONTWAIT).ok()) break;
     any = true;
-    const auto length = std::min<std::size_t>(message.msg_controllen, control.size());
-    if (const auto stamp = stamp_of(std::span(control).first(length))) take(*connection, *stamp);
+    if (const auto stamp = stamp_of(message.control())) take(*connection, *stamp);
   }
   return any;
 }

@@ -2,6 +2,7 @@
 // The calls on sockets: those of section 2 that take a sockfd.
 #include <algorithm>
 
+#include "sys/message.h"
 #include "trace/decode.h"
 #include "trace/traced_kernel.h"
 
@@ -187,17 +188,10 @@ Outcome TracedKernel::recv(int sockfd, std::span<std::byte> buf, int flags) {
 
 Outcome TracedKernel::recv_with_arrival(int sockfd, std::span<std::byte> buf, int flags) {
   constexpr std::size_t one_message = 64;  // SCM_TIMESTAMPING
-  alignas(cmsghdr) std::array<std::byte, 2 * one_message> control{};
-  iovec vector{buf.data(), buf.size()};
-  msghdr message{};
-  message.msg_iov = &vector;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  Event& event = begin_recvmsg(sockfd, message, flags);
+  sys::Message<2 * one_message> message(buf);
+  Event& event = begin_recvmsg(sockfd, message.header, flags);
   const Outcome outcome = told(event);
-  const auto length = std::min<std::size_t>(message.msg_controllen, control.size());
-  telemetry_.read(sockfd, buf, event, std::span(control).first(length));
+  telemetry_.read(sockfd, buf, event, message.control());
   return outcome;
 }
 
