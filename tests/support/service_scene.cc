@@ -73,4 +73,12 @@ relay::Hub& HubScene::start() {
   return started;
 }
 
+Plug HubScene::owner_of_the_line() {
+  Plug owner = client();
+  owner.write("begun ");
+  settle();
+  if (stdout_reader.read() != "begun ") throw std::runtime_error("the line was not begun");
+  return owner;
+}
+
 }  // namespace tcptool::test

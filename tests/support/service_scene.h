@@ -57,6 +57,8 @@ class HubScene : public ServiceScene {
   void use_stdout(Plug fd) { output = std::move(fd); }
   // With the policy and streams as they are now.
   relay::Hub& start();
+  // A client whose unfinished line stands on stdout, so that everybody else is held.
+  Plug owner_of_the_line();
 
   relay::HubPolicy policy;
   Plug input;

@@ -63,6 +63,13 @@ void Plug::write(std::string_view bytes) const {
   }
 }
 
+void Plug::fill() const {
+  set_blocking(false);
+  const std::string chunk(4096, 'f');
+  while (::write(fd_, chunk.data(), chunk.size()) > 0) {
+  }
+}
+
 std::string Plug::read(std::size_t most) const {
   std::string out;
   std::array<char, 65536> chunk{};

@@ -39,6 +39,8 @@ class Plug {
 
   // All of it, blocking.
   void write(std::string_view bytes) const;
+  // As much as there is room for; it does not block any more.
+  void fill() const;
   // What is there now, at most `most` bytes; nothing where nothing is.
   [[nodiscard]] std::string read(std::size_t most = 1 << 20) const;
   // Everything up to end of file or error, blocking.

@@ -2,34 +2,13 @@
 // The options of accept_options.cc, as a command line gives them, and a listener handed over.
 #include <doctest/doctest.h>
 
-#include <sstream>
 #include <variant>
 
-#include "cli/parse.h"
+#include "support/command_line.h"
 
 using namespace std::chrono_literals;
 using namespace tcptool;
-
-namespace {
-
-// Words between blanks; '' is an empty one.
-auto parse(const std::string& line) {
-  std::vector<std::string> words;
-  std::istringstream stream(line);
-  for (std::string word; stream >> word;) words.push_back(word == "''" ? "" : word);
-  std::vector<const char*> arguments;
-  arguments.reserve(words.size());
-  for (const std::string& word : words) arguments.push_back(word.c_str());
-  return cli::parse(arguments);
-}
-
-cmd::ListenOptions listen(const std::string& line) {
-  const auto command = parse("listen " + line);
-  if (!command) FAIL(command.error().text);
-  return std::get<cmd::ListenOptions>(*command);
-}
-
-}  // namespace
+using test::listen;
 
 TEST_CASE("a listener's rules, hold and watch are kept as they were given") {
   const auto options = listen("--allow 10.0.0.0/8 --deny 10.1.0.0/16 --allow ::1 --hold 2s 9000");
@@ -66,31 +45,21 @@ TEST_CASE("a listening socket that was handed over has its port, and there is on
 }
 
 TEST_CASE("bad rules, holds and watches are usage errors that say what would be right") {
-  struct Row {
-    const char* line;
-    const char* advice;
-  };
-  for (const Row& row :
-       {Row{"listen --allow 10.0.0.1/8 9000", "--allow: '10.0.0.1/8' has bits set"},
-        Row{"listen --deny localhost 9000", "--deny: 'localhost' is no network"},
-        Row{"listen --deny '' 9000", "such as 10.0.0.0/8"},
-        Row{"listen --allow ::/129 9000", "0 to 128 bits"},
-        Row{"listen --allow 10.0.0.0/8 --deny 10.0.0.0/8 9000", "is allowed and denied"},
-        Row{"listen --hold -1s 9000", "or forever"}, Row{"listen --hold x 9000", "or forever"},
-        Row{"listen --hold 1s --hold 1s 9000", "more than once"},
-        Row{"listen --hold 9000", "which port? --hold has taken 9000 as its time"},
-        Row{"listen --watch=0 9000", "10ms or more"},
-        Row{"listen --watch=1ms 9000", "10ms or more"},
-        Row{"listen --watch= 9000", "needs a value behind its ="},
-        Row{"listen --watch=1s --watch=1s 9000", "more than once"},
-        Row{"listen --watch 1s 9000", "did you mean --watch=1s?"},
-        Row{"listen 9000 --watch 1s", "did you mean --watch=1s?"},
-        Row{"connect --watch host 80", "--watch"}}) {
-    CAPTURE(row.line);
-    const auto command = parse(row.line);
-    REQUIRE_FALSE(command);
-    CAPTURE(command.error().text);
-    CHECK(command.error().status == cmd::ExitStatus::usage);
-    CHECK(command.error().text.find(row.advice) != std::string::npos);
-  }
+  test::check_refused(
+      {{"listen --allow 10.0.0.1/8 9000", "--allow: '10.0.0.1/8' has bits set"},
+       {"listen --deny localhost 9000", "--deny: 'localhost' is no network"},
+       {"listen --deny '' 9000", "such as 10.0.0.0/8"},
+       {"listen --allow ::/129 9000", "0 to 128 bits"},
+       {"listen --allow 10.0.0.0/8 --deny 10.0.0.0/8 9000", "is allowed and denied"},
+       {"listen --hold -1s 9000", "or forever"},
+       {"listen --hold x 9000", "or forever"},
+       {"listen --hold 1s --hold 1s 9000", "more than once"},
+       {"listen --hold 9000", "which port? --hold has taken 9000 as its time"},
+       {"listen --watch=0 9000", "10ms or more"},
+       {"listen --watch=1ms 9000", "10ms or more"},
+       {"listen --watch= 9000", "needs a value behind its ="},
+       {"listen --watch=1s --watch=1s 9000", "more than once"},
+       {"listen --watch 1s 9000", "did you mean --watch=1s?"},
+       {"listen 9000 --watch 1s", "did you mean --watch=1s?"},
+       {"connect --watch host 80", "--watch"}});
 }

@@ -4,38 +4,16 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <sstream>
 #include <variant>
+
+#include "support/command_line.h"
 
 using namespace std::chrono_literals;
 using namespace tcptool;
 using cmd::ExitStatus;
-
-namespace {
-
-// Words between blanks; '' is an empty one.
-auto parse(const std::string& line) {
-  std::vector<std::string> words;
-  std::istringstream stream(line);
-  for (std::string word; stream >> word;) words.push_back(word == "''" ? "" : word);
-  std::vector<const char*> arguments;
-  for (const std::string& word : words) arguments.push_back(word.c_str());
-  return cli::parse(arguments);
-}
-
-cmd::ConnectOptions connect(const std::string& line) {
-  const auto command = parse("connect " + line);
-  if (!command) FAIL(command.error().text);
-  return std::get<cmd::ConnectOptions>(*command);
-}
-
-cmd::ListenOptions listen(const std::string& line) {
-  const auto command = parse("listen " + line);
-  if (!command) FAIL(command.error().text);
-  return std::get<cmd::ListenOptions>(*command);
-}
-
-}  // namespace
+using test::connect;
+using test::listen;
+using test::parse;
 
 TEST_CASE("a target is HOST PORT, HOST:PORT or an address in brackets") {
   struct Row {
@@ -227,37 +205,27 @@ TEST_CASE("each bad line is one line of printable text, status 2") {
 }
 
 TEST_CASE("a usage error says what to do instead") {
-  struct Row {
-    const char* line;
-    const char* advice;
-  };
-  for (const Row& row : {Row{"conect host 80", "did you mean connect?"},
-                         Row{"lsten 80", "did you mean listen?"},
-                         Row{"localhost:80", "tcptool connect HOST PORT"},
-                         Row{"--verson", "did you mean --version?"},
-                         Row{"connect -V", "tcptool --version"},
-                         Row{"connect --backlog 5 host 80", "tcptool listen, not"},
-                         Row{"listen --retry 80", "'--retry' is an option of tcptool connect"},
-                         Row{"listen --serve ehco 80", "none of echo, discard"},
-                         Row{"connect --idle-timeot 1s host 80", "did you mean --idle-timeout?"},
-                         Row{"connect -l 9000", "tcptool listen -p PORT"},
-                         Row{"-l 9000", "tcptool listen -p PORT"},
-                         Row{"connect -e sh host 80", "listen PORT -- COMMAND"},
-                         Row{"connect -q 1 host 80", "means quiet"},
-                         Row{"connect ::1:9000", "[::1]:9000"},
-                         Row{"connect fe80::1 80", "fe80::1%eth0"},
-                         Row{"connect -o TCP_NODELAI host 80", "TCP_NODELAY"},
-                         Row{"-v connect host 80", "stands before the command"},
-                         Row{"connect -w 1s -w 2s host 80", "more than once"},
-                         Row{"connect -w", "needs a value"},
-                         Row{"connect host 65536", "1 to 65535"},
-                         Row{"connect -w -3s host 80", "500ms"}}) {
-    CAPTURE(row.line);
-    const auto command = parse(row.line);
-    REQUIRE_FALSE(command);
-    CAPTURE(command.error().text);
-    CHECK(command.error().text.find(row.advice) != std::string::npos);
-  }
+  test::check_refused({{"conect host 80", "did you mean connect?"},
+                       {"lsten 80", "did you mean listen?"},
+                       {"localhost:80", "tcptool connect HOST PORT"},
+                       {"--verson", "did you mean --version?"},
+                       {"connect -V", "tcptool --version"},
+                       {"connect --backlog 5 host 80", "tcptool listen, not"},
+                       {"listen --retry 80", "'--retry' is an option of tcptool connect"},
+                       {"listen --serve ehco 80", "none of echo, discard"},
+                       {"connect --idle-timeot 1s host 80", "did you mean --idle-timeout?"},
+                       {"connect -l 9000", "tcptool listen -p PORT"},
+                       {"-l 9000", "tcptool listen -p PORT"},
+                       {"connect -e sh host 80", "listen PORT -- COMMAND"},
+                       {"connect -q 1 host 80", "means quiet"},
+                       {"connect ::1:9000", "[::1]:9000"},
+                       {"connect fe80::1 80", "fe80::1%eth0"},
+                       {"connect -o TCP_NODELAI host 80", "TCP_NODELAY"},
+                       {"-v connect host 80", "stands before the command"},
+                       {"connect -w 1s -w 2s host 80", "more than once"},
+                       {"connect -w", "needs a value"},
+                       {"connect host 65536", "1 to 65535"},
+                       {"connect -w -3s host 80", "500ms"}});
 }
 
 TEST_CASE("help and version end well and go to stdout") {

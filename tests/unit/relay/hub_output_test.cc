@@ -17,31 +17,11 @@ using test::HubScene;
 using test::Plug;
 using Reason = relay::ClientEnd::Reason;
 
-namespace {
-
-// A client whose unfinished line stands on stdout, so that everybody else is held.
-Plug owner_of_the_line(HubScene& scene) {
-  Plug owner = scene.client();
-  owner.write("begun ");
-  scene.settle();
-  CHECK(scene.stdout_reader.read() == "begun ");
-  return owner;
-}
-
-void fill(const Plug& pipe) {
-  pipe.set_blocking(false);
-  const std::string chunk(4096, 'f');
-  while (::write(pipe.fd(), chunk.data(), chunk.size()) > 0) {
-  }
-}
-
-}  // namespace
-
 TEST_CASE("a line holds others back until it ends, or its patience") {
   for (const bool ended : {false, true}) {
     HubScene scene;
     scene.start();
-    const Plug owner = owner_of_the_line(scene);
+    const Plug owner = scene.owner_of_the_line();
     const Plug other = scene.client();
     other.write("other\n");
     scene.settle();
@@ -58,7 +38,7 @@ TEST_CASE("the end of a line's owner lets the others go on at once") {
   for (const bool by_reset : {false, true}) {
     HubScene scene;
     scene.start();
-    Plug owner = owner_of_the_line(scene);
+    Plug owner = scene.owner_of_the_line();
     const Plug other = scene.client();
     other.write("other\n");
     scene.settle();
@@ -74,7 +54,7 @@ TEST_CASE("a client that closes while it is held, after our FIN, is complete and
   HubScene scene;
   scene.policy.half_close = true;
   scene.start();
-  Plug owner = owner_of_the_line(scene);
+  Plug owner = scene.owner_of_the_line();
   Plug other = scene.client();
   scene.stdin_writer.close();
   scene.settle();
@@ -94,7 +74,7 @@ TEST_CASE("a client that closes while it is held, after our FIN, is complete and
 TEST_CASE("the last words of a held client that resets are read before its end is told") {
   HubScene scene;
   scene.start();
-  const Plug owner = owner_of_the_line(scene);
+  const Plug owner = scene.owner_of_the_line();
   Plug other = scene.client();
   other.write("last words\n");
   scene.settle();
@@ -116,7 +96,7 @@ TEST_CASE("the last words of a held client that resets are read before its end i
 TEST_CASE("a held client that cannot be sent to once the patience is over is ended once") {
   HubScene scene;
   scene.start();
-  const Plug owner = owner_of_the_line(scene);
+  const Plug owner = scene.owner_of_the_line();
   int ours = -1;
   const Plug other = scene.client(&ours);
   other.write("held\n");
@@ -167,7 +147,7 @@ TEST_CASE("the end does not wait for a stdout that blocks") {
   scene.kernel.script(Syscall::open).fails(EACCES);  // another user's pipe
   Hub& hub = scene.start();
   const Plug client = scene.client();
-  fill(scene.output);
+  scene.output.fill();
   scene.output.set_blocking(true);
   client.write("no room\n");
   scene.settle();
@@ -180,7 +160,7 @@ TEST_CASE("the end does not wait for a stdout that blocks") {
 TEST_CASE("many that are held and reset end in turn, and not within one another") {
   HubScene scene;
   scene.start();
-  Plug owner = owner_of_the_line(scene);
+  Plug owner = scene.owner_of_the_line();
   constexpr std::size_t many = 100;
   std::vector<Plug> others;
   for (std::size_t i = 0; i < many; ++i) {

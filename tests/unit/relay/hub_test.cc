@@ -15,26 +15,6 @@ using test::HubScene;
 using test::Plug;
 using Reason = relay::ClientEnd::Reason;
 
-namespace {
-
-// A client whose unfinished line stands on stdout, so that everybody else is held.
-Plug owner_of_the_line(HubScene& scene) {
-  Plug owner = scene.client();
-  owner.write("begun ");
-  scene.settle();
-  CHECK(scene.stdout_reader.read() == "begun ");
-  return owner;
-}
-
-void fill(const Plug& pipe) {
-  pipe.set_blocking(false);
-  const std::string chunk(4096, 'f');
-  while (::write(pipe.fd(), chunk.data(), chunk.size()) > 0) {
-  }
-}
-
-}  // namespace
-
 TEST_CASE("what stdin brings goes to all, what any client sends goes to stdout") {
   HubScene scene;
   scene.start();
@@ -104,7 +84,7 @@ TEST_CASE("stdin is not read to its end for clients that take nothing any more")
   HubScene scene;
   scene.start();
   int ours = -1;
-  const Plug owner = owner_of_the_line(scene);
+  const Plug owner = scene.owner_of_the_line();
   const Plug other = scene.client(&ours);
   other.write("held\n");
   scene.settle();
@@ -162,7 +142,7 @@ TEST_CASE("an idle client is reset, but not for what stdout keeps it waiting for
   scene.start();
   const Plug silent = scene.client();
   const Plug talker = scene.client();
-  fill(scene.output);
+  scene.output.fill();
   talker.write(std::string(200'000, 'x'));
   scene.settle();
   scene.pass(10s);

@@ -57,9 +57,7 @@ TEST_CASE("each byte sent or received restarts the idle clock") {
 TEST_CASE("the idle clock stands still while only our own stdout is stuck") {
   RelayScene scene;
   scene.policy.idle_timeout = 5s;
-  scene.output.set_blocking(false);
-  const std::string fill(4096, 'f');
-  while (::write(scene.output.fd(), fill.data(), fill.size()) > 0) continue;
+  scene.output.fill();
   scene.peer.write("waits for a reader");
   scene.then([&] { scene.kernel.advance(60s); });
   scene.then([&] { CHECK(scene.stdout_reader.read().size() > 4096); });
