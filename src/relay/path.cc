@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <span>
 
@@ -24,12 +26,26 @@ constexpr int most_in_vain = 3;
 void Path::take() {
   taken_ = true;
   in_vain_ = 0;
+  if (kind_ == Kind::into_file && !pipe_in_.open() && !make_pipe()) return give_up();
   if (ends_.given_pipe < 0 || pipe_size_before_ != 0) return;
   const sys::Outcome size = kernel_.fcntl(ends_.given_pipe, F_GETPIPE_SZ, 0);
   if (!size.ok() || size.value >= enlarged_pipe) return;
   if (kernel_.fcntl(ends_.given_pipe, F_SETPIPE_SZ, enlarged_pipe).ok()) {
     pipe_size_before_ = size.as_int();
   }
+}
+
+// Whether there is one worth having, and a splice from it into the file; no splice goes into a file
+// that is open with O_APPEND.
+bool Path::make_pipe() {
+  std::array<int, 2> fds{};
+  if (!kernel_.pipe2(fds, O_CLOEXEC).ok()) return false;
+  pipe_out_ = sys::Fd(kernel_, fds[0]);
+  pipe_in_ = sys::Fd(kernel_, fds[1]);
+  if (!kernel_.fcntl(pipe_in_.get(), F_SETPIPE_SZ, own_pipe).ok()) return false;
+  std::int64_t nowhere = 0;  // the pipe is empty
+  return kernel_.splice(pipe_out_.get(), ends_.sink, &nowhere, 1, SPLICE_F_NONBLOCK).error ==
+         EAGAIN;
 }
 
 void Path::give_up() {
@@ -46,6 +62,7 @@ Path::Step Path::step(std::uint64_t flowed) {
   const sys::Outcome moved = move();
   if (moved.value > 0) {
     in_vain_ = 0;
+    if (kind_ == Kind::into_file) return put_into_file(moved.as_size());
     return {Result::moved, moved.as_size(), 0};
   }
   if (moved.ok()) return {Result::end, 0, 0};
@@ -61,6 +78,40 @@ Path::Step Path::step(std::uint64_t flowed) {
   return {Result::failed, 0, moved.error};
 }
 
+// Whether somebody has set O_APPEND meanwhile, so that write(2) puts all at the end.
+bool Path::appends() {
+  const sys::Outcome flags = kernel_.fcntl(ends_.sink, F_GETFL, 0);
+  return flags.ok() && (flags.as_int() & O_APPEND) != 0;
+}
+
+Path::Step Path::put_into_file(std::size_t bytes) {
+  held_ = bytes;
+  const Step moved{Result::moved, bytes, 0};
+  const auto length = static_cast<std::int64_t>(bytes);
+  const sys::Outcome end = kernel_.lseek(ends_.sink, length, SEEK_CUR);
+  if (!end.ok()) return {Result::sink_failed, bytes, end.error};
+  std::int64_t at = end.value - length;
+  while (held_ > 0) {
+    const sys::Outcome put =
+        kernel_.splice(pipe_out_.get(), ends_.sink, &at, held_, SPLICE_F_NONBLOCK);
+    if (put.value > 0) {
+      held_ -= put.as_size();
+    } else if (put.error == EINVAL && appends()) {
+      give_up();
+      return moved;
+    } else if (put.error != EINTR && put.error != EAGAIN) {
+      return {Result::sink_failed, bytes, put.ok() ? EIO : put.error};
+    }
+  }
+  return moved;
+}
+
+sys::Outcome Path::read_held(std::span<std::byte> buf) {
+  const sys::Outcome got = kernel_.read(pipe_out_.get(), buf.first(std::min(buf.size(), held_)));
+  if (got.value > 0) held_ -= got.as_size();
+  return got;
+}
+
 void Path::get_nowhere(std::uint64_t flowed) {
   if (kind_ == Kind::splice) awaits_sink_ = !awaits_sink_;
   if (++in_vain_ < most_in_vain) return;
@@ -71,7 +122,9 @@ void Path::get_nowhere(std::uint64_t flowed) {
 sys::Outcome Path::move() {
   switch (kind_) {
     case Kind::splice:
-      return kernel_.splice(ends_.source, ends_.sink, most_spliced, SPLICE_F_NONBLOCK);
+      return kernel_.splice(ends_.source, ends_.sink, nullptr, most_spliced, SPLICE_F_NONBLOCK);
+    case Kind::into_file:
+      return kernel_.splice(ends_.source, pipe_in_.get(), nullptr, most_spliced, SPLICE_F_NONBLOCK);
     case Kind::sendfile:
       return kernel_.sendfile(ends_.sink, ends_.source, most_sent);
     case Kind::discard:
@@ -108,6 +161,9 @@ Path inbound_path(sys::Kernel& kernel, int socket, const LocalStream& output,
   if (output.was_closed()) return {kernel, Kind::copy, {}};
   if (output.kind() == LocalStream::Kind::pipe) {
     return {kernel, Kind::splice, {socket, output.fd(), output.fd()}};
+  }
+  if (output.kind() == LocalStream::Kind::regular_file) {
+    return {kernel, Kind::into_file, {socket, output.fd()}};
   }
   if (output.kind() == LocalStream::Kind::null_device) return {kernel, Kind::discard, {socket}};
   return {kernel, Kind::copy, {}};

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
 // The way of one direction's bytes past this process's memory: splice(2) between a pipe and the
-// socket, sendfile(2) from a file, recv(2) with MSG_TRUNC where nobody wants them. It is taken once
-// a mebibyte has gone by read and write, so that a chat stays as it is, and left again for the next
-// one when it gets nowhere; where the kernel does not know it (EINVAL), for good.
+// socket, sendfile(2) from a file, a pipe of our own between the socket and a file, recv(2) with
+// MSG_TRUNC where nobody wants them. It is taken once a mebibyte has gone by read and write, so
+// that a chat stays as it is, and left again for the next one when it gets nowhere; where the
+// kernel does not know it (EINVAL), for good.
 //
 // splice says EAGAIN when its source is empty and when its sink is full. Which of both it was is
 // found by waiting: for one of them, and, when that was ready and EAGAIN came all the same, for the
 // other. While bytes move, what was waited for last is waited for again, so that a chunk costs one
 // poll and one splice whichever end is the slower one.
+//
+// splice moves a file's position without the lock that write(2) has for it, so that two programs on
+// one redirection would write over each other. lseek(2) has that lock: it moves the position over a
+// stretch of the file, which then is ours alone, and splice is told where that is.
 //
 // The socket must not block: a splice that waits for a socket holds the lock of the pipe, and
 // whoever is at its other end hangs in the kernel.
@@ -15,7 +20,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
+#include "sys/fd.h"
 #include "sys/kernel.h"
 
 namespace tcptool::relay {
@@ -25,7 +32,13 @@ struct RelayPolicy;
 
 class Path {
  public:
-  enum class Kind { copy, splice, sendfile, discard };  // copy: by read and write, always
+  enum class Kind {
+    copy,  // by read and write, always
+    splice,
+    sendfile,
+    into_file,
+    discard
+  };
 
   struct Ends {
     int source = -1;
@@ -35,10 +48,11 @@ class Path {
 
   struct Step {
     enum class Result {
-      moved,    // `bytes` of them, at least one
-      nothing,  // what is awaited may have changed, or the path has been left
-      end,      // of the source
-      failed,   // with `error`; which end's it is must be found out
+      moved,        // `bytes` of them, at least one
+      nothing,      // what is awaited may have changed, or the path has been left
+      end,          // of the source
+      failed,       // with `error`; which end's it is must be found out
+      sink_failed,  // with `error`: `bytes` came, of which held() are lost
     };
     Result result = Result::nothing;
     std::size_t bytes = 0;
@@ -47,6 +61,7 @@ class Path {
 
   static constexpr std::uint64_t least_flow = 1 << 20;  // bytes, by read and write
   static constexpr int enlarged_pipe = 256 * 1024;      // bytes
+  static constexpr int own_pipe = 1 << 20;              // bytes; less of it costs more calls
   static constexpr std::size_t most_spliced = 1 << 20;  // bytes, a call
   static constexpr std::size_t most_sent = 16 << 20;    // of a file
   static constexpr std::size_t most_discarded = 1 << 30;
@@ -64,19 +79,27 @@ class Path {
   // Which end to wait for before the next step. A file is always ready, and so is no sink at all.
   [[nodiscard]] bool awaits_sink() const { return awaits_sink_; }
 
-  // The given pipe grows to enlarged_pipe if it is smaller and that is allowed.
+  // The given pipe grows to enlarged_pipe if it is smaller and that is allowed; the one of our own
+  // is made.
   void take();
   // Back to read and write for good.
   void give_up();
   // Nobody is there any more to take what comes.
   void lose_sink();
-  // One call. `flowed` as for due().
+  // One call, of into_file three. `flowed` as for due().
   Step step(std::uint64_t flowed);
+  // Bytes that have left the source, and that the sink did not take from our own pipe.
+  [[nodiscard]] std::size_t held() const { return held_; }
+  // The next of them.
+  sys::Outcome read_held(std::span<std::byte> buf);
   // The given pipe gets the size that it had, unless it holds more.
   void put_pipe_back();
 
  private:
+  [[nodiscard]] bool make_pipe();
+  [[nodiscard]] bool appends();
   [[nodiscard]] sys::Outcome move();
+  Step put_into_file(std::size_t bytes);
   void get_nowhere(std::uint64_t flowed);
 
   sys::Kernel& kernel_;
@@ -87,6 +110,9 @@ class Path {
   int in_vain_ = 0;  // steps in a row
   std::uint64_t due_at_ = least_flow;
   int pipe_size_before_ = 0;  // bytes; 0: it has not grown
+  sys::Fd pipe_out_;          // of our own pipe: where it is read
+  sys::Fd pipe_in_;
+  std::size_t held_ = 0;
 };
 
 // From stdin to the connection, and from there to stdout.

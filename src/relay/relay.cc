@@ -279,7 +279,7 @@ void Relay::summarize() {
   const std::uint64_t in_doubt = known ? 0 : unacknowledged();
   end_.delivered = end_.sent - in_doubt;
   end_.undelivered = in_doubt + outbound_.size();
-  end_.unwritten = end_.stdout_gone ? 0 : inbound_.size();
+  end_.unwritten = end_.stdout_gone ? 0 : inbound_.size() + inbound_path_.held();
   int unread = 0;
   if (!lost_ && !end_.peer_fin && kernel_.ioctl(connection_.fd.get(), FIONREAD, unread).ok()) {
     end_.unread = static_cast<std::uint64_t>(std::max(unread, 0));

@@ -118,6 +118,7 @@ class Relay {
   void take_paths();
   void move_outbound();
   void move_inbound();
+  void write_held();
   [[nodiscard]] bool broke_connection();
   [[nodiscard]] bool stdout_has_no_reader();
 

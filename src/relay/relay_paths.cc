@@ -54,6 +54,8 @@ void Relay::move_outbound() {
       if (broke_connection()) return lose_connection(Syscall::send, step.error);
       // An error of stdin's: read(2) meets it as well, and there it is told.
       return outbound_path_.give_up();
+    case Result::sink_failed:  // of files that are written, and this direction writes none
+      return;
   }
 }
 
@@ -64,7 +66,7 @@ void Relay::move_inbound() {
     case Result::moved:
       end_.received += step.bytes;
       last_activity_ = kernel_.now();
-      return;
+      return write_held();
     case Result::nothing:
       // The idle clock was suspended until now.
       if (stuck && !inbound_path_.awaits_sink()) last_activity_ = kernel_.now();
@@ -76,6 +78,19 @@ void Relay::move_inbound() {
       if (!broke_connection()) return inbound_path_.give_up();
       reading_socket_ = false;
       return lose_connection(Syscall::recv, step.error);
+    case Result::sink_failed:
+      end_.received += step.bytes;
+      return lose_stdout(step.error);
+  }
+}
+
+// What a path that was given up has still taken from the socket, for a file.
+void Relay::write_held() {
+  while (inbound_path_.held() > 0 && stdout_open_) {
+    const sys::Outcome got = inbound_path_.read_held(inbound_.room());
+    if (!got.ok() && got.error != EINTR) return lose_stdout(got.error);
+    inbound_.commit(got.ok() ? got.as_size() : 0);
+    while (!inbound_.empty() && stdout_open_) write_stdout();
   }
 }
 

@@ -108,6 +108,8 @@ class Kernel {
   virtual Outcome ioctl(int fd, unsigned long request, int& argument) = 0;
   virtual Outcome kill(pid_t pid, int sig) = 0;
   virtual Outcome listen(int sockfd, int backlog) = 0;
+  // The outcome's value is the position that it leaves, in bytes from the beginning.
+  virtual Outcome lseek(int fd, std::int64_t offset, int whence) = 0;
   virtual Outcome open(const std::string& pathname, int flags, unsigned mode) = 0;
   virtual Outcome pidfd_open(pid_t pid, unsigned flags) = 0;
   virtual Outcome pipe2(std::array<int, 2>& pipefd, int flags) = 0;
@@ -133,8 +135,10 @@ class Kernel {
   virtual Outcome signalfd(int fd, const sigset_t& mask, int flags) = 0;
   virtual Outcome sigprocmask(int how, const sigset_t& set) = 0;
   virtual Outcome socket(int domain, int type, int protocol) = 0;
-  // One of both is a pipe; the position of the other, if it has one, is its own, and moves.
-  virtual Outcome splice(int fd_in, int fd_out, std::size_t len, unsigned flags) = 0;
+  // One of both is a pipe. Bytes for a file go to *off_out, which moves; where it is null, to the
+  // file's own position, as they come from it.
+  virtual Outcome splice(int fd_in, int fd_out, std::int64_t* off_out, std::size_t len,
+                         unsigned flags) = 0;
   virtual Outcome unlink(const std::string& pathname) = 0;
   // The outcome's value is the child's pid; 0 with WNOHANG where none has changed, and wstatus is
   // as it was.

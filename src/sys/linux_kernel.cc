@@ -154,6 +154,10 @@ Outcome LinuxKernel::listen(int sockfd, int backlog) {
   return outcome(Syscall::listen, sockfd, ::listen(sockfd, backlog));
 }
 
+Outcome LinuxKernel::lseek(int fd, std::int64_t offset, int whence) {
+  return outcome(Syscall::lseek, fd, ::lseek(fd, offset, whence));
+}
+
 Outcome LinuxKernel::open(const std::string& pathname, int flags, unsigned mode) {
   return outcome(Syscall::open, 0, ::open(pathname.c_str(), flags, mode));
 }
@@ -210,8 +214,9 @@ Outcome LinuxKernel::socket(int domain, int type, int protocol) {
   return outcome(Syscall::socket, 0, ::socket(domain, type, protocol));
 }
 
-Outcome LinuxKernel::splice(int fd_in, int fd_out, std::size_t len, unsigned flags) {
-  return outcome(Syscall::splice, fd_in, ::splice(fd_in, nullptr, fd_out, nullptr, len, flags));
+Outcome LinuxKernel::splice(int fd_in, int fd_out, std::int64_t* off_out, std::size_t len,
+                            unsigned flags) {
+  return outcome(Syscall::splice, fd_in, ::splice(fd_in, nullptr, fd_out, off_out, len, flags));
 }
 
 Outcome LinuxKernel::unlink(const std::string& pathname) {

@@ -32,6 +32,7 @@ class LinuxKernel final : public Kernel {
   Outcome ioctl(int fd, unsigned long request, int& argument) override;
   Outcome kill(pid_t pid, int sig) override;
   Outcome listen(int sockfd, int backlog) override;
+  Outcome lseek(int fd, std::int64_t offset, int whence) override;
   Outcome open(const std::string& pathname, int flags, unsigned mode) override;
   Outcome pidfd_open(pid_t pid, unsigned flags) override;
   Outcome pipe2(std::array<int, 2>& pipefd, int flags) override;
@@ -51,7 +52,8 @@ class LinuxKernel final : public Kernel {
   Outcome signalfd(int fd, const sigset_t& mask, int flags) override;
   Outcome sigprocmask(int how, const sigset_t& set) override;
   Outcome socket(int domain, int type, int protocol) override;
-  Outcome splice(int fd_in, int fd_out, std::size_t len, unsigned flags) override;
+  Outcome splice(int fd_in, int fd_out, std::int64_t* off_out, std::size_t len,
+                 unsigned flags) override;
   Outcome unlink(const std::string& pathname) override;
   Outcome wait4(pid_t pid, int& wstatus, int options) override;
   Outcome write(int fd, std::span<const std::byte> buf) override;

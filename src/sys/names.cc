@@ -260,6 +260,12 @@ std::string splice_flags_name(int flags) {
   return flags_by_name(table, flags);
 }
 
+std::string whence_name(int whence) {
+  static constexpr std::array<Named, 3> table{
+      {{SEEK_SET, "SEEK_SET"}, {SEEK_CUR, "SEEK_CUR"}, {SEEK_END, "SEEK_END"}}};
+  return name_or_number(table, whence);
+}
+
 std::string fcntl_op_name(int op) {
   static constexpr std::array<Named, 7> table{{{F_GETFD, "F_GETFD"},
                                                {F_SETFD, "F_SETFD"},

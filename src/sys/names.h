@@ -66,6 +66,7 @@ std::string socket_flags_name(int flags);               // of accept4: "SOCK_CLO
 std::string descriptor_flags_name(int flags);           // of pipe2: "O_CLOEXEC", "0"
 std::string signalfd_flags_name(int flags);             // "SFD_CLOEXEC|SFD_NONBLOCK"
 std::string splice_flags_name(int flags);               // "SPLICE_F_NONBLOCK", "0"
+std::string whence_name(int whence);                    // of lseek: "SEEK_CUR"
 std::string fcntl_op_name(int op);                      // "F_GETFL"
 std::string ioctl_request_name(unsigned long request);  // "SIOCOUTQ"
 

@@ -28,6 +28,7 @@ enum class Syscall {
   ioctl,
   kill,
   listen,
+  lseek,
   open,
   pidfd_open,
   pipe2,
@@ -56,15 +57,15 @@ enum class Syscall {
   posix_spawn,
 };
 
-inline constexpr std::array<std::string_view, 44> syscall_names{
-    "accept4",        "bind",       "close",     "connect",    "epoll_create1", "epoll_ctl",
-    "epoll_wait",     "fcntl",      "fstat",     "getdents64", "getpeername",   "getpid",
-    "getsockname",    "getsockopt", "getuid",    "ioctl",      "kill",          "listen",
-    "open",           "pidfd_open", "pipe2",     "poll",       "prlimit64",     "read",
-    "readlink",       "recv",       "recvmsg",   "rename",     "send",          "sendfile",
-    "setsockopt",     "shutdown",   "sigaction", "signalfd",   "sigprocmask",   "socket",
-    "splice",         "unlink",     "wait4",     "write",      "getaddrinfo",   "if_indextoname",
-    "if_nametoindex", "posix_spawn"};
+inline constexpr std::array<std::string_view, 45> syscall_names{
+    "accept4",        "bind",           "close",      "connect",    "epoll_create1", "epoll_ctl",
+    "epoll_wait",     "fcntl",          "fstat",      "getdents64", "getpeername",   "getpid",
+    "getsockname",    "getsockopt",     "getuid",     "ioctl",      "kill",          "listen",
+    "lseek",          "open",           "pidfd_open", "pipe2",      "poll",          "prlimit64",
+    "read",           "readlink",       "recv",       "recvmsg",    "rename",        "send",
+    "sendfile",       "setsockopt",     "shutdown",   "sigaction",  "signalfd",      "sigprocmask",
+    "socket",         "splice",         "unlink",     "wait4",      "write",         "getaddrinfo",
+    "if_indextoname", "if_nametoindex", "posix_spawn"};
 static_assert(syscall_names.size() == static_cast<std::size_t>(Syscall::posix_spawn) + 1);
 
 constexpr std::string_view name(Syscall call) {

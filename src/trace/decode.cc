@@ -192,6 +192,7 @@ std::string decode(const Event& event, const Arg& arg) {
     case ArgKind::integer:
     case ArgKind::fd:
     case ArgKind::ioctl_value:
+    case ArgKind::offset:
       return fmt::format("{}", arg.value);
     case ArgKind::family:
       return sys::family_name(number);
@@ -209,6 +210,8 @@ std::string decode(const Event& event, const Arg& arg) {
       return sys::descriptor_flags_name(number);
     case ArgKind::signalfd_flags:
       return sys::signalfd_flags_name(number);
+    case ArgKind::whence:
+      return sys::whence_name(number);
     case ArgKind::splice_flags:
       return sys::splice_flags_name(number);
     case ArgKind::permissions:

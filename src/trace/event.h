@@ -60,6 +60,8 @@ enum class ArgKind : std::uint8_t {
   resource,  // of prlimit64
   limits,    // blob: a sys::RLimit
   ioctl_value,
+  offset,     // of a file, handed over by address; value: what it was before the call
+  whence,     // of lseek
   addresses,  // value: how many addresses a look-up returned; blob: the first
   message,    // blob: a MessageHeader, then the bytes that it counts
   pipe_ends,  // blob: two ints

@@ -154,7 +154,7 @@ std::string explain_moved(const Event& event) {
   if (!event.outcome.ok()) return "transport: nothing was moved; this path is of no use here";
   if (event.outcome.value == 0) return "application: there is nothing more to come";
   return fmt::format(
-      "transport: {} go between the socket and a file or pipe within the kernel; this program does "
+      "transport: {} go between a socket, a pipe and a file within the kernel; this program does "
       "not see them, and copies nothing",
       bytes(event.outcome.value));
 }

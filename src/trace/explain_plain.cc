@@ -40,7 +40,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 11> option_s
 }};
 
 // Of the calls in which an outcome is not worth a sentence of its own.
-constexpr std::array<std::pair<Syscall, std::string_view>, 24> plain_sentences{{
+constexpr std::array<std::pair<Syscall, std::string_view>, 25> plain_sentences{{
     {Syscall::socket,
      "transport: makes a TCP endpoint; it has no address and no role yet, and nothing has been "
      "sent"},
@@ -80,7 +80,11 @@ constexpr std::array<std::pair<Syscall, std::string_view>, 24> plain_sentences{{
     {Syscall::open, "application: opens a file of this host"},
     {Syscall::rename, "application: renames or removes a file of this host"},
     {Syscall::unlink, "application: renames or removes a file of this host"},
-    {Syscall::pipe2, "application: makes the pipe through which the resolver's answer will come"},
+    {Syscall::pipe2,
+     "application: makes a pipe, for the resolver's answer or for what is on its way to a file"},
+    {Syscall::lseek,
+     "application: takes a stretch of the file for what is about to be put there, so that nobody "
+     "else who writes to the same open file puts anything into it"},
     {Syscall::if_indextoname, "link: asks for the number or the name of a network interface"},
 }};
 

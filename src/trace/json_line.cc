@@ -195,6 +195,7 @@ void append_value(std::string& out, const Event& event, const Arg& arg) {
     case ArgKind::integer:
     case ArgKind::fd:
     case ArgKind::ioctl_value:
+    case ArgKind::offset:
       return append_number(out, arg.value);
     case ArgKind::limits:
       return append_limits(out, unpack<sys::RLimit>(blob));

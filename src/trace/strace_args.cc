@@ -231,6 +231,7 @@ void append_strace(std::string& out, const Event& event, const Arg& arg) {
       out += arg.value == 0 ? "NULL" : decode(event, arg);
       return;
     case ArgKind::ioctl_value:
+    case ArgKind::offset:
       fmt::format_to(into(out), "[{}]", arg.value);
       return;
     case ArgKind::length:

@@ -124,6 +124,15 @@ Outcome TracedKernel::ioctl(int fd, unsigned long request, int& argument) {
   return told(event);
 }
 
+Outcome TracedKernel::lseek(int fd, std::int64_t offset, int whence) {
+  Event& event = journal_.begin(Syscall::lseek);
+  event.add("fd", ArgKind::fd, fd);
+  event.add("offset", ArgKind::integer, offset);
+  event.add("whence", ArgKind::whence, whence);
+  make(event, [&] { return inner_.lseek(fd, offset, whence); });
+  return told(event);
+}
+
 Outcome TracedKernel::open(const std::string& pathname, int flags, unsigned mode) {
   if ((flags & O_NONBLOCK) == 0) journal_.flush();
   Event& event = journal_.begin(Syscall::open);
@@ -216,17 +225,22 @@ Outcome TracedKernel::sendfile(int out_fd, int in_fd, std::size_t count) {
   return told(event);
 }
 
-Outcome TracedKernel::splice(int fd_in, int fd_out, std::size_t len, unsigned flags) {
+Outcome TracedKernel::splice(int fd_in, int fd_out, std::int64_t* off_out, std::size_t len,
+                             unsigned flags) {
   if ((flags & SPLICE_F_NONBLOCK) == 0) journal_.flush();
   telemetry_.before_write(fd_out, false);
   Event& event = journal_.begin(Syscall::splice);
   event.add("fd_in", ArgKind::fd, fd_in);
   event.add_pointer("off_in", nullptr);
   event.add("fd_out", ArgKind::fd, fd_out);
-  event.add_pointer("off_out", nullptr);
+  if (off_out != nullptr) {
+    event.add("off_out", ArgKind::offset, *off_out);
+  } else {
+    event.add_pointer("off_out", nullptr);
+  }
   event.add("len", ArgKind::integer, static_cast<std::int64_t>(len));
   event.add("flags", ArgKind::splice_flags, flags);
-  make(event, [&] { return inner_.splice(fd_in, fd_out, len, flags); });
+  make(event, [&] { return inner_.splice(fd_in, fd_out, off_out, len, flags); });
   telemetry_.moved(Payload::Direction::sent, fd_out, event);
   telemetry_.moved(Payload::Direction::received, fd_in, event);
   return told(event);

@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import socket
+import tempfile
 import time
 import unittest
 from collections import Counter
@@ -78,6 +79,20 @@ class SendFile(Connect):
                 file.write(self.given)
         with open(path, "rb") as file:
             yield file
+
+
+class IntoFile(Connect):
+    name, given, sent = "into a file", b"", MUCH_SENT
+    calls = {"splice", "lseek", "fcntl", "pipe2"}
+
+    def run(self, under, number):
+        with socket.create_server(("127.0.0.1", 0)) as listener, \
+                tempfile.TemporaryFile(dir=self.folder) as taken, \
+                tool.Tool("connect", "--json", "127.0.0.1", listener.getsockname()[1],
+                          stdin=self.given, stdout=taken, under=under) as process:
+            self.serve(listener, process)
+            return self.finish(process, lambda: [
+                ("stdout", self.sent, os.pread(taken.fileno(), len(self.sent) + 1, 0))])
 
 
 class ByName(Connect):
@@ -235,6 +250,9 @@ class Sweep(tool.TestCase):
 
     def test_sendfile(self):
         self.sweep(SendFile)
+
+    def test_into_a_file(self):
+        self.sweep(IntoFile)
 
     def test_a_name(self):
         self.sweep(ByName)

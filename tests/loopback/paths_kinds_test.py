@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 import subprocess
+import time
 
 import ends
 import tool
@@ -92,6 +93,28 @@ class Kinds(tool.TestCase):
             self.assertEqual((MUCH, MUCH), (summary["sent_bytes"], summary["received_bytes"]))
             if taken == tool.HASH:
                 self.assertEqual((MUCH, self.hash), (result.size, result.sha256))
+
+    def test_two_that_write_into_one_redirection_never_write_over_each_other(self):
+        letters, whole, line = (b"a", b"b"), MUCH // 4, b"told by the test\n"
+        path, lines = f"{self.tmp}/shared", 0
+        with open(path, "wb", buffering=0) as shared, contextlib.ExitStack() as stack:
+            pairs = [stack.enter_context(pair(stdout=shared)) for _ in letters]
+            senders = [ends.in_thread(lambda p=peer, c=letter: (p.sendall(c * whole), p.close()))
+                       for (_, peer), letter in zip(pairs, letters)]
+            while any(process.process.poll() is None for process, _ in pairs):
+                shared.write(line)
+                lines += 1
+                time.sleep(0.001)  # not for ever only this
+            for sender in senders:
+                sender.join()
+            for process, _ in pairs:
+                self.assert_ok(process.finish())
+        with open(path, "rb") as file:
+            data = file.read()
+        self.assertEqual(lines, data.count(line))
+        rest = data.replace(line, b"")
+        self.assertEqual([whole] * 2, [rest.count(letter) for letter in letters])
+        self.assertEqual(2 * whole, len(rest))
 
     def test_a_file_on_stdin_stands_where_it_has_been_sent_to(self):
         with self.data() as given, pair(stdin=given) as (process, peer):

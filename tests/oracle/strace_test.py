@@ -133,6 +133,16 @@ class Strace(oracle.Scenarios):
             return process.finish()
 
     @both_roles
+    def test_much_that_goes_into_a_file(self, connection):
+        with open(f"{self.tmp}/out", "wb") as taken:
+            with connection(stdin=b"b" * 3_000_000, stdout=taken) as (process, peer):
+                writer = ends.in_thread(lambda: peer.sendall(b"a" * 4_000_000))
+                ends.receive(peer, 3_000_000)
+                writer.join()
+                peer.close()
+                return self.told(process.finish(), "pipe2", "lseek", "splice")
+
+    @both_roles
     def test_so_much_both_ways_that_pipes_are_spliced(self, connection):
         with connection(stdin=b"b" * 4_000_000, stdout=tool.HASH) as (process, peer):
             writer = ends.in_thread(lambda: peer.sendall(b"a" * 4_000_000))

@@ -97,6 +97,10 @@ Outcome ScriptedKernel::listen(int sockfd, int backlog) {
   return play(Syscall::listen, sockfd, [&](std::size_t) { return inner_.listen(sockfd, backlog); });
 }
 
+Outcome ScriptedKernel::lseek(int fd, std::int64_t offset, int whence) {
+  return play(Syscall::lseek, fd, [&](std::size_t) { return inner_.lseek(fd, offset, whence); });
+}
+
 Outcome ScriptedKernel::open(const std::string& pathname, int flags, unsigned mode) {
   return opened(
       play(Syscall::open, -1, [&](std::size_t) { return inner_.open(pathname, flags, mode); }));
@@ -193,9 +197,10 @@ Outcome ScriptedKernel::socket(int domain, int type, int protocol) {
                      [&](std::size_t) { return inner_.socket(domain, type, protocol); }));
 }
 
-Outcome ScriptedKernel::splice(int fd_in, int fd_out, std::size_t len, unsigned flags) {
+Outcome ScriptedKernel::splice(int fd_in, int fd_out, std::int64_t* off_out, std::size_t len,
+                               unsigned flags) {
   return play(Syscall::splice, fd_in, [&](std::size_t limit) {
-    return inner_.splice(fd_in, fd_out, std::min(len, limit), flags);
+    return inner_.splice(fd_in, fd_out, off_out, std::min(len, limit), flags);
   });
 }
 

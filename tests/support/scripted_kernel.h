@@ -100,6 +100,7 @@ class ScriptedKernel final : public sys::Kernel {
   sys::Outcome ioctl(int fd, unsigned long request, int& argument) override;
   sys::Outcome kill(pid_t pid, int sig) override;
   sys::Outcome listen(int sockfd, int backlog) override;
+  sys::Outcome lseek(int fd, std::int64_t offset, int whence) override;
   sys::Outcome open(const std::string& pathname, int flags, unsigned mode) override;
   sys::Outcome pidfd_open(pid_t pid, unsigned flags) override;
   sys::Outcome pipe2(std::array<int, 2>& pipefd, int flags) override;
@@ -121,7 +122,8 @@ class ScriptedKernel final : public sys::Kernel {
   sys::Outcome signalfd(int fd, const sigset_t& mask, int flags) override;
   sys::Outcome sigprocmask(int how, const sigset_t& set) override;
   sys::Outcome socket(int domain, int type, int protocol) override;
-  sys::Outcome splice(int fd_in, int fd_out, std::size_t len, unsigned flags) override;
+  sys::Outcome splice(int fd_in, int fd_out, std::int64_t* off_out, std::size_t len,
+                      unsigned flags) override;
   sys::Outcome unlink(const std::string& pathname) override;
   sys::Outcome wait4(pid_t pid, int& wstatus, int options) override;
   sys::Outcome write(int fd, std::span<const std::byte> buf) override;

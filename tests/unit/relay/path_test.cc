@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 
+#include <array>
 #include <cerrno>
 
 #include "support/scripted_kernel.h"
@@ -165,4 +166,97 @@ TEST_CASE("a pipe that is larger stays as it is, and so does one that must not g
   CHECK(refused.taken());
   refused.put_pipe_back();
   CHECK(::fcntl(fd, F_GETPIPE_SZ) == before);
+}
+
+namespace {
+
+// A connection that goes into a file, which begins with what others wrote.
+struct FileScene : Scene {
+  explicit FileScene(int flags = 0)
+      : name(folder.file("out")), file(test::open_file(name, O_CREAT | O_WRONLY | flags)) {
+    file.write("head ");
+    pair.peer.write("bytes");
+    path.take();
+  }
+  test::TemporaryFolder folder;
+  std::string name;
+  test::Plug file;
+  test::TcpPair pair = test::make_tcp_pair();
+  Path path{kernel, Kind::into_file, {pair.ours.fd(), file.fd(), -1}};
+};
+
+}  // namespace
+
+TEST_CASE("into a file goes what came, to a place that nobody else writes to meanwhile") {
+  FileScene scene;
+  REQUIRE(scene.path.taken());
+  for (const bool first : {true, false}) {
+    const Path::Step step = scene.path.step(mebibyte);
+    CHECK(step.result == StepResult::moved);
+    CHECK(step.bytes == 5);
+    CHECK(scene.path.held() == 0);
+    scene.file.write(" other ");
+    if (first) scene.pair.peer.write("again");
+  }
+  CHECK(test::contents_of(scene.name) == "head bytes other again other ");
+  CHECK(scene.path.step(mebibyte).result == StepResult::nothing);
+}
+
+TEST_CASE("a splice into a file that takes a part is followed by another one") {
+  FileScene scene;
+  scene.kernel.script(Syscall::splice).nth(2).at_most(2);
+  scene.kernel.script(Syscall::splice).nth(3).fails(EINTR);
+  CHECK(scene.path.step(mebibyte).result == StepResult::moved);
+  CHECK(scene.kernel.count(Syscall::splice) == 5);
+  CHECK(test::contents_of(scene.name) == "head bytes");
+}
+
+TEST_CASE(
+    "what has come and cannot be spliced, since the file only grows now, is there to be read") {
+  FileScene scene;
+  REQUIRE(::fcntl(scene.file.fd(), F_SETFL, O_APPEND) == 0);
+  const Path::Step step = scene.path.step(mebibyte);
+  CHECK(step.result == StepResult::moved);
+  CHECK(step.bytes == 5);
+  CHECK_FALSE(scene.path.taken());
+  std::array<std::byte, 8> buffer{};
+  CHECK(scene.path.read_held(buffer).value == 5);
+  CHECK(scene.path.held() == 0);
+  CHECK(test::contents_of(scene.name) == "head ");
+}
+
+TEST_CASE("a file of which no place is to be had, or that is not spliced into, is said") {
+  for (const Syscall refused : {Syscall::lseek, Syscall::splice}) {
+    CAPTURE(sys::name(refused));
+    FileScene scene;
+    scene.kernel.script(refused).nth(refused == Syscall::lseek ? 1 : 2).fails(EINVAL);
+    const Path::Step step = scene.path.step(mebibyte);
+    CHECK(step.result == StepResult::sink_failed);
+    CHECK(step.error == EINVAL);
+    CHECK(scene.path.held() == 5);
+  }
+}
+
+TEST_CASE("a file that takes no more says so, and what is lost") {
+  FileScene scene;
+  scene.kernel.script(Syscall::splice).nth(2).at_most(2);
+  scene.kernel.script(Syscall::splice).nth(3).fails(ENOSPC);
+  const Path::Step step = scene.path.step(mebibyte);
+  CHECK(step.result == StepResult::sink_failed);
+  CHECK(step.error == ENOSPC);
+  CHECK(step.bytes == 5);
+  CHECK(scene.path.held() == 3);
+}
+
+TEST_CASE("a file that only grows is written, and so is one where no pipe is to be had") {
+  CHECK_FALSE(FileScene(O_APPEND).path.taken());
+  for (const Syscall refused : {Syscall::pipe2, Syscall::fcntl, Syscall::splice}) {
+    CAPTURE(sys::name(refused));
+    FileScene scene;
+    scene.kernel.script(refused).fails(EPERM);
+    Path path(scene.kernel, Kind::into_file, {scene.pair.ours.fd(), scene.file.fd(), -1});
+    path.take();
+    CHECK_FALSE(path.taken());
+    CHECK_FALSE(path.due(100 * mebibyte));
+  }
 }

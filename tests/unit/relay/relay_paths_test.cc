@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A relay whose directions have taken their paths: what flows, and every way in which it ends.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -190,4 +192,45 @@ TEST_CASE("EPIPE of a splice into stdout is a reader that has gone, or a reset a
     CHECK(end.stdout_gone == gone);
     if (!gone) CHECK(end.reason == RelayEnd::Reason::connection_lost);
   }
+}
+
+TEST_CASE("a file gets all of it, also where O_APPEND is set in the middle") {
+  for (const bool appended : {false, true}) {
+    CAPTURE(appended);
+    BulkScene scene;
+    const test::TemporaryFolder folder;
+    scene.use_stdout(test::open_file(folder.file("out"), O_CREAT | O_WRONLY));
+    const int file = ::dup(scene.output.fd());
+    scene.pump(2 * mebibyte);
+    if (appended) scene.then([&] { REQUIRE(::fcntl(file, F_SETFL, O_APPEND) == 0); });
+    scene.pump(mebibyte);
+    scene.then([&] { scene.stdin_writer.close(); });
+    scene.then([&] { scene.peer.shut_down(); });
+    const RelayEnd end = scene.run();
+    ::close(file);
+    CHECK(end.reason == RelayEnd::Reason::complete);
+    CHECK(end.received == 3 * mebibyte);
+    CHECK(end.unwritten == 0);
+    scene.to_stdout = test::contents_of(folder.file("out"));
+    CHECK(scene.to_stdout.size() == 3 * mebibyte);
+    CHECK(scene.intact());
+    CHECK(scene.kernel.count(Syscall::lseek) > 0);
+  }
+}
+
+TEST_CASE("a file that takes no more while much flows ends the run, and what is lost is counted") {
+  BulkScene scene;
+  const test::TemporaryFolder folder;
+  scene.use_stdout(test::open_file(folder.file("out"), O_CREAT | O_WRONLY));
+  const std::string chunk = test::numbered_bytes(32768);
+  for (std::size_t done = 0; done < mebibyte; done += chunk.size()) {
+    scene.then([&] { scene.peer.write(chunk); });
+  }
+  scene.kernel.script(Syscall::splice).nth(3).fails(ENOSPC);
+  scene.then([&] { scene.peer.write("lost"); });
+  const RelayEnd end = scene.run();
+  CHECK(end.reason == RelayEnd::Reason::stdout_failed);
+  CHECK(end.error.error == ENOSPC);
+  CHECK(end.received == mebibyte + 4);
+  CHECK(end.unwritten == 4);
 }

@@ -127,6 +127,10 @@ TEST_CASE("the offsets that splice and sendfile are not given are NULL, and so i
   splice.add("flags", ArgKind::splice_flags, SPLICE_F_NONBLOCK);
   CHECK(trace::strace_line(splice) ==
         "splice(0, NULL, 4, NULL, 1048576, SPLICE_F_NONBLOCK) = 65536 <0.000012>");
+  Event placed = event_of(Syscall::splice, {4, 0});
+  placed.add("fd_in", ArgKind::fd, 5);
+  placed.add("off_out", ArgKind::offset, 4711);
+  CHECK(trace::strace_line(placed).starts_with("splice(5, [4711]) "));
   Event sendfile = event_of(Syscall::sendfile, {-1, EAGAIN});
   sendfile.add("out_fd", ArgKind::fd, 4);
   sendfile.add("in_fd", ArgKind::fd, 0);

@@ -86,10 +86,8 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
   sigset_t set;
   sigemptyset(&set);
   using Kernel = sys::Kernel;
-  scene.check(Syscall::accept4, [&](Kernel& k) {
-    sys::Address peer;
-    return k.accept4(7, peer, 0);
-  });
+  sys::Address found;
+  scene.check(Syscall::accept4, [&](Kernel& k) { return k.accept4(7, found, 0); });
   scene.check(Syscall::bind, [&](Kernel& k) { return k.bind(7, address); });
   scene.check(Syscall::connect, [&](Kernel& k) { return k.connect(7, address); });
   epoll_event ready{};
@@ -105,15 +103,9 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
     std::vector<std::string> names;
     return k.getdents64(7, names);
   });
-  scene.check(Syscall::getpeername, [&](Kernel& k) {
-    sys::Address peer;
-    return k.getpeername(7, peer);
-  });
+  scene.check(Syscall::getpeername, [&](Kernel& k) { return k.getpeername(7, found); });
   scene.check(Syscall::getpid, [&](Kernel& k) { return k.getpid(); });
-  scene.check(Syscall::getsockname, [&](Kernel& k) {
-    sys::Address local;
-    return k.getsockname(7, local);
-  });
+  scene.check(Syscall::getsockname, [&](Kernel& k) { return k.getsockname(7, found); });
   scene.check(Syscall::getsockopt,
               [&](Kernel& k) { return k.getsockopt(7, SOL_SOCKET, SO_ERROR, bytes); });
   scene.check(Syscall::getuid, [&](Kernel& k) { return k.getuid(); });
@@ -123,6 +115,7 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
   });
   scene.check(Syscall::kill, [&](Kernel& k) { return k.kill(::getpid(), 0); });
   scene.check(Syscall::listen, [&](Kernel& k) { return k.listen(7, 1); });
+  scene.check(Syscall::lseek, [&](Kernel& k) { return k.lseek(7, 100, SEEK_CUR); });
   scene.check(Syscall::open, [&](Kernel& k) { return k.open("/dev/null", O_RDONLY, 0); });
   scene.check(Syscall::pidfd_open, [&](Kernel& k) { return k.pidfd_open(::getpid(), 0); });
   scene.check(Syscall::pipe2, [&](Kernel& k) {
@@ -153,7 +146,8 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
   scene.check(
       Syscall::sigprocmask, [&](Kernel& k) { return k.sigprocmask(SIG_UNBLOCK, set); }, true);
   scene.check(Syscall::socket, [&](Kernel& k) { return k.socket(AF_INET, SOCK_STREAM, 0); });
-  scene.check(Syscall::splice, [&](Kernel& k) { return k.splice(7, 8, 100, SPLICE_F_NONBLOCK); });
+  scene.check(Syscall::splice,
+              [&](Kernel& k) { return k.splice(7, 8, nullptr, 100, SPLICE_F_NONBLOCK); });
   scene.check(Syscall::unlink, [&](Kernel& k) { return k.unlink("a"); });
   scene.check(Syscall::wait4, [&](Kernel& k) {
     int wstatus = 0;
