@@ -4,23 +4,24 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <span>
-#include <vector>
 
 namespace tcptool::relay {
 
 class Buffer {
  public:
-  explicit Buffer(std::size_t capacity) : bytes_(capacity) {}
+  // Its memory is touched only as far as it is filled.
+  explicit Buffer(std::size_t capacity)
+      : memory_(std::make_unique_for_overwrite<std::byte[]>(capacity)),
+        bytes_(memory_.get(), capacity) {}
 
   [[nodiscard]] bool empty() const { return begin_ == end_; }
   [[nodiscard]] std::size_t size() const { return end_ - begin_; }
-  [[nodiscard]] std::span<const std::byte> data() const {
-    return std::span(bytes_).subspan(begin_, size());
-  }
+  [[nodiscard]] std::span<const std::byte> data() const { return bytes_.subspan(begin_, size()); }
   // Where the next bytes go; what stands there counts only once it is committed.
   [[nodiscard]] std::size_t room_size() const { return bytes_.size() - end_; }
-  [[nodiscard]] std::span<std::byte> room() { return std::span(bytes_).subspan(end_); }
+  [[nodiscard]] std::span<std::byte> room() { return bytes_.subspan(end_); }
 
   void commit(std::size_t count) { end_ += std::min(count, bytes_.size() - end_); }
   void consume(std::size_t count) {
@@ -39,7 +40,8 @@ class Buffer {
   void clear() { begin_ = end_ = 0; }
 
  private:
-  std::vector<std::byte> bytes_;
+  std::unique_ptr<std::byte[]> memory_;
+  std::span<std::byte> bytes_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
 };

@@ -11,6 +11,7 @@
 
 #include <deque>
 #include <set>
+#include <vector>
 
 #include "relay/broadcast.h"
 #include "relay/buffer.h"
