@@ -17,9 +17,11 @@ namespace {
 using Kind = Path::Kind;
 using Result = Path::Step::Result;
 
-// That many steps without a byte, each after an end that was ready, and the path leads nowhere: out
-// of band data stands in the way of splice, for one, and a read takes it out.
-constexpr int most_in_vain = 3;
+// That many steps in a row, each after an end that was ready, and the path is left: those without a
+// byte (out of band data stands in the way of splice, for one, and a read takes it out), and those
+// with less than least_moved.
+constexpr int most_in_vain = 8;
+constexpr std::size_t least_moved = 4096;  // bytes, a page: less is copied for less
 
 }  // namespace
 
@@ -61,14 +63,17 @@ void Path::lose_sink() {
 Path::Step Path::step(std::uint64_t flowed) {
   const sys::Outcome moved = move();
   if (moved.value > 0) {
-    in_vain_ = 0;
+    in_vain_ = moved.as_size() < least_moved ? in_vain_ + 1 : 0;
+    leave_if_in_vain(flowed);
     if (kind_ == Kind::into_file) return put_into_file(moved.as_size());
     return {Result::moved, moved.as_size(), 0};
   }
   if (moved.ok()) return {Result::end, 0, 0};
   if (moved.error == EINTR) return {};
   if (moved.error == EAGAIN) {
-    get_nowhere(flowed);
+    if (kind_ == Kind::splice) awaits_sink_ = !awaits_sink_;
+    ++in_vain_;
+    leave_if_in_vain(flowed);
     return {};
   }
   if (moved.error == EINVAL || moved.error == ENOSYS) {
@@ -112,9 +117,8 @@ sys::Outcome Path::read_held(std::span<std::byte> buf) {
   return got;
 }
 
-void Path::get_nowhere(std::uint64_t flowed) {
-  if (kind_ == Kind::splice) awaits_sink_ = !awaits_sink_;
-  if (++in_vain_ < most_in_vain) return;
+void Path::leave_if_in_vain(std::uint64_t flowed) {
+  if (in_vain_ < most_in_vain) return;
   taken_ = false;
   due_at_ = flowed + least_flow;
 }

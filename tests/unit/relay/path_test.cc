@@ -111,13 +111,30 @@ TEST_CASE("a path that gets nowhere is left for the next mebibyte") {
     Scene scene;
     Path path = scene.path(row.kind);
     scene.kernel.script(call).fails(EAGAIN);
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < 8; ++i) {
       CHECK(path.taken());
       CHECK(path.step(5 * mebibyte).result == StepResult::nothing);
     }
     CHECK_FALSE(path.taken());
     CHECK_FALSE(path.due(6 * mebibyte - 1));
     CHECK(path.due(6 * mebibyte));
+  }
+}
+
+TEST_CASE("so is one along which little goes at a time, step after step") {
+  for (const bool little : {true, false}) {
+    CAPTURE(little);
+    Scene scene;
+    Path path = scene.path(Kind::splice);
+    for (int i = 1; i <= 8; ++i) {
+      scene.kernel.script(Syscall::splice).nth(i).answers(i == 5 && !little ? 4096 : 4095);
+    }
+    for (int i = 0; i < 8; ++i) {
+      CHECK(path.taken());
+      CHECK(path.step(5 * mebibyte).result == StepResult::moved);
+    }
+    CHECK(path.taken() == !little);
+    CHECK(path.due(6 * mebibyte) == little);
   }
 }
 

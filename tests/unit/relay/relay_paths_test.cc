@@ -83,7 +83,7 @@ TEST_CASE("pipes are spliced once much flows, with splices of every length") {
     CHECK(scene.from_stdin.size() == end.sent);
     CHECK(scene.to_stdout.size() == end.received);
     CHECK(scene.intact());
-    CHECK(scene.kernel.count(Syscall::splice) > 16);
+    CHECK(scene.kernel.count(Syscall::splice) >= 16);
   }
 }
 
