@@ -197,7 +197,7 @@ tab_in() {
     until grep -q "ready> " shown; do sleep 0.05; done
     printf "tcptool conn\t--he\t\nexit\n" >&3
     wait' tab_in "$1"
-  grep -a '^Usage: tcptool connect ' "$user/tmp/tab/shown"
+  grep -a 'Usage: tcptool connect ' "$user/tmp/tab/shown"
 }
 
 upgrade_it() {

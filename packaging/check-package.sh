@@ -142,7 +142,7 @@ lintian_is_silent() {
 build_higher() {
   cd "$built/tcptool-$version"
   sed -i "1s/($version)/($higher)/" debian/changelog
-  rm debian/debhelper-build-stamp
+  rm debian/debhelper-build-stamp debian/files
   DEB_BUILD_OPTIONS='nocheck noautodbgsym' dpkg-buildpackage -us -uc -nc -b
 }
 
