@@ -19,8 +19,8 @@ need $repository_packages
 key=$(gpg --batch --with-colons --list-secret-keys "$1" 2>/dev/null |
   awk -F: '$1 == "fpr" { print $10; exit }')
 if [ -z "$key" ]; then
-  echo "apt-repo: gpg has no secret key '$1'; one is made with" >&2
-  echo "  gpg --quick-generate-key 'NAME <NAME@example.org>' ed25519 sign" >&2
+  echo "apt-repo: gpg has no secret key '$1'; this makes one, and asks for its passphrase:" >&2
+  echo "  gpg --quick-generate-key '$1' ed25519 sign" >&2
   exit 1
 fi
 architecture=$(dpkg --print-architecture)

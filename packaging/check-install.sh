@@ -8,15 +8,14 @@ apt_source=/etc/apt/sources.list.d/tcptool.list
 keyring=/etc/apt/keyrings/tcptool.gpg
 
 check_install() {
-  check 'a system to install in' make_user_system
   check 'the repository, and the lines that README gives' make_repository
   check 'refused: a missing or another key' keys_are_refused
   check 'refused: a tampered index or package' tampering_is_refused
   check 'installed by the three lines' install_it
-  check "README's first session, as a user" first_session
+  check "README's sessions, as a user" sessions
   check 'the guided session, as a user' guided_session
   check 'manual pages' manual_pages
-  check 'completions' completions
+  check 'Tab in three shells, as a user' tab_key
   check 'upgrade' upgrade_it
   check 'purge' purge_it
 }
@@ -140,48 +139,23 @@ install_it() {
   } | sort | diff - "$work/installed"
 }
 
-# as_user COMMAND...: as an ordinary user, on a network of loopback alone, where every port is free.
+# What makes a command an ordinary user's, in that system.
+login="chroot $user runuser -u user -- env -i PATH=/usr/bin:/bin HOME=/srv/user LC_ALL=C.UTF-8"
+
+# as_user COMMAND...: on a network of loopback alone, where every port is free.
 as_user() {
-  # shellcheck disable=SC2016  # expanded by the inner shell
-  unshare --net sh -ec '
-    ip link set lo up
-    root=$1
-    shift
-    exec chroot "$root" runuser -u user -- env -i PATH=/usr/bin:/bin HOME=/srv/user \
-      LC_ALL=C.UTF-8 TERM=xterm "$@"' as_user "$user" "$@"
+  # shellcheck disable=SC2016,SC2086  # expanded by the inner shell; words
+  unshare --net sh -ec 'ip link set lo up; exec "$@"' as_user $login TERM=xterm "$@"
 }
 
-# Literally, from README: its first command is the listener, what begins with $ the other commands,
-# and a block without a command is what the listener says in the end.
-first_session() {
-  mkdir "$user/tmp/session"
-  awk -v folder="$user/tmp/session/" '
-    /^## / { inside = /A first session/ }
-    !inside { next }
-    /^```console/ { block++; commands = 0; next }
-    /^```/ { block_ended = block; next }
-    block == block_ended { next }
-    /^\$ / { commands++; print substr($0, 3) > (folder (block == 1 ? "listen" : "connect")); next }
-    { print > (folder (block == 1 || !commands ? "listener" : "client") "-expected") }
-  ' "$top/README.md"
-  as_user timeout 60 sh -c '
-    cd /tmp/session
-    # It reads from a terminal, on which nobody types.
-    mkfifo /tmp/typed
-    exec 3<>/tmp/typed
-    script -qec "sh listen >/tmp/listener 2>&1" /dev/null <&3 >/dev/null &
-    until [ -s /tmp/listener ]; do sleep 0.05; done
-    sh connect >/tmp/client 2>&1
-    wait'
-  for side in listener client; do
-    measures_aside "$user/tmp/session/$side-expected" >"$work/$side-expected"
-    measures_aside "$user/tmp/$side" | diff "$work/$side-expected" -
-  done
-}
-
-# What is another each time: durations, ports that the kernel chose, descriptors.
-measures_aside() {
-  sed -E 's/[0-9.]+ m?s\b/TIME/g; s/:[0-9]{5}\b/:PORT/g; s/\bfd [0-9]+/fd N/g' "$1"
+# Typed into terminals, as they are written.
+sessions() {
+  TCPTOOL_LOGIN=$login PYTHONPATH=$top/tests/support PYTHONDONTWRITEBYTECODE=1 \
+    python3 "$top/tests/netns/readme_test.py" >"$work/sessions" 2>&1 || {
+    cat "$work/sessions"
+    return 1
+  }
+  grep -Ex '[1-9][0-9]* passed, 0 failed, 0 skipped' "$work/sessions"
 }
 
 guided_session() {
@@ -194,21 +168,36 @@ guided_session() {
 }
 
 manual_pages() {
-  for page in tcptool.1 tcptool-trace.5; do
-    as_user man "$page" >"$work/$page" 2>"$work/$page.errors"
-    diff /dev/null "$work/$page.errors"
-    grep -q '^SEE ALSO' "$work/$page"
-  done
-  as_user whatis tcptool
+  as_user man tcptool >"$work/tcptool.1" 2>"$work/manual-errors"
+  grep -q '^EXIT STATUS' "$work/tcptool.1"
+  as_user man tcptool-trace >"$work/tcptool-trace.5" 2>>"$work/manual-errors"
+  grep -q '^SEE ALSO' "$work/tcptool-trace.5"
+  diff /dev/null "$work/manual-errors"
+  as_user whatis tcptool | grep '^tcptool (1) '
 }
 
-completions() {
-  # 124: bash is to try again with what has been loaded.
-  as_user bash -c '. /usr/share/bash-completion/bash_completion
-    _completion_loader tcptool || [ $? -eq 124 ] && complete -p tcptool'
-  # shellcheck disable=SC2016  # expanded by zsh
-  as_user zsh -c 'autoload -Uz compinit && compinit -D && [[ $_comps[tcptool] = _tcptool ]]'
-  as_user fish -c 'complete -C "tcptool connect --"' | grep -e --verbose
+# Two Tabs make `tcptool connect --help` of what is typed.
+tab_key() {
+  # zsh completes for whoever has asked it to, as its first start proposes.
+  echo 'autoload -Uz compinit && compinit; PS1="ready> "' >"$user/srv/user/.zshrc"
+  tab_in 'PROMPT_COMMAND="PS1=\"ready> \"" bash -i'
+  tab_in 'zsh -i'
+  tab_in 'fish -i -C "function fish_prompt; echo -n \"ready> \"; end"'
+}
+
+tab_in() {
+  rm -rf "$user/tmp/tab"
+  mkdir -m 777 "$user/tmp/tab"
+  # shellcheck disable=SC2016  # expanded by the inner shell
+  as_user timeout 60 sh -c '
+    cd /tmp/tab
+    mkfifo keys
+    exec 3<>keys
+    script -qfec "$1" shown <keys >/dev/null 2>&1 &
+    until grep -q "ready> " shown; do sleep 0.05; done
+    printf "tcptool conn\t--he\t\nexit\n" >&3
+    wait' tab_in "$1"
+  grep -a 'Usage: tcptool connect ' "$user/tmp/tab/shown"
 }
 
 upgrade_it() {
@@ -219,7 +208,7 @@ upgrade_it() {
   printf 'tcptool\t%s\n' "$higher" | diff - "$work/upgraded"
   in_system user dpkg --verify tcptool >"$work/verified"
   diff /dev/null "$work/verified"
-  as_user tcptool --version
+  as_user tcptool --version | grep -Fx "tcptool $higher"
 }
 
 purge_it() {

@@ -36,36 +36,32 @@ Result<std::chrono::nanoseconds, std::string> read_watch(const std::string& text
 
 }  // namespace
 
-void declare_accept_options(CLI::App& app, Draft& draft) {
+void declare_accept_options(Subcommand& subcommand, Draft& draft) {
   cmd::AcceptOptions& options = draft.listen.accept;
-  const std::string group = "Listening";
-  add_value(
-      app,
-      {"--allow", "CIDR",
-       "accept clients of this network (10.0.0.0/8, ::1) and of no other that is not allowed; "
-       "the longest match decides; may be given several times"},
-      rule(options.rules, true))
-      ->trigger_on_parse()
-      ->group(group);
-  add_value(app, {"--deny", "CIDR", "reset clients of this network; may be given several times"},
-            rule(options.rules, false))
-      ->trigger_on_parse()
-      ->group(group);
-  add_value(app,
-            {"--hold", "D",
-             "accept nobody for D, or forever: the accept queue fills, and the clients show how "
-             "they take it"},
-            [&draft, &options](const std::string& text) -> std::string {
-              draft.hold = text;
-              return keep(options.hold, read_hold)(text);
-            })
-      ->group(group);
-  add_value(app,
-            {"--watch", "[=D]",
-             "tell the accept queue's length, limit and drops whenever they change, looking every "
-             "D (default 200ms)"},
-            keep(options.watch, read_watch))
-      ->group(group);
+  Group group(subcommand, "Listening");
+  group
+      .value(
+          {"--allow", "CIDR",
+           "accept clients of this network (10.0.0.0/8, ::1) and of no other that is not allowed; "
+           "the longest match decides; may be given several times"},
+          rule(options.rules, true))
+      .repeatable = true;
+  group
+      .value({"--deny", "CIDR", "reset clients of this network; may be given several times"},
+             rule(options.rules, false))
+      .repeatable = true;
+  group.value({"--hold", "D",
+               "accept nobody for D, or forever: the accept queue fills, and the clients show how "
+               "they take it"},
+              [&draft, &options](const std::string& text) -> std::string {
+                draft.hold = text;
+                return keep(options.hold, read_hold)(text);
+              });
+  group.value(
+      {"--watch", "[=D]",
+       "tell the accept queue's length, limit and drops whenever they change, looking every "
+       "D (default 200ms)"},
+      keep(options.watch, read_watch));
 }
 
 }  // namespace tcptool::cli

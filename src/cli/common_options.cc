@@ -50,49 +50,47 @@ Result<std::uint64_t, std::string> read_limit(const std::string& text) {
   return parse_size(text, most);
 }
 
-void declare_output(CLI::App& app, cmd::OutputOptions& output) {
-  app.add_flag_function(
-      "-v,--verbose",
-      [&output](std::int64_t times) { output.trace.verbosity = static_cast<int>(times); },
-      "every system call with arguments, result and duration, on stderr; -vv: the bytes and TCP's "
-      "state as well");
-  add_value(app, {"--trace", "FILE", "the trace into a file, or with - on stderr"},
-            [&output](const std::string& text) -> std::string {
-              output.trace.file = text;
-              return text.empty() ? "'' is no file" : "";
-            });
-  add_value(
-      app,
+void declare_output(Group group, cmd::OutputOptions& output) {
+  group.counted_flag(
+      {"-v,--verbose", "",
+       "every system call with arguments, result and duration, on stderr; -vv: the bytes and TCP's "
+       "state as well"},
+      [&output](std::size_t times) { output.trace.verbosity = static_cast<int>(times); });
+  group.value({"--trace", "FILE", "the trace into a file, or with - on stderr"},
+              [&output](const std::string& text) -> std::string {
+                output.trace.file = text;
+                return text.empty() ? "'' is no file" : "";
+              });
+  group.value(
       {"--trace-format", "FORMAT",
        "text (default of -v), strace, json (default of --trace) or summary; of --trace if it is "
        "given, else of -v"},
       keep(output.trace.format, read_format));
-  add_value(app, {"--trace-filter", "WHICH", "all (default), network or errors"},
-            keep(output.trace.filter, read_filter));
-  add_flag(app, {"--explain", "", "a sentence on each traced call, for learners"},
-           [&output] { output.trace.explain = true; });
-  add_value(
-      app,
+  group.value({"--trace-filter", "WHICH", "all (default), network or errors"},
+              keep(output.trace.filter, read_filter));
+  group.flag({"--explain", "", "a sentence on each traced call, for learners"},
+             [&output] { output.trace.explain = true; });
+  group.value(
       {"--trace-limit", "SIZE", "stop tracing when the file has reached SIZE (default: no limit)"},
       keep(output.trace.limit, read_limit));
-  add_flag(app, {"-q,--quiet", "", "no status lines; a failure keeps its first line"},
-           [&output] { output.quiet = true; });
-  add_flag(app, {"--json", "", "every line on stderr is one JSON object"},
-           [&output] { output.json = true; });
-  add_value(app,
-            {"--progress", "[=WHEN]",
-             "what moves, how fast, and what limits it: auto (default) where stderr is a terminal, "
-             "or always"},
-            keep(output.progress, read_progress));
-  add_value(app, {"--color", "WHEN", "auto (default), always or never"},
-            keep(output.color, read_color));
+  group.flag({"-q,--quiet", "", "no status lines; a failure keeps its first line"},
+             [&output] { output.quiet = true; });
+  group.flag({"--json", "", "every line on stderr is one JSON object"},
+             [&output] { output.json = true; });
+  group.value(
+      {"--progress", "[=WHEN]",
+       "what moves, how fast, and what limits it: auto (default) where stderr is a terminal, "
+       "or always"},
+      keep(output.progress, read_progress));
+  group.value({"--color", "WHEN", "auto (default), always or never"},
+              keep(output.color, read_color));
 }
 
-void declare_addresses(CLI::App& app, Draft& draft) {
-  add_flag(app, {"-4,--ipv4", "", "IPv4 only"}, [&draft] { draft.ipv4 = true; });
-  add_flag(app, {"-6,--ipv6", "", "IPv6 only"}, [&draft] { draft.ipv6 = true; });
-  add_flag(app, {"-n,--numeric", "", "no look-ups: host and port must be numbers"},
-           [&draft] { draft.numeric = true; });
+void declare_addresses(Group group, Draft& draft) {
+  group.flag({"-4,--ipv4", "", "IPv4 only"}, [&draft] { draft.ipv4 = true; });
+  group.flag({"-6,--ipv6", "", "IPv6 only"}, [&draft] { draft.ipv6 = true; });
+  group.flag({"-n,--numeric", "", "no look-ups: host and port must be numbers"},
+             [&draft] { draft.numeric = true; });
 }
 
 // -o, -i and --keepalive set socket options; none is set twice.
@@ -105,19 +103,18 @@ std::string add_setting(cmd::CommonOptions& common, tcp::OptionSetting setting) 
   return "";
 }
 
-void declare_socket(CLI::App& app, Draft& draft, cmd::CommonOptions& common) {
-  add_value(app,
-            {"-o,--option", "NAME=VALUE",
-             "set a socket option by its manual name, such as TCP_NODELAY, SO_RCVBUF=1M or "
-             "TCP_USER_TIMEOUT=5s; may be given several times"},
-            [&common](const std::string& text) -> std::string {
-              auto setting = tcp::parse_option(text);
-              if (!setting) return setting.error();
-              return add_setting(common, std::move(*setting));
-            })
-      ->trigger_on_parse();
-  add_value(
-      app,
+void declare_socket(Group group, Draft& draft, cmd::CommonOptions& common) {
+  group
+      .value({"-o,--option", "NAME=VALUE",
+              "set a socket option by its manual name, such as TCP_NODELAY, SO_RCVBUF=1M or "
+              "TCP_USER_TIMEOUT=5s; may be given several times"},
+             [&common](const std::string& text) -> std::string {
+               auto setting = tcp::parse_option(text);
+               if (!setting) return setting.error();
+               return add_setting(common, std::move(*setting));
+             })
+      .repeatable = true;
+  group.value(
       {"--keepalive", "IDLE[,INTERVAL[,COUNT]]",
        "probe a silent peer after IDLE seconds, every INTERVAL seconds, COUNT times (default: "
        "off; what is left out is the system's)"},
@@ -130,72 +127,59 @@ void declare_socket(CLI::App& app, Draft& draft, cmd::CommonOptions& common) {
         }
         return "";
       });
-  add_value(app, {"-i,--interface", "IF", "only through this interface (SO_BINDTODEVICE)"},
-            [&draft, &common](const std::string& text) -> std::string {
-              constexpr std::size_t longest = 15;
-              if (text.empty() || text.size() > longest) {
-                return fmt::format("{} is not an interface, such as eth0", in_quotes(text));
-              }
-              draft.interface = text;
-              return add_setting(common, tcp::OptionSetting::text("SO_BINDTODEVICE", text));
-            });
+  group.value({"-i,--interface", "IF", "only through this interface (SO_BINDTODEVICE)"},
+              [&draft, &common](const std::string& text) -> std::string {
+                constexpr std::size_t longest = 15;
+                if (text.empty() || text.size() > longest) {
+                  return fmt::format("{} is not an interface, such as eth0", in_quotes(text));
+                }
+                draft.interface = text;
+                return add_setting(common, tcp::OptionSetting::text("SO_BINDTODEVICE", text));
+              });
 }
 
-void declare_times(CLI::App& app, cmd::CommonOptions& common) {
-  add_value(
-      app,
+void declare_times(Group group, cmd::CommonOptions& common) {
+  group.value(
       {"--idle-timeout", "D",
        "end with status 9 when no payload was sent, acknowledged or received for D (default: no "
        "limit)"},
       keep(common.relay.idle_timeout, parse_duration));
-  add_value(app, {"--timeout", "D", "end the whole run after D, with status 9 (default: no limit)"},
-            keep(common.run_timeout, parse_duration));
+  group.value({"--timeout", "D", "end the whole run after D, with status 9 (default: no limit)"},
+              keep(common.run_timeout, parse_duration));
 }
 
-void declare_data(CLI::App& app, Draft& draft, cmd::CommonOptions& common) {
-  add_flag(app,
-           {"-N,--half-close", "", "send FIN at the end of stdin and go on receiving (default)"},
-           [&draft] { draft.half_close = true; });
-  add_flag(app, {"--no-half-close", "", "send no FIN; the run ends when the peer ends"},
-           [&draft] { draft.no_half_close = true; });
-  add_value(
-      app,
+void declare_data(Group group, Draft& draft, cmd::CommonOptions& common) {
+  group.flag({"-N,--half-close", "", "send FIN at the end of stdin and go on receiving (default)"},
+             [&draft] { draft.half_close = true; });
+  group.flag({"--no-half-close", "", "send no FIN; the run ends when the peer ends"},
+             [&draft] { draft.no_half_close = true; });
+  group.value(
       {"--linger", "D",
        "once the peer has closed its side, end after D in which stdin was silent (default: no "
        "limit)"},
       keep(common.relay.linger, parse_duration));
-  add_flag(app, {"--send-only", "", "discard what arrives; FIN, wait for its acknowledgement, end"},
-           [&common] { common.relay.send_only = true; });
-  add_flag(app, {"--recv-only", "", "leave stdin alone; no FIN before the peer's"},
-           [&common] { common.relay.recv_only = true; });
-  add_flag(app, {"-C,--crlf", "", "send a lone LF from stdin as CRLF"},
-           [&common] { common.relay.crlf = true; });
-}
-
-// Declares into a group of the help text.
-template <class Declare>
-void in_group(CLI::App& app, const std::string& group, Declare declare) {
-  const std::size_t before = app.get_options().size();
-  declare();
-  const auto options = app.get_options([](const CLI::Option*) { return true; });
-  for (std::size_t i = before; i < options.size(); ++i) options[i]->group(group);
+  group.flag({"--send-only", "", "discard what arrives; FIN, wait for its acknowledgement, end"},
+             [&common] { common.relay.send_only = true; });
+  group.flag({"--recv-only", "", "leave stdin alone; no FIN before the peer's"},
+             [&common] { common.relay.recv_only = true; });
+  group.flag({"-C,--crlf", "", "send a lone LF from stdin as CRLF"},
+             [&common] { common.relay.crlf = true; });
 }
 
 }  // namespace
 
-void declare_common_options(CLI::App& app, Draft& draft, cmd::CommonOptions& common) {
-  in_group(app, "Addresses", [&] { declare_addresses(app, draft); });
-  in_group(app, "Data and how the run ends", [&] { declare_data(app, draft, common); });
-  in_group(app, "Time limits", [&] { declare_times(app, common); });
-  in_group(app, "Socket", [&] { declare_socket(app, draft, common); });
-  in_group(app, "Output", [&] {
-    declare_output(app, common.output);
-    add_value(app,
-              {"--diagnose", "HOW",
+void declare_common_options(Subcommand& subcommand, Draft& draft, cmd::CommonOptions& common) {
+  declare_addresses({subcommand, "Addresses"}, draft);
+  declare_data({subcommand, "Data and how the run ends"}, draft, common);
+  declare_times({subcommand, "Time limits"}, common);
+  declare_socket({subcommand, "Socket"}, draft, common);
+  Group group(subcommand, "Output");
+  declare_output(group, common.output);
+  group.value({"--diagnose", "HOW",
                "name the cause of a failure: passive (default) sends nothing extra, active "
                "probes the peer with a few SYNs, off"},
               keep(common.diagnose, read_diagnose));
-  });
+  group.flag({"-h,--help", "", "this text"}, [&draft] { draft.help = true; });
 }
 
 namespace {

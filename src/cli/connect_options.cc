@@ -166,34 +166,27 @@ std::string settle_families(const Draft& draft) {
 
 }  // namespace
 
-void declare_connect_options(CLI::App& app, Draft& draft) {
+void declare_connect_options(Subcommand& subcommand, Draft& draft) {
   cmd::ConnectOptions& options = draft.connect;
   cmd::CommonOptions& common = options.common;
-  const std::string group = "Connecting";
-  add_value(app,
-            {"-w,--connect-timeout", "D",
-             "give up connecting after D, look-up and all addresses included (default 10s)"},
-            keep(common.connect_timeout, parse_duration))
-      ->group(group);
-  add_flag(app, {"-z,--check", "", "only connect and close; PORT may be a list such as 20-25,80"},
-           [&options] { options.check = true; })
-      ->group(group);
-  add_value(app,
-            {"--parallel", "N",
-             "open N connections at once, a line each, and hold them until stdin ends: to watch "
-             "the peer's accept queue"},
-            [&options](const std::string& text) -> std::string {
-              auto count = parse_unsigned(text, cmd::most_parallel, 1);
-              if (!count) return count.error();
-              options.parallel = *count;
-              return "";
-            })
-      ->group(group);
-  add_flag(app, {"--sequential", "", "try the addresses one after the other, not in a race"},
-           [&options] { options.sequential = true; })
-      ->group(group);
-  add_value(
-      app,
+  Group group(subcommand, "Connecting");
+  group.value({"-w,--connect-timeout", "D",
+               "give up connecting after D, look-up and all addresses included (default 10s)"},
+              keep(common.connect_timeout, parse_duration));
+  group.flag({"-z,--check", "", "only connect and close; PORT may be a list such as 20-25,80"},
+             [&options] { options.check = true; });
+  group.value({"--parallel", "N",
+               "open N connections at once, a line each, and hold them until stdin ends: to watch "
+               "the peer's accept queue"},
+              [&options](const std::string& text) -> std::string {
+                auto count = parse_unsigned(text, cmd::most_parallel, 1);
+                if (!count) return count.error();
+                options.parallel = *count;
+                return "";
+              });
+  group.flag({"--sequential", "", "try the addresses one after the other, not in a race"},
+             [&options] { options.sequential = true; });
+  group.value(
       {"--retry", "[=N]",
        "try again, at most N times (default: until it works), where the name, the host or the "
        "port did not answer"},
@@ -205,26 +198,21 @@ void declare_connect_options(CLI::App& app, Draft& draft) {
         if (!count) return count.error();
         options.retries = *count;
         return "";
-      })
-      ->group(group);
-  add_value(app, {"--retry-interval", "D", "wait D between tries (default 1s)"},
-            keep(options.retry_interval, parse_duration))
-      ->group(group);
-  add_value(
-      app, {"-s,--source", "ADDR[:PORT]", "connect from this local address (default: the route's)"},
+      });
+  group.value({"--retry-interval", "D", "wait D between tries (default 1s)"},
+              keep(options.retry_interval, parse_duration));
+  group.value(
+      {"-s,--source", "ADDR[:PORT]", "connect from this local address (default: the route's)"},
       [&draft](const std::string& text) -> std::string {
         draft.source = text;
         return text.empty() ? "the address is empty; give one such as 127.0.0.1" : "";
-      })
-      ->group(group);
-  add_value(app,
-            {"-p,--source-port", "PORT", "connect from this local port (default: any free one)"},
-            [&draft](const std::string& text) -> std::string {
-              draft.port = text;
-              return text.empty() ? "the port is empty; give a number such as 40000" : "";
-            })
-      ->group(group);
-  declare_common_options(app, draft, common);
+      });
+  group.value({"-p,--source-port", "PORT", "connect from this local port (default: any free one)"},
+              [&draft](const std::string& text) -> std::string {
+                draft.port = text;
+                return text.empty() ? "the port is empty; give a number such as 40000" : "";
+              });
+  declare_common_options(subcommand, draft, common);
 }
 
 std::string settle_connect_options(Draft& draft) {

@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: MIT
-// How a subcommand's options are declared: with one of the strict readers of base/ and tcp/, so
-// that what CLI11 makes of numbers never counts.
+// How a subcommand's options are declared: each with one of the strict readers of base/ and tcp/.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "cli/command_line.h"
 #include "cmd/connect.h"
 #include "cmd/listen.h"
 
 namespace tcptool::cli {
-
-// The last of an option's names: "--connect-timeout" of "-w,--connect-timeout".
-inline std::string long_name(const std::string& names) {
-  const auto comma = names.rfind(',');
-  return comma == std::string::npos ? names : names.substr(comma + 1);
-}
 
 struct Declaration {
   std::string names;    // "-w,--connect-timeout"
@@ -24,21 +18,47 @@ struct Declaration {
   std::string help;
 };
 
-// An option with a value. `take` reads the text, keeps what it read, and returns what is wrong with
-// it, or nothing.
-using Take = std::function<std::string(const std::string&)>;
-inline CLI::Option* add_value(CLI::App& app, const Declaration& declaration, Take take) {
-  const std::string name = long_name(declaration.names);
-  return app
-      .add_option_function<std::string>(
-          declaration.names,
-          [name, take = std::move(take)](const std::string& text) {
-            const std::string wrong = take(text);
-            if (!wrong.empty()) throw CLI::ValidationError(name, wrong);
-          },
-          declaration.help)
-      ->type_name(declaration.metavar);
-}
+// The options of a subcommand that stand under one heading of its help.
+class Group {
+ public:
+  Group(Subcommand& subcommand, std::string heading)
+      : options_(subcommand.options), heading_(std::move(heading)) {}
+
+  // An option with a value.
+  Option& value(Declaration declaration, Take take) {
+    Option& option = add(std::move(declaration));
+    option.take = std::move(take);
+    return option;
+  }
+
+  void flag(Declaration declaration, std::function<void()> act) {
+    add(std::move(declaration)).act = [act = std::move(act)](std::size_t) { act(); };
+  }
+
+  // A flag that may be given several times, such as -vv.
+  void counted_flag(Declaration declaration, std::function<void(std::size_t times)> act) {
+    Option& option = add(std::move(declaration));
+    option.act = std::move(act);
+    option.repeatable = true;
+  }
+
+ private:
+  Option& add(Declaration declaration) {
+    const auto comma = declaration.names.find(',');
+    const bool both = comma != std::string::npos;
+    Option option;
+    option.heading = heading_;
+    option.short_name = both ? declaration.names.substr(0, comma) : "";
+    option.long_name = both ? declaration.names.substr(comma + 1) : std::move(declaration.names);
+    option.metavar = std::move(declaration.metavar);
+    option.help = std::move(declaration.help);
+    options_.push_back(std::move(option));
+    return options_.back();
+  }
+
+  std::vector<Option>& options_;
+  std::string heading_;
+};
 
 // A Take that keeps what `read` makes of the text in `target`.
 template <class Target, class Read>
@@ -49,11 +69,6 @@ Take keep(Target& target, Read read) {
     target = std::move(*value);
     return "";
   };
-}
-
-inline CLI::Option* add_flag(CLI::App& app, const Declaration& declaration,
-                             std::function<void()> act) {
-  return app.add_flag_callback(declaration.names, std::move(act), declaration.help);
 }
 
 // What the options of one command line are read into, and what can only be understood together.
@@ -72,14 +87,15 @@ struct Draft {
   std::string hold;  // as it was typed
   bool ipv4 = false;
   bool ipv6 = false;
+  bool help = false;
   unsigned inherited = 0;  // listening sockets handed over by LISTEN_FDS
 };
 
-void declare_common_options(CLI::App& app, Draft& draft, cmd::CommonOptions& common);
-void declare_connect_options(CLI::App& app, Draft& draft);
-void declare_listen_options(CLI::App& app, Draft& draft);
-void declare_serve_options(CLI::App& app, Draft& draft);
-void declare_accept_options(CLI::App& app, Draft& draft);
+void declare_common_options(Subcommand& subcommand, Draft& draft, cmd::CommonOptions& common);
+void declare_connect_options(Subcommand& subcommand, Draft& draft);
+void declare_listen_options(Subcommand& subcommand, Draft& draft);
+void declare_serve_options(Subcommand& subcommand, Draft& draft);
+void declare_accept_options(Subcommand& subcommand, Draft& draft);
 
 // What is still to be checked once all options are known: a usage error's text, or nothing.
 std::string settle_common_options(const Draft& draft, cmd::CommonOptions& common);
@@ -88,14 +104,15 @@ std::string settle_listen_options(Draft& draft);
 std::string settle_serve_options(Draft& draft);
 
 // The help text of a subcommand, its options in groups, at most 80 columns wide.
-std::string help_text(const CLI::App& command);
+std::string help_text(const Subcommand& subcommand);
 std::string overview_text();
 
 // The release, the commit that was built and the libraries in it, a line each.
 std::string version_text();
 
-// Advice on a word that was not understood.
-std::string unknown_option_text(const CLI::App& command, const std::string& word);
+// Advice on a word that was not understood; `others` are all subcommands, whose option it may be.
+std::string unknown_option_text(const Subcommand& subcommand, std::span<const Subcommand> others,
+                                const std::string& word);
 std::string unknown_command_text(const std::string& word);
 
 }  // namespace tcptool::cli

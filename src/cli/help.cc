@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.h"
 #include "cli/declare.h"
@@ -14,15 +15,10 @@ constexpr std::size_t page_width = 80;
 constexpr std::size_t name_width = 28;
 
 // "  -w, --connect-timeout=D".
-std::string name_column(const CLI::Option& option) {
-  const auto& shorts = option.get_snames();
-  const auto& longs = option.get_lnames();
-  std::string out = shorts.empty() ? "      " : fmt::format("  -{}, ", shorts.front());
-  if (!longs.empty()) out += "--" + longs.front();
-  const std::string metavar = option.get_type_name();
-  if (option.get_items_expected_max() > 0 && !metavar.empty()) {
-    out += (metavar.front() == '[' ? "" : "=") + metavar;
-  }
+std::string name_column(const Option& option) {
+  std::string out = option.short_name.empty() ? "      " : fmt::format("  {}, ", option.short_name);
+  out += option.long_name;
+  if (!option.metavar.empty()) out += (option.metavar.front() == '[' ? "" : "=") + option.metavar;
   return out;
 }
 
@@ -90,37 +86,27 @@ std::string option_word(const std::string& word) {
   return word.substr(0, word.find('='));
 }
 
-std::vector<std::string> long_options(const CLI::App& command) {
-  std::vector<std::string> names;
-  for (const CLI::Option* const option : command.get_options()) {
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  }
-  return names;
-}
-
-// Another command that has the option `name`; nullptr where there is none.
-const CLI::App* owner(const CLI::App& command, const std::string& name) {
-  for (const CLI::App* const other : command.get_parent()->get_subcommands({})) {
-    if (other != &command && other->get_option_no_throw(name) != nullptr) return other;
-  }
-  return nullptr;
+bool has_option(const Subcommand& subcommand, const std::string& name) {
+  return std::any_of(subcommand.options.begin(), subcommand.options.end(),
+                     [&name](const Option& option) {
+                       return name == option.short_name || name == option.long_name;
+                     });
 }
 
 }  // namespace
 
-std::string help_text(const CLI::App& command) {
-  std::string out = usage_of(command.get_name());
-  std::vector<std::string> groups;
-  for (const CLI::Option* const option : command.get_options()) {
-    const std::string& group = option->get_group();
-    if (option->get_positional() || group.empty()) continue;
-    if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
+std::string help_text(const Subcommand& subcommand) {
+  std::string out = usage_of(subcommand.name);
+  std::vector<std::string> headings;
+  for (const Option& option : subcommand.options) {
+    if (std::find(headings.begin(), headings.end(), option.heading) == headings.end()) {
+      headings.push_back(option.heading);
+    }
   }
-  for (const std::string& group : groups) {
-    out += fmt::format("\n{}:\n", group);
-    for (const CLI::Option* const option : command.get_options()) {
-      if (option->get_group() != group || option->get_positional()) continue;
-      out += wrapped(name_column(*option), option->get_description());
+  for (const std::string& heading : headings) {
+    out += fmt::format("\n{}:\n", heading);
+    for (const Option& option : subcommand.options) {
+      if (option.heading == heading) out += wrapped(name_column(option), option.help);
     }
   }
   return out +
@@ -145,7 +131,8 @@ std::string overview_text() {
       version());
 }
 
-std::string unknown_option_text(const CLI::App& command, const std::string& word) {
+std::string unknown_option_text(const Subcommand& subcommand, std::span<const Subcommand> others,
+                                const std::string& word) {
   const std::string name = option_word(word);
   const std::string shown = escape(name.substr(0, page_width));
   if (const std::string advice = foreign_option(word); !advice.empty()) {
@@ -154,14 +141,15 @@ std::string unknown_option_text(const CLI::App& command, const std::string& word
   if (name == "-V" || name == "--version") {
     return fmt::format("'{}' stands in the place of a command; say: tcptool --version", shown);
   }
-  if (const CLI::App* const other = owner(command, name); other != nullptr) {
-    return fmt::format("'{}' is an option of tcptool {}, not of tcptool {}", shown,
-                       other->get_name(), command.get_name());
+  for (const Subcommand& other : others) {
+    if (&other == &subcommand || !has_option(other, name)) continue;
+    return fmt::format("'{}' is an option of tcptool {}, not of tcptool {}", shown, other.name,
+                       subcommand.name);
   }
-  const std::vector<std::string> names = long_options(command);
-  const std::vector<std::string_view> views(names.begin(), names.end());
-  const std::string_view near = nearest(name, views);
-  const std::string advice = near.empty() ? fmt::format("see tcptool {} --help", command.get_name())
+  std::vector<std::string_view> names;
+  for (const Option& option : subcommand.options) names.push_back(option.long_name);
+  const std::string_view near = nearest(name, names);
+  const std::string advice = near.empty() ? fmt::format("see tcptool {} --help", subcommand.name)
                                           : fmt::format("did you mean {}?", near);
   return fmt::format("unknown option '{}'; {}", shown, advice);
 }

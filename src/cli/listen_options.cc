@@ -103,48 +103,41 @@ std::string settle_address(Draft& draft) {
 
 }  // namespace
 
-void declare_listen_options(CLI::App& app, Draft& draft) {
+void declare_listen_options(Subcommand& subcommand, Draft& draft) {
   cmd::ListenOptions& options = draft.listen;
   cmd::CommonOptions& common = options.common;
-  const std::string group = "Listening";
-  add_value(app, {"-p,--port", "PORT", "the port to listen on, as nc users write it"},
-            [&draft](const std::string& text) -> std::string {
-              draft.port = text;
-              return text.empty() ? "the port is empty; give a number such as 9000" : "";
-            })
-      ->group(group);
-  add_value(app, {"-s,--source", "ADDR", "the local address to listen on (default: every one)"},
-            [&draft](const std::string& text) -> std::string {
-              draft.source = text;
-              return text.empty() ? "the address is empty; give one such as 127.0.0.1" : "";
-            })
-      ->group(group);
-  add_value(app,
-            {"-b,--backlog", "N",
-             "how many completed connections may wait for accept (default: the system's maximum)"},
-            [&options](const std::string& text) -> std::string {
-              auto backlog = parse_unsigned(text, INT_MAX);
-              if (!backlog) return backlog.error();
-              options.backlog = static_cast<int>(*backlog);
-              return "";
-            })
-      ->group(group);
-  add_value(app,
-            {"--port-file", "FILE",
-             "write the port's number to FILE once listening, remove it at the end"},
-            [&options](const std::string& text) -> std::string {
-              options.port_file = text;
-              return text.empty() ? "the file name is empty; give one such as /tmp/port" : "";
-            })
-      ->group(group);
-  add_value(app,
-            {"-w,--connect-timeout", "D",
-             "end with status 9 when no client has come within D (default: wait for ever)"},
-            keep(common.connect_timeout, parse_duration))
-      ->group(group);
-  declare_serve_options(app, draft);
-  declare_accept_options(app, draft);
-  declare_common_options(app, draft, common);
+  Group group(subcommand, "Listening");
+  group.value({"-p,--port", "PORT", "the port to listen on, as nc users write it"},
+              [&draft](const std::string& text) -> std::string {
+                draft.port = text;
+                return text.empty() ? "the port is empty; give a number such as 9000" : "";
+              });
+  group.value({"-s,--source", "ADDR", "the local address to listen on (default: every one)"},
+              [&draft](const std::string& text) -> std::string {
+                draft.source = text;
+                return text.empty() ? "the address is empty; give one such as 127.0.0.1" : "";
+              });
+  group.value(
+      {"-b,--backlog", "N",
+       "how many completed connections may wait for accept (default: the system's maximum)"},
+      [&options](const std::string& text) -> std::string {
+        auto backlog = parse_unsigned(text, INT_MAX);
+        if (!backlog) return backlog.error();
+        options.backlog = static_cast<int>(*backlog);
+        return "";
+      });
+  group.value({"--port-file", "FILE",
+               "write the port's number to FILE once listening, remove it at the end"},
+              [&options](const std::string& text) -> std::string {
+                options.port_file = text;
+                return text.empty() ? "the file name is empty; give one such as /tmp/port" : "";
+              });
+  group.value({"-w,--connect-timeout", "D",
+               "end with status 9 when no client has come within D (default: wait for ever)"},
+              keep(common.connect_timeout, parse_duration));
+  declare_serve_options(subcommand, draft);
+  declare_accept_options(subcommand, draft);
+  declare_common_options(subcommand, draft, common);
 }
 
 std::string settle_listen_options(Draft& draft) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The command line, read strictly: everything that can be known to be wrong is refused here, before
-// anything is opened. The only user of CLI11.
+// anything is opened.
 #pragma once
 
 #include <span>

@@ -10,60 +10,51 @@
 
 namespace tcptool::cli {
 
-void declare_serve_options(CLI::App& app, Draft& draft) {
+void declare_serve_options(Subcommand& subcommand, Draft& draft) {
   cmd::ListenOptions& options = draft.listen;
-  const std::string group = "Serving";
-  add_flag(app,
-           {"-k,--keep-open", "",
-            "serve clients until stopped, all at once; stdin goes to all, all go to stdout"},
-           [&options] { options.keep_open = true; })
-      ->group(group);
-  add_value(app,
-            {"-m,--max-clients", "N",
-             "with -k: at most N at a time (default: no limit); the rest wait in the accept queue"},
-            [&options](const std::string& text) -> std::string {
-              auto count = parse_unsigned(text, std::numeric_limits<int>::max(), 1);
-              if (!count) return count.error();
-              options.max_clients = *count;
-              return "";
-            })
-      ->group(group);
-  add_value(app,
-            {"--client-buffer", "SIZE",
-             "with -k: a client this far behind stdin is disconnected (default 1M)"},
-            [&draft, &options](const std::string& text) -> std::string {
-              constexpr std::uint64_t most = std::uint64_t{1} << 30;
-              auto size = parse_size(text, most);
-              if (!size) return size.error();
-              if (*size == 0) return "0 leaves no room for a byte; give a size such as 256k";
-              options.client_buffer = *size;
-              draft.client_buffer_given = true;
-              return "";
-            })
-      ->group(group);
-  add_value(app,
-            {"--serve", "echo|discard",
-             "a built-in service for each connection, without stdin and "
-             "stdout"},
-            [&options](const std::string& text) -> std::string {
-              if (text == "echo") {
-                options.service = cmd::BuiltInService::echo;
-              } else if (text == "discard") {
-                options.service = cmd::BuiltInService::discard;
-              } else {
-                return fmt::format("{} is none of echo, discard", in_quotes(text));
-              }
-              return "";
-            })
-      ->group(group);
-  add_value(
-      app,
+  Group group(subcommand, "Serving");
+  group.flag({"-k,--keep-open", "",
+              "serve clients until stopped, all at once; stdin goes to all, all go to stdout"},
+             [&options] { options.keep_open = true; });
+  group.value(
+      {"-m,--max-clients", "N",
+       "with -k: at most N at a time (default: no limit); the rest wait in the accept queue"},
+      [&options](const std::string& text) -> std::string {
+        auto count = parse_unsigned(text, std::numeric_limits<int>::max(), 1);
+        if (!count) return count.error();
+        options.max_clients = *count;
+        return "";
+      });
+  group.value({"--client-buffer", "SIZE",
+               "with -k: a client this far behind stdin is disconnected (default 1M)"},
+              [&draft, &options](const std::string& text) -> std::string {
+                constexpr std::uint64_t most = std::uint64_t{1} << 30;
+                auto size = parse_size(text, most);
+                if (!size) return size.error();
+                if (*size == 0) return "0 leaves no room for a byte; give a size such as 256k";
+                options.client_buffer = *size;
+                draft.client_buffer_given = true;
+                return "";
+              });
+  group.value({"--serve", "echo|discard",
+               "a built-in service for each connection, without stdin and "
+               "stdout"},
+              [&options](const std::string& text) -> std::string {
+                if (text == "echo") {
+                  options.service = cmd::BuiltInService::echo;
+                } else if (text == "discard") {
+                  options.service = cmd::BuiltInService::discard;
+                } else {
+                  return fmt::format("{} is none of echo, discard", in_quotes(text));
+                }
+                return "";
+              });
+  group.value(
       {"--grace", "D", "after SIGTERM, clients have D to finish; then they are reset (default 5s)"},
       [&draft, &options](const std::string& text) -> std::string {
         draft.grace_given = true;
         return keep(options.grace, parse_duration)(text);
-      })
-      ->group(group);
+      });
 }
 
 namespace {

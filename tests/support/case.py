@@ -115,6 +115,10 @@ class _Outcomes(unittest.TextTestResult):
 
 def main():
     """Runs the calling script's tests; the last line is `N passed, N failed, N skipped`."""
+    # As a terminal's foreground job has them: who starts it in the background ignores them.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     runner = unittest.TextTestRunner(resultclass=_Outcomes)
     outcome = unittest.main(module="__main__", testRunner=runner, exit=False).result
     skipped = {name: why for name, why in outcome.skips.items() if name not in outcome.bad}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "cli/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "base/text.h"
+
+namespace tcptool::cli {
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
+  return text;
+}
+
+// CLI11's message in our words, where its own are not clear.
+std::string parse_error_text(const CLI::ParseError& error) {
+  const std::string text(trimmed(error.what()));
+  if (const auto at = text.find(": At Most 1 required but received"); at != std::string::npos) {
+    return fmt::format("{} is given more than once", escape(text.substr(0, at)));
+  }
+  if (const auto at = text.find(": 1 required"); at != std::string::npos) {
+    return fmt::format("{} needs a value", escape(text.substr(0, at)));
+  }
+  if (const auto at = text.find(" was given a disallowed flag"); at != std::string::npos) {
+    return fmt::format("--{} takes no value", escape(text.substr(0, at)));
+  }
+  return escape(text);
+}
+
+// As CLI11 wants them: "-w,--connect-timeout".
+std::string names_of(const Option& option) {
+  return option.short_name.empty() ? option.long_name : option.short_name + "," + option.long_name;
+}
+
+// Every value is a string to CLI11, so that what it makes of numbers never counts.
+void add_value(CLI::App& app, const Option& option) {
+  CLI::Option* const added =
+      app.add_option_function<std::string>(names_of(option), [&option](const std::string& text) {
+        const std::string wrong = option.take(text);
+        if (!wrong.empty()) throw CLI::ValidationError(option.long_name, wrong);
+      });
+  if (option.repeatable) added->trigger_on_parse();
+}
+
+// A flag takes no value, as in --json=1.
+void add_flag(CLI::App& app, const Option& option) {
+  app.add_flag_function(
+         names_of(option),
+         [&option](std::int64_t times) { option.act(static_cast<std::size_t>(times)); })
+      ->disable_flag_override();
+}
+
+// It takes unknown options and any number of words, so that what is wrong with them can be said in
+// our own words.
+void add_subcommand(CLI::App& app, const Subcommand& subcommand,
+                    std::vector<std::string>& positionals) {
+  CLI::App* const added = app.add_subcommand(subcommand.name);
+  added->allow_extras();
+  added->set_help_flag();
+  added->add_option("words", positionals);
+  for (const Option& option : subcommand.options) {
+    if (option.take) {
+      add_value(*added, option);
+    } else {
+      add_flag(*added, option);
+    }
+  }
+}
+
+std::string repeated_flag(const CLI::App& app, const Subcommand& subcommand) {
+  for (const Option& option : subcommand.options) {
+    if (!option.take && !option.repeatable && app.count(option.long_name) > 1) {
+      return option.long_name;
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+Result<SortedWords, std::string> sort_words(std::span<const Subcommand> subcommands,
+                                            std::span<const std::string> words) {
+  SortedWords sorted;
+  CLI::App app{"tcptool"};
+  app.set_help_flag();
+  app.add_flag_callback("-h,--help", [&sorted] { sorted.help = true; });
+  app.add_flag_callback("-V,--version", [&sorted] { sorted.version = true; });
+  app.allow_extras();
+  app.require_subcommand(0, 1);  // behind the first one its name is a word like any other
+  for (const Subcommand& subcommand : subcommands) {
+    add_subcommand(app, subcommand, sorted.positionals);
+  }
+  try {
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // as CLI11 takes them
+  } catch (const CLI::ParseError& error) {
+    return failure(parse_error_text(error));
+  }
+  sorted.unknown_before = app.remaining();
+  for (const Subcommand& subcommand : subcommands) {
+    const CLI::App& chosen = *app.get_subcommand(subcommand.name);
+    if (!chosen.parsed()) continue;
+    sorted.subcommand = &subcommand;
+    sorted.unknown = chosen.remaining();
+    sorted.repeated_flag = repeated_flag(chosen, subcommand);
+  }
+  return sorted;
+}
+
+}  // namespace tcptool::cli
