@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "base/text.h"
 
@@ -55,8 +56,8 @@ void add_flag(CLI::App& app, const Option& option) {
 
 // It takes unknown options and any number of words, so that what is wrong with them can be said in
 // our own words.
-void add_subcommand(CLI::App& app, const Subcommand& subcommand,
-                    std::vector<std::string>& positionals) {
+const CLI::App* add_subcommand(CLI::App& app, const Subcommand& subcommand,
+                               std::vector<std::string>& positionals) {
   CLI::App* const added = app.add_subcommand(subcommand.name);
   added->allow_extras();
   added->set_help_flag();
@@ -68,6 +69,7 @@ void add_subcommand(CLI::App& app, const Subcommand& subcommand,
       add_flag(*added, option);
     }
   }
+  return added;
 }
 
 std::string repeated_flag(const CLI::App& app, const Subcommand& subcommand) {
@@ -90,8 +92,11 @@ Result<SortedWords, std::string> sort_words(std::span<const Subcommand> subcomma
   app.add_flag_callback("-V,--version", [&sorted] { sorted.version = true; });
   app.allow_extras();
   app.require_subcommand(0, 1);  // behind the first one its name is a word like any other
+  std::vector<std::pair<const Subcommand*, const CLI::App*>> named;
   for (const Subcommand& subcommand : subcommands) {
-    add_subcommand(app, subcommand, sorted.positionals);
+    // CLI11 takes longer to be told an option than for all else; another's are not needed.
+    if (std::find(words.begin(), words.end(), subcommand.name) == words.end()) continue;
+    named.emplace_back(&subcommand, add_subcommand(app, subcommand, sorted.positionals));
   }
   try {
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // as CLI11 takes them
@@ -99,12 +104,11 @@ Result<SortedWords, std::string> sort_words(std::span<const Subcommand> subcomma
     return failure(parse_error_text(error));
   }
   sorted.unknown_before = app.remaining();
-  for (const Subcommand& subcommand : subcommands) {
-    const CLI::App& chosen = *app.get_subcommand(subcommand.name);
-    if (!chosen.parsed()) continue;
-    sorted.subcommand = &subcommand;
-    sorted.unknown = chosen.remaining();
-    sorted.repeated_flag = repeated_flag(chosen, subcommand);
+  for (const auto& [subcommand, parser] : named) {
+    if (!parser->parsed()) continue;
+    sorted.subcommand = subcommand;
+    sorted.unknown = parser->remaining();
+    sorted.repeated_flag = repeated_flag(*parser, *subcommand);
   }
   return sorted;
 }
