@@ -27,8 +27,8 @@ UNSEEN = dict.fromkeys(map(ord, "\r\x03\x04"))
 MEASURES = [
     r"(?:under )?\d+(?:\.\d+)? m?s\b", r"^  \d+\.\d{6}", r"\d{4}-\d\d-\d\dT[\d:.]+Z",
     r":\d{5}\b", r"port is \d{5}", r"fd[= ]\d+", r"[pu]id \d+", r"process \d+", r"command \d+",
-    r"timeout=\d+", r" = \d+ <", r"wscale \d+", r"\d+ SYNs sent", r"\d+ segments dropped", r"\d+ in all",
-    r"\d+ bytes(?=\})",
+    r"timeout=\d+", r" = \d+ <", r"\d+ bytes(?=\})", r"wscale \d+",
+    r"\d+ SYNs sent", r"\d+ segments dropped", r"\d+ in all",
 ]
 
 
