@@ -27,8 +27,8 @@ UNSEEN = dict.fromkeys(map(ord, "\r\x03\x04"))
 MEASURES = [
     r"(?:under )?\d+(?:\.\d+)? m?s\b", r"^  \d+\.\d{6}", r"\d{4}-\d\d-\d\dT[\d:.]+Z",
     r":\d{5}\b", r"port is \d{5}", r"fd[= ]\d+", r"[pu]id \d+", r"process \d+", r"command \d+",
-    r"timeout=\d+", r" = \d+ <", r"wscale \d+", r"\d+ SYNs sent", r"\d+ segments dropped", r"\d+ in all",
-    r"\d+ bytes(?=\})",
+    r"timeout=\d+", r" = \d+ <", r"\d+ bytes(?=\})", r"wscale \d+",
+    r"queue \d+(?=/1, SYN)", r"\d+ SYNs sent", r"\d+ segments dropped", r"\d+ in all",
 ]
 
 
@@ -60,6 +60,12 @@ def unlike(expected, shown):
             return line
         at, anywhere = fits[0] + 1, False
     return None if anywhere or at == len(shown) else f"nothing, where {shown[at]!r} is shown"
+
+
+def loosely(lines):
+    """The same lines, between which there may be others: how often the queue is looked at, and what
+    it is just then, is by chance."""
+    return ["...", *(text for line in lines for text in (line, "..."))]
 
 
 def blocks(readme, heading):
@@ -192,14 +198,14 @@ class Readme(netns.TestCase):
         self.assert_shown(clients[1], second.end())
         self.assert_shown(status[1], second.run(status[0]))
         first.press("\x03")
-        self.assert_shown(says + drops, first.end())
+        self.assert_shown(loosely(says + drops), first.end())
 
         first.start(listener.replace("--hold forever", "-k --hold 4s"))
         first.wait_for("^holding: .*\n")
         second.start(clients[0].replace("-w 4s", "-w 10s"))
         first.wait_for("(?s)(^accepted .*){4}\n")
         first.press("\x03")
-        self.assert_shown(["...", *accepted, "..."], first.end())
+        self.assert_shown(loosely(accepted), first.end())
 
     def test_many_clients(self):
         (block,) = blocks(self.readme, "Many clients")

@@ -60,7 +60,8 @@ def unlike_control(texts):
     field = re.search(r"^Build-Depends:(.*(?:\n[ \t].*)*)", texts["packaging/debian/control"],
                       re.MULTILINE)
     depends = set(re.findall(r"(?:^|,)\s*([a-z0-9][a-z0-9+.-]+)", field[1] if field else ""))
-    # Debian's own word for its helper, and what is there wherever a package is built.
+    depends.add("build-essential")  # every package's, unsaid
+    # Debian's own word for its helper, and what build-essential has.
     wanted = {*listed(texts, "build_packages"), *listed(texts, "package_packages"),
               "debhelper-compat"} - {"debhelper", "g++"}
     return sorted(wanted ^ depends)
