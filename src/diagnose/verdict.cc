@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "diagnose/icmp_names.h"
+#include "diagnose/rules.h"
 #include "sys/names.h"
 
 namespace tcptool::diagnose {
@@ -42,6 +43,11 @@ Verdict no_answer(const Attempt& attempt) {
     return {FailureClass::unreachable,
             fmt::format("{} ({}), and no answer within {}", icmp_meaning(*attempt.icmp),
                         icmp_evidence(*attempt.icmp), time)};
+  }
+  if (attempt.dropped_here.value_or(false)) {
+    const unsigned again = attempt.info ? attempt.info->total_retrans.value_or(0) : 0;
+    return {FailureClass::no_answer,
+            fmt::format("timed out after {} ({})", time, dropped_here_words(again))};
   }
   return {FailureClass::no_answer,
           fmt::format("timed out after {} ({}, nothing came back)", time, syns(attempt))};
