@@ -103,7 +103,8 @@ std::optional<Finding> find(const Evidence& evidence) {
       }
       return std::nullopt;
     case Step::transfer:
-      return first_of(transfer_rules(), evidence);
+      if (auto finding = first_of(transfer_rules(), evidence)) return finding;
+      return first_of(silence_rules(), evidence);
   }
   return std::nullopt;
 }

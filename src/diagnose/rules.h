@@ -32,7 +32,8 @@ std::span<const Rule> here_rules();       // step connect: the SYN got no furthe
 std::span<const Rule> icmp_rules();       // step connect: the network answered
 std::span<const Rule> handshake_rules();  // step connect: TCP answered, or nobody did
 std::span<const Rule> errno_rules();      // step connect: where all of these know nothing
-std::span<const Rule> transfer_rules();   // step transfer
+std::span<const Rule> transfer_rules();   // step transfer: reset, or the peer takes nothing
+std::span<const Rule> silence_rules();    // step transfer: nothing came any more
 
 // The rows of the layers, `finding`'s as failed and those below as the evidence has them.
 std::vector<LayerRow> layer_rows(const Evidence& evidence, const Finding& finding);
@@ -51,6 +52,12 @@ constexpr std::chrono::milliseconds at_once(500);
 
 // connect(2) failed with one of these errors, and nothing from the network says why.
 bool failed_here(const Evidence& evidence, std::initializer_list<int> errors);
+
+// An established connection was lost with one of these errors.
+bool lost_with(const Evidence& evidence, std::initializer_list<int> errors);
+// The user's time ran out while nothing moved. --timeout may strike in the midst of a transfer.
+bool waited_in_vain(const Evidence& evidence);
+std::string lost_bytes(const Evidence& evidence);  // "12 bytes for the peer were not acknowledged"
 
 // Nothing came back.
 bool unanswered(const Evidence& evidence);
