@@ -90,7 +90,7 @@ class Transport(causes.TestCase):
     def test_a_filter_of_this_host_that_drops_what_comes(self):
         self.filter("c", "input", "tcp dport 9000 drop")
         self.assert_silent((CLIENT, 9000), "filtered-here",
-                           "is this host itself: its own packet filter drops the SYN on its way in, or ")
+                           "is this host itself: its own packet filter drops the SYN on its way in")
 
     def test_a_full_accept_queue_of_this_host(self):
         with contextlib.ExitStack() as stack:
