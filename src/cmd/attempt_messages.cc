@@ -64,6 +64,11 @@ std::vector<Message> attempt_messages(std::span<const tcp::Attempt> attempts,
     if (blocks.size() >= most_blocks) message.details = {cause_line(diagnosis)};
     blocks.push_back({&diagnosis, host, messages.size() - 1, {}});
   }
+  // Less than a screen, also where all failed differently.
+  constexpr std::size_t most_different = 3;
+  if (blocks.size() > most_different) {
+    messages[blocks[1].message].details = {cause_line(*blocks[1].diagnosis)};
+  }
   for (const Block& block : blocks) {
     if (block.same.empty()) continue;
     messages[block.message].details.push_back(

@@ -4,17 +4,34 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "cmd/attempt_messages.h"
 #include "cmd/explain.h"
 #include "cmd/look_up_note.h"
 #include "cmd/session.h"
+#include "diagnose/collect.h"
 
 namespace tcptool::cmd {
 namespace {
 
 constexpr auto default_connect_timeout = std::chrono::seconds(10);
+
+// The last line tells of the attempt that got furthest: of which, where others failed otherwise.
+void say_that_causes_differ(Try& result, const std::string& object) {
+  std::set<std::pair<diagnose::Cause, std::optional<diagnose::Cause>>> causes;
+  for (const auto& diagnosis : result.diagnoses) {
+    if (diagnosis) causes.emplace(diagnosis->cause, diagnosis->or_else);
+  }
+  const tcp::Attempt* const furthest = diagnose::furthest(result.attempts);
+  if (causes.size() < 2 || furthest == nullptr) return;
+  result.failure = failure_message(
+      "connect", object,
+      fmt::format("none of {} addresses: {}, of {}, which got furthest ({} different causes)",
+                  result.addresses, diagnose::judge(*furthest).reason, furthest->peer.host(),
+                  causes.size()));
+}
 
 }  // namespace
 
@@ -68,6 +85,7 @@ void Connector::explain(Try& result, const tcp::Endpoint& endpoint) {
     result.diagnoses.push_back(wanted ? explain_attempt(context_, options_.common, attempt)
                                       : std::nullopt);
   }
+  if (result.addresses > 1) say_that_causes_differ(result, object_of(result, endpoint));
   if (result.addresses != 1 || result.diagnoses.empty() || !result.diagnoses.front()) return;
   const diagnose::Diagnosis& diagnosis = *result.diagnoses.front();
   Message message = failure_message("connect", object_of(result, endpoint), diagnosis.headline);
@@ -145,6 +163,7 @@ Try Connector::try_once(const tcp::Endpoint& endpoint) {
   const auto target = look_up(result, endpoint);
   if (!target) return result;
   result.addresses = target->addresses.size();
+  notes_.set_several(result.addresses > 1);
   const sys::TimePoint resolved = context_.kernel.now();
   tcp::ConnectResult raced = tcp::connect(context_.waiter, target->addresses, target->policy);
   result.times.connect = context_.kernel.now() - resolved;
@@ -212,6 +231,14 @@ void Connector::fail_to_resolve(Try& result, const tcp::Endpoint& endpoint,
   last_reason_ = result.failure.text;
 }
 
+bool Connector::no_way_by_interface(const Try& result) {
+  const std::string interface = bound_interface(options_.common);
+  return !interface.empty() &&
+         std::all_of(result.attempts.begin(), result.attempts.end(), [&](const auto& attempt) {
+           return diagnose::read_path(context_.kernel, attempt.peer, interface).not_by_interface;
+         });
+}
+
 void Connector::fail_to_connect(Try& result, const tcp::Endpoint& endpoint, const sys::Wake& wake) {
   const bool one = result.addresses == 1;
   const std::string object = object_of(result, endpoint);
@@ -222,7 +249,10 @@ void Connector::fail_to_connect(Try& result, const tcp::Endpoint& endpoint, cons
         cmd::interrupted(context_, options_.common, "connect", object, wake, last_reason_);
     return;
   }
-  const diagnose::Verdict verdict = diagnose::judge_all(result.attempts);
+  diagnose::Verdict verdict = diagnose::judge_all(result.attempts);
+  if (verdict.kind == diagnose::FailureClass::no_answer && no_way_by_interface(result)) {
+    verdict.kind = diagnose::FailureClass::unreachable;
+  }
   const bool mistake =
       std::any_of(result.attempts.begin(), result.attempts.end(),
                   [](const auto& attempt) { return sys::own_mistake(attempt.error); });

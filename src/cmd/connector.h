@@ -43,8 +43,12 @@ class RaceNotes final : public tcp::ConnectObserver {
   explicit RaceNotes(Console& console, std::optional<Place> place = {})
       : console_(console), place_(place) {}
 
+  // Of several addresses only the first repetition of each is told: a screen is not endless.
+  void set_several(bool several) { several_ = several; }
+
   void syn_sent_again(const tcp::Attempt& attempt, unsigned times,
                       std::chrono::nanoseconds after) override {
+    if (several_ && times > 2) return;
     console_.status(syn_again_message(attempt, times, after, place_));
   }
   void soft_error(const tcp::Attempt& attempt) override {
@@ -54,6 +58,7 @@ class RaceNotes final : public tcp::ConnectObserver {
  private:
   Console& console_;
   std::optional<Place> place_;
+  bool several_ = false;
 };
 
 class Connector {
@@ -102,6 +107,9 @@ class Connector {
 
   void fail_to_resolve(Try& result, const tcp::Endpoint& endpoint,
                        const tcp::ResolveFailure& failed);
+
+  // -i may ask for an interface that leads nowhere near: SYNs left by it, and reached nobody.
+  bool no_way_by_interface(const Try& result);
 
   void fail_to_connect(Try& result, const tcp::Endpoint& endpoint, const sys::Wake& wake);
 

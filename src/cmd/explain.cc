@@ -109,8 +109,8 @@ diagnose::AskedOptions asked_of(const CommonOptions& options) {
     const std::string_view name = setting.info->name;
     if (name == "IP_TTL" || name == "IPV6_UNICAST_HOPS") asked.ttl = true;
     if (name == "SO_REUSEPORT") asked.reuse_port = setting.asked != "0";
-    if (name == "SO_BINDTODEVICE") asked.interface = setting.asked;
   }
+  asked.interface = bound_interface(options);
   return asked;
 }
 
@@ -158,6 +158,14 @@ std::optional<diagnose::TransferFacts> transfer_facts(const relay::RelayEnd& end
 }
 
 }  // namespace
+
+std::string bound_interface(const CommonOptions& options) {
+  std::string interface;
+  for (const tcp::OptionSetting& setting : options.socket_options) {
+    if (setting.info->name == std::string_view("SO_BINDTODEVICE")) interface = setting.asked;
+  }
+  return interface;
+}
 
 std::string cause_line(const Diagnosis& diagnosis) {
   return "  cause   " + diagnosis.explanation;

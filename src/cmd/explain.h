@@ -11,6 +11,9 @@
 
 namespace tcptool::cmd {
 
+// The interface that the user asked for (-i), or empty.
+std::string bound_interface(const CommonOptions& options);
+
 // The block of lines under a failure's first line, and the same as fields of its object.
 void add_diagnosis(Message& message, const diagnose::Diagnosis& diagnosis);
 

@@ -24,6 +24,7 @@ constexpr std::array table{
     CauseInfo{Cause::no_such_interface, "no-such-interface", Layer::this_host},
     CauseInfo{Cause::option_refused, "option-refused", Layer::this_host},
     CauseInfo{Cause::no_memory, "no-memory", Layer::this_host},
+    CauseInfo{Cause::refused_by_kernel, "refused-by-kernel", Layer::this_host},
     CauseInfo{Cause::output_filter, "output-filter", Layer::this_host},
     CauseInfo{Cause::interface_down, "interface-down", Layer::link},
     CauseInfo{Cause::neighbour_silent, "neighbour-silent", Layer::link},

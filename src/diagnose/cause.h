@@ -34,6 +34,7 @@ enum class Cause {
   no_such_interface,
   option_refused,
   no_memory,
+  refused_by_kernel,
   output_filter,
   // link
   interface_down,

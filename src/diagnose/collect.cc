@@ -55,105 +55,12 @@ void read_holders(sys::Kernel& kernel, std::uint16_t port, std::uint32_t states,
   }
 }
 
-bool ipv6_disabled(sys::Kernel& kernel) {
-  return sys::read_sysctl(kernel, "/proc/sys/net/ipv6/conf/all/disable_ipv6").value_or(0) == 1;
-}
-
-std::optional<sys::Link> link_of(const std::vector<sys::Link>& links, unsigned index) {
-  const auto found = std::find_if(links.begin(), links.end(),
-                                  [&](const sys::Link& link) { return link.index == index; });
-  if (found == links.end()) return std::nullopt;
-  return *found;
-}
-
-std::optional<sys::Neighbour> neighbour_of(sys::Kernel& kernel, const PathFacts& path) {
-  std::optional<sys::Neighbour> found;
-  const sys::Address hop = path.next_hop.with_zone(0, "");
-  for (const sys::Neighbour& neighbour : or_nothing(sys::neighbours(kernel, hop.family()))) {
-    const bool same_link = !path.link || neighbour.ifindex == path.link->index;
-    if (same_link && neighbour.address.host() == hop.host()) found = neighbour;
-  }
-  return found;
-}
-
-// An entry that refuses does so whatever interface is asked for.
-bool refuses(const sys::Route* route) {
-  return route != nullptr &&
-         (route->type == sys::RouteType::unreachable || route->type == sys::RouteType::prohibit ||
-          route->type == sys::RouteType::blackhole);
-}
-
-// The route of a socket that is bound to the interface `index`; nothing where that has none, though
-// IPv4 then takes the address for a neighbour there. `general`, where known, is that of others.
-std::optional<sys::Route> route_by(sys::Kernel& kernel, const sys::Address& destination,
-                                   unsigned index, const sys::Route* general) {
-  using sys::RouteType;
-  auto through = sys::route_through(kernel, destination, index);
-  if (!through) {
-    const int error = through.error().error;
-    const bool none = error == ENETUNREACH || error == EHOSTUNREACH || general == nullptr;
-    return none ? std::nullopt : std::optional(*general);
-  }
-  // This host's own address is one of another interface, and is not beyond this one.
-  const bool own = general != nullptr && general->type == RouteType::local;
-  if (own && through->type != RouteType::local) return std::nullopt;
-  return *std::move(through);
-}
-
-void set_not_by_interface(PathFacts& path, const sys::Link& bound) {
-  path.not_by_interface = true;
-  if (path.link) path.route_interface = path.link->name;
-  path.link = bound;
-  path.own_address = false;
+// What a lookup of a route says where it finds none that may be used.
+bool routing_error(int error) {
+  return error == EACCES || error == EINVAL || error == ENETUNREACH || error == EHOSTUNREACH;
 }
 
 }  // namespace
-
-PathFacts read_path(sys::Kernel& kernel, const sys::Address& address,
-                    const std::string& interface) {
-  PathFacts path;
-  const sys::Address destination = address.unmapped().with_port(0);
-  const int family = destination.family();
-  const auto links = or_nothing(sys::links(kernel));
-  const auto addresses = or_nothing(sys::interface_addresses(kernel));
-  const auto routes = sys::routes(kernel, family);
-  path.routes_known = routes.has_value();
-  path.family_has_address = addresses.empty();  // not known: claim nothing
-  for (const sys::InterfaceAddress& entry : addresses) {
-    if (entry.address.family() != family) continue;
-    const auto link = link_of(links, entry.ifindex);
-    if (!link || !link->loopback) path.family_has_address = true;
-    if (entry.address.with_port(0) == destination) path.own_address = true;
-    const bool covers = sys::covers(entry.address, entry.prefix_length, destination);
-    if (covers && link && !link->up) path.down_link = link;
-  }
-  if (family == AF_INET6) path.ipv6_disabled = ipv6_disabled(kernel);
-  path.next_hop = destination;
-  if (destination.is_any()) path.own_address = true;  // connect(2) takes it for this host
-  if (!routes) return path;
-  const sys::Route* route = sys::best_route(*routes, destination);
-  const auto bound = std::find_if(links.begin(), links.end(), [&](const sys::Link& link) {
-    return !interface.empty() && link.name == interface;
-  });
-  const bool is_bound = bound != links.end() && !refuses(route);
-  std::optional<sys::Route> own_way;
-  if (is_bound) own_way = route_by(kernel, destination, bound->index, route);
-  if (own_way) route = &*own_way;
-  if (route != nullptr) {
-    path.route = *route;
-    if (route->type == sys::RouteType::local) path.own_address = true;
-    path.link = link_of(links, address.scope_id() != 0 ? address.scope_id() : route->ifindex);
-  }
-  if (is_bound && !own_way) {
-    set_not_by_interface(path, *bound);
-  } else if (route == nullptr) {
-    return path;
-  } else if (route->gateway.known()) {
-    path.next_hop = route->gateway.with_port(0);
-  }
-  path.neighbour = neighbour_of(kernel, path);
-  return path;
-}
 
 Evidence collect_look_up(sys::Waiter& waiter, const tcp::ResolveFailure& failure, int family,
                          sys::Deadline deadline) {
@@ -237,11 +144,16 @@ Evidence collect_connect(sys::Kernel& kernel, const tcp::Attempt& attempt,
   evidence.after = attempt.duration;
   evidence.icmp = attempt.icmp;
   evidence.icmp_after = attempt.icmp_after;
+  evidence.icmp_delay = attempt.icmp_delay;
+  evidence.dropped_here = attempt.dropped_here;
   evidence.info = attempt.info;
   evidence.met_itself = attempt.met_itself;
   evidence.syn_unsent = attempt.syn_unsent;
   evidence.path = read_path(kernel, attempt.peer, asked.interface);
   evidence.host = read_host(kernel);
+  const bool routing_may_refuse = !attempt.icmp && attempt.error.call == sys::Syscall::connect &&
+                                  routing_error(attempt.error.error);
+  if (routing_may_refuse) evidence.policy = read_policy(kernel, attempt.peer, attempt.local);
   if (evidence.path.own_address) {
     read_holders(kernel, attempt.peer.port(), listening, evidence.host);
   }

@@ -29,6 +29,14 @@ Evidence collect_transfer(sys::Kernel& kernel, const sys::Address& peer, const s
                           std::chrono::nanoseconds after, const std::optional<tcp::TcpInfo>& info,
                           const TransferFacts& transfer);
 
+// What this host's policy routing makes of packets from `local`, which may be unknown, to
+// `address`.
+PolicyFacts read_policy(sys::Kernel& kernel, const sys::Address& address,
+                        const sys::Address& local);
+
+// net.ipv6.conf.all.disable_ipv6 is set.
+bool ipv6_disabled(sys::Kernel& kernel);
+
 // What this host knows of the way to `address`, for a socket that is bound to `interface` if any.
 PathFacts read_path(sys::Kernel& kernel, const sys::Address& address,
                     const std::string& interface = {});

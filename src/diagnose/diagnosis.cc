@@ -97,12 +97,14 @@ std::optional<Finding> find(const Evidence& evidence) {
     case Step::prepare:
       return first_of(host_rules(), evidence);
     case Step::connect:
-      for (const auto rules : {route_rules(), icmp_rules(), handshake_rules()}) {
+      for (const auto rules :
+           {route_rules(), here_rules(), icmp_rules(), handshake_rules(), errno_rules()}) {
         if (auto finding = first_of(rules, evidence)) return finding;
       }
       return std::nullopt;
     case Step::transfer:
-      return first_of(transfer_rules(), evidence);
+      if (auto finding = first_of(transfer_rules(), evidence)) return finding;
+      return first_of(silence_rules(), evidence);
   }
   return std::nullopt;
 }
@@ -154,6 +156,11 @@ std::string syn_count(const Evidence& evidence) {
   if (!evidence.info || !evidence.info->total_retrans) return "SYN sent";
   const auto again = *evidence.info->total_retrans;
   return again == 0 ? "1 SYN sent" : fmt::format("{} SYNs sent", again + 1);
+}
+
+std::string dropped_here_words(unsigned sent_again) {
+  const std::string times = sent_again == 1 ? "once" : fmt::format("{} times", sent_again);
+  return fmt::format("the SYN, sent again {}, was dropped each time by this host itself", times);
 }
 
 std::string neighbour_protocol(const sys::Address& address) {

@@ -12,6 +12,7 @@
 #include "sys/error.h"
 #include "sys/host_network.h"
 #include "sys/process.h"
+#include "sys/routing_rules.h"
 #include "sys/sock_diag.h"
 #include "tcp/error_queue.h"
 #include "tcp/name_server.h"
@@ -42,6 +43,20 @@ struct PathFacts {
   // are what another interface has, if any.
   bool not_by_interface = false;
   std::string route_interface;  // where not_by_interface: the interface of `route`
+};
+
+// A rule of policy routing that may refuse the packet: by itself, or by an entry of its table.
+struct Refusal {
+  sys::RoutingRule rule;
+  std::optional<sys::Route> route;  // that entry
+  bool certain = false;             // nothing but the addresses decides that the rule is taken
+};
+
+// Read where connect failed with an error that a routing decision gives.
+struct PolicyFacts {
+  bool known = false;                // rules and tables could be read
+  std::vector<Refusal> refusals;     // in the order asked, up to the rule that is taken for certain
+  std::optional<int> look_up_error;  // of the kernel's own look-up (ip route get); 0: a route
 };
 
 // What the user asked of the socket, as far as a failure may come of it.
@@ -111,11 +126,14 @@ struct Evidence {
   std::chrono::nanoseconds after{0};
   std::optional<tcp::IcmpError> icmp;
   std::chrono::nanoseconds icmp_after{0};
+  std::optional<std::chrono::nanoseconds> icmp_delay;  // behind the SYN that it answers
   std::optional<tcp::TcpInfo> info;
   bool met_itself = false;
   bool syn_unsent = false;
+  std::optional<bool> dropped_here;  // each SYN that was sent again, by this host itself
   AskedOptions asked;
   PathFacts path;
+  PolicyFacts policy;
   HostFacts host;
   NameFacts name;
   TransferFacts transfer;

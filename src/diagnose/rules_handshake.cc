@@ -21,10 +21,6 @@ bool refused(const Evidence& evidence) {
   return !evidence.icmp && evidence.error.error == ECONNREFUSED;
 }
 
-bool unanswered(const Evidence& evidence) {
-  return !evidence.icmp && (evidence.timed_out || evidence.error.error == ETIMEDOUT);
-}
-
 // Whether a listener on `local` takes connections to `asked`.
 bool takes(const sys::SocketRow& listener, const sys::Address& asked) {
   constexpr unsigned loopback = 1;  // by which a host speaks to itself; its number on every Linux
@@ -36,12 +32,30 @@ bool takes(const sys::SocketRow& listener, const sys::Address& asked) {
   return local.family() == wanted.family() || (local.family() == AF_INET6 && !listener.v6only);
 }
 
+}  // namespace
+
+bool unanswered(const Evidence& evidence) {
+  return !evidence.icmp && (evidence.timed_out || evidence.error.error == ETIMEDOUT);
+}
+
 const PortHolder* listener_for(const Evidence& evidence) {
   for (const PortHolder& holder : evidence.host.holders) {
     if (holder.socket.state == state_listen && takes(holder.socket, evidence.peer)) return &holder;
   }
   return nullptr;
 }
+
+std::string timeout_headline(const Evidence& evidence) {
+  const unsigned again = evidence.info ? evidence.info->total_retrans.value_or(0) : 0;
+  if (evidence.dropped_here.value_or(false)) {
+    return fmt::format("timed out after {} ({})", format_duration(evidence.after),
+                       dropped_here_words(again));
+  }
+  return fmt::format("timed out after {} ({}, nothing came back)", format_duration(evidence.after),
+                     syn_count(evidence));
+}
+
+namespace {
 
 std::string refusal(const Evidence& evidence) {
   return fmt::format("RST from {} in answer to the SYN after {}", evidence.peer.host(),
@@ -151,47 +165,11 @@ std::optional<Finding> nothing_listens(const Evidence& evidence) {
                   evidence.peer.port(), evidence.peer.host()),
       fmt::format("on {}: ss -ltn 'sport = {}' tells the two apart", evidence.peer.host(),
                   evidence.peer.port())};
+  // On one's own link there is no way whose length would tell.
+  if (!evidence.probes.made && evidence.path.next_hop.known() && !next_hop_is_peer(evidence)) {
+    finding.advice += "; so may --diagnose active, by how far away the RST was sent";
+  }
   finding.or_else = Cause::rejected_by_host;
-  return finding;
-}
-
-std::string timeout_headline(const Evidence& evidence) {
-  return fmt::format("timed out after {} ({}, nothing came back)", format_duration(evidence.after),
-                     syn_count(evidence));
-}
-
-std::optional<Finding> accept_queue_full(const Evidence& evidence) {
-  if (!unanswered(evidence) || !evidence.path.own_address) return std::nullopt;
-  const PortHolder* const listener = listener_for(evidence);
-  if (listener == nullptr || listener->socket.rqueue <= listener->socket.wqueue) {
-    return std::nullopt;
-  }
-  const sys::SocketRow& socket = listener->socket;
-  return Finding{
-      Cause::accept_queue_full, timeout_headline(evidence),
-      fmt::format("{} without an answer; accept queue of {}: {} waiting, backlog {}",
-                  syn_count(evidence), socket.local.text(), socket.rqueue, socket.wqueue),
-      fmt::format("the accept queue of {} is full ({} waiting, backlog {}): {} does not "
-                  "accept, and the kernel drops further SYNs",
-                  socket.local.text(), socket.rqueue, socket.wqueue, holder_text(*listener)),
-      "why that process does not accept; a larger backlog only delays it"};
-}
-
-std::optional<Finding> filtered_here(const Evidence& evidence) {
-  if (!unanswered(evidence) || !evidence.path.own_address) return std::nullopt;
-  const PortHolder* const listener = listener_for(evidence);
-  const bool queue_may_be_full =
-      !evidence.host.holders_known ||
-      (listener != nullptr && listener->socket.rqueue >= listener->socket.wqueue);
-  Finding finding{Cause::filtered_here, timeout_headline(evidence),
-                  fmt::format("{} to this host itself, no answer", syn_count(evidence)),
-                  fmt::format("{} is this host itself: its own packet filter drops the SYN",
-                              evidence.peer.host()),
-                  "this host's rules for input: nft list ruleset, as root"};
-  if (queue_may_be_full) {
-    finding.explanation += ", or the accept queue of the listener is full";
-    finding.or_else = Cause::accept_queue_full;
-  }
   return finding;
 }
 
@@ -286,10 +264,10 @@ std::optional<Finding> filtered_or_down(const Evidence& evidence) {
   return finding;
 }
 
-constexpr std::array<Rule, 11> rules{
+constexpr std::array<Rule, 9> rules{
     met_itself,         listens_elsewhere, nothing_listens_here, refused_before_the_first_router,
-    refused_on_the_way, nothing_listens,   accept_queue_full,    filtered_here,
-    filtered_port,      silent_on_link,    filtered_or_down};
+    refused_on_the_way, nothing_listens,   filtered_port,        silent_on_link,
+    filtered_or_down};
 
 }  // namespace
 

@@ -144,12 +144,46 @@ std::optional<Finding> name_server_failed(const Evidence& evidence) {
       fmt::format("name server {} answered {} for {} after {}", server, rcode, name_of(evidence),
                   format_duration(answer->after)),
       failed ? fmt::format("name server {} has no answer of its own (SERVFAIL): the "
-                           "servers of that name's zone fail, or it cannot reach them",
+                           "servers of that name's zone fail, it cannot reach them, or their "
+                           "signatures (DNSSEC) do not hold",
                            server)
       : answer->rcode == rcode_refused
           ? fmt::format("name server {} does not serve this host or this name ({})", server, rcode)
           : fmt::format("name server {} cannot deal with the question ({})", server, rcode),
       "again later, or another name server in /etc/resolv.conf"};
+}
+
+// libc asks again by TCP, RFC 7766, which is needed where UDP does not suffice.
+std::optional<Finding> name_server_without_tcp(const Evidence& evidence) {
+  const Answer* const answer = find(evidence, [](const Answer& candidate) {
+    return candidate.kind == Answer::Kind::answered && candidate.rcode == 0 && candidate.truncated;
+  });
+  if (answer == nullptr || status_denies(evidence)) return std::nullopt;
+  const std::string server = answer->server.host();
+  return Finding{
+      Cause::name_server_failed,
+      "the name server's answer is too long for UDP, and none came by TCP",
+      fmt::format("name server {} answered for {} after {}, cut short to fit into UDP", server,
+                  name_of(evidence), format_duration(answer->after)),
+      fmt::format("the answer of name server {} must be fetched by TCP, and this host did not get "
+                  "it so: its tcp port 53 may be closed or filtered",
+                  server),
+      fmt::format("tcptool connect -z {} 53; another name server in /etc/resolv.conf", server)};
+}
+
+std::optional<Finding> name_server_unintelligible(const Evidence& evidence) {
+  const Answer* const answer =
+      find(evidence, [](const Answer& candidate) { return candidate.unintelligible; });
+  if (answer == nullptr || !none_answered(evidence) || status_denies(evidence)) return std::nullopt;
+  const std::string server = answer->server.host();
+  return Finding{
+      Cause::name_server_failed, "what the name server sends is no answer to the question",
+      fmt::format("name server {}: what came from its port 53 is no DNS answer for {}", server,
+                  name_of(evidence)),
+      fmt::format("what answers on port 53 of {} is no name server, or something on the way alters "
+                  "or forges its answers",
+                  server),
+      "another name server in /etc/resolv.conf; what runs on that port there"};
 }
 
 std::optional<Finding> name_server_unreachable(const Evidence& evidence) {
@@ -203,9 +237,10 @@ std::optional<Finding> name_server_silent(const Evidence& evidence) {
                  "/etc/resolv.conf"};
 }
 
-constexpr std::array<Rule, 7> rules{
-    name_not_found, name_without_address,    name_server_failed, not_in_sources,
-    no_name_server, name_server_unreachable, name_server_silent};
+constexpr std::array<Rule, 9> rules{
+    name_not_found,    name_without_address, name_server_failed,      name_server_without_tcp,
+    not_in_sources,    no_name_server,       name_server_unreachable, name_server_unintelligible,
+    name_server_silent};
 
 }  // namespace
 

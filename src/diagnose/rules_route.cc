@@ -15,6 +15,8 @@ namespace {
 
 using sys::RouteType;
 
+}  // namespace
+
 bool failed_here(const Evidence& evidence, std::initializer_list<int> errors) {
   if (evidence.timed_out || evidence.icmp || evidence.error.call != sys::Syscall::connect) {
     return false;
@@ -25,10 +27,16 @@ bool failed_here(const Evidence& evidence, std::initializer_list<int> errors) {
   return false;
 }
 
-std::string errno_words(const Evidence& evidence) {
-  return fmt::format("connect: {} ({}) at once", sys::errno_text(evidence.error.error),
-                     sys::errno_name(evidence.error.error));
+std::string connect_error_words(const Evidence& evidence) {
+  constexpr auto a_moment = std::chrono::milliseconds(100);
+  return fmt::format("connect: {} ({}) {}", sys::errno_text(evidence.error.error),
+                     sys::errno_name(evidence.error.error),
+                     evidence.after < a_moment
+                         ? "at once"
+                         : fmt::format("after {}", format_duration(evidence.after)));
 }
+
+namespace {
 
 std::string family_word(const Evidence& evidence) {
   return evidence.peer.family() == AF_INET6 ? "IPv6" : "IPv4";
@@ -73,7 +81,7 @@ Finding source_port_taken(const Evidence& evidence) {
             "another source port, or wait"};
   }
   return {Cause::source_port_in_use, "the source port cannot be used (EADDRNOTAVAIL)",
-          errno_words(evidence),
+          connect_error_words(evidence),
           fmt::format("a connection from port {} to {} exists already, or has just ended", port,
                       evidence.peer.text()),
           "another source port, or wait"};
@@ -86,7 +94,7 @@ std::optional<Finding> no_free_port(const Evidence& evidence) {
         Cause::address_not_local,
         fmt::format("this host has no {} address to send from (EADDRNOTAVAIL)",
                     family_word(evidence)),
-        errno_words(evidence),
+        connect_error_words(evidence),
         fmt::format("no interface of this host has an {} address", family_word(evidence)),
         "ip addr; or an address of the other family"};
   }
@@ -95,7 +103,8 @@ std::optional<Finding> no_free_port(const Evidence& evidence) {
       evidence.host.port_range.empty()
           ? std::string()
           : fmt::format(" (net.ipv4.ip_local_port_range is {})", escape(evidence.host.port_range));
-  Finding finding{Cause::no_free_port, "no free source port (EADDRNOTAVAIL)", errno_words(evidence),
+  Finding finding{Cause::no_free_port, "no free source port (EADDRNOTAVAIL)",
+                  connect_error_words(evidence),
                   fmt::format("every local port for connections to {} is in use{}",
                               evidence.peer.text(), range),
                   "fewer connections at once (ss -tn), another source address, or a wider range"};
@@ -130,14 +139,16 @@ std::optional<Finding> source_cannot_reach(const Evidence& evidence) {
   const bool blackhole = evidence.path.route && evidence.path.route->type == RouteType::blackhole;
   // EINVAL may also be a blackhole that could not be read, or a peer whose own zone is missing.
   const bool no_zone = evidence.peer.is_link_local() && evidence.peer.scope_id() == 0;
+  const auto& refusals = evidence.policy.refusals;
+  const bool ruled_out = !refusals.empty() && refusals.front().certain;  // see rules_errno.cc
   if (!failed_here(evidence, {EINVAL}) || !evidence.source.known() || blackhole || no_zone ||
-      !evidence.path.routes_known) {
+      ruled_out || !evidence.path.routes_known) {
     return std::nullopt;
   }
   const std::string source = evidence.source.host();
   return Finding{Cause::source_cannot_reach,
                  fmt::format("{} cannot be the source of a connection there (EINVAL)", source),
-                 errno_words(evidence),
+                 connect_error_words(evidence),
                  fmt::format("from the source address {} the host {} cannot be reached: it belongs "
                              "to another interface or scope",
                              source, evidence.peer.host()),
@@ -216,7 +227,7 @@ std::optional<Finding> not_unicast(const Evidence& evidence) {
   return Finding{Cause::not_unicast,
                  fmt::format("{} is not the address of one host ({})", host,
                              sys::errno_name(evidence.error.error)),
-                 errno_words(evidence),
+                 connect_error_words(evidence),
                  fmt::format("TCP connects to one host alone, and {} is {}", host, kind),
                  "the address of one host (unicast); groups are reached by UDP"};
 }
@@ -264,25 +275,9 @@ std::optional<Finding> no_route(const Evidence& evidence) {
   return finding;
 }
 
-// netfilter answers a dropped local packet with EPERM.
-std::optional<Finding> output_filter(const Evidence& evidence) {
-  if (!failed_here(evidence, {EPERM})) return std::nullopt;
-  return Finding{Cause::output_filter, "not permitted by this host (EPERM)", errno_words(evidence),
-                 "a packet filter on this host itself drops what is sent there, or a security "
-                 "policy (BPF, SELinux) forbids the connection",
-                 "this host's own rules: nft list ruleset, as root"};
-}
-
-std::optional<Finding> no_memory(const Evidence& evidence) {
-  if (!failed_here(evidence, {ENOMEM, ENOBUFS})) return std::nullopt;
-  return Finding{Cause::no_memory, "the kernel has no memory for it", errno_words(evidence),
-                 "the kernel has no memory left for another connection",
-                 "what uses it: /proc/net/sockstat, net.ipv4.tcp_mem"};
-}
-
-constexpr std::array<Rule, 10> rules{
-    ipv6_disabled,       not_unicast,   not_by_interface, no_free_port,  interface_down,
-    source_cannot_reach, route_refuses, no_route,         output_filter, no_memory};
+constexpr std::array<Rule, 8> rules{ipv6_disabled, not_unicast,    not_by_interface,
+                                    no_free_port,  interface_down, source_cannot_reach,
+                                    route_refuses, no_route};
 
 }  // namespace
 

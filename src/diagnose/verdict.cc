@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "diagnose/icmp_names.h"
+#include "diagnose/rules.h"
 #include "sys/names.h"
 
 namespace tcptool::diagnose {
@@ -42,6 +43,11 @@ Verdict no_answer(const Attempt& attempt) {
     return {FailureClass::unreachable,
             fmt::format("{} ({}), and no answer within {}", icmp_meaning(*attempt.icmp),
                         icmp_evidence(*attempt.icmp), time)};
+  }
+  if (attempt.dropped_here.value_or(false)) {
+    const unsigned again = attempt.info ? attempt.info->total_retrans.value_or(0) : 0;
+    return {FailureClass::no_answer,
+            fmt::format("timed out after {} ({})", time, dropped_here_words(again))};
   }
   return {FailureClass::no_answer,
           fmt::format("timed out after {} ({}, nothing came back)", time, syns(attempt))};
@@ -109,16 +115,21 @@ Verdict judge(const Attempt& attempt) {
   return attempt.icmp ? told_by_icmp(attempt) : told_by_errno(attempt);
 }
 
-Verdict judge_all(std::span<const Attempt> attempts) {
-  std::optional<Verdict> furthest;
+const Attempt* furthest(std::span<const Attempt> attempts) {
+  const Attempt* best = nullptr;
   for (const Attempt& attempt : attempts) {
     const bool failed =
         attempt.end == Attempt::End::failed || attempt.end == Attempt::End::timed_out;
     if (!failed) continue;
-    Verdict verdict = judge(attempt);
-    if (!furthest || verdict.kind > furthest->kind) furthest = std::move(verdict);
+    if (best == nullptr || judge(attempt).kind > judge(*best).kind) best = &attempt;
   }
-  return furthest.value_or(Verdict{FailureClass::local, "no attempt was made"});
+  return best;
+}
+
+Verdict judge_all(std::span<const Attempt> attempts) {
+  const Attempt* const attempt = furthest(attempts);
+  if (attempt == nullptr) return {FailureClass::local, "no attempt was made"};
+  return judge(*attempt);
 }
 
 std::string lost_connection_text(int error) {

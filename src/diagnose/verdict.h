@@ -27,7 +27,10 @@ struct Verdict {
 // Of an attempt that failed or timed out.
 Verdict judge(const tcp::Attempt& attempt);
 
-// The attempt that got furthest decides for all; `attempts` has at least one that failed.
+// The attempt that got furthest, the first of several; null where none failed.
+const tcp::Attempt* furthest(std::span<const tcp::Attempt> attempts);
+
+// It decides for all; `attempts` has at least one that failed.
 Verdict judge_all(std::span<const tcp::Attempt> attempts);
 
 // How a connection that was established came to its end: "reset by the peer (RST)".

@@ -25,7 +25,8 @@ struct Link {
   bool up = false;       // IFF_UP: switched on by the administrator
   bool carrier = false;  // the cable, radio or other end is there
   bool loopback = false;
-  unsigned mtu = 0;  // bytes
+  unsigned mtu = 0;    // bytes
+  std::string kind{};  // of a virtual one: "wireguard", "veth"
 };
 
 struct InterfaceAddress {
@@ -110,6 +111,10 @@ const Route* best_route(std::span<const Route> routes, const Address& destinatio
 // Whether `address` is in network/prefix_length; scopes and ports do not count. Never across
 // families, nor with a prefix longer than the address.
 bool covers(const Address& network, unsigned prefix_length, const Address& address);
+
+// The address of `family` with these bytes, in network order, and where it is link-local that
+// interface as its scope; AF_UNSPEC where they are none.
+Address address_of(int family, std::span<const std::byte> bits, unsigned ifindex);
 
 std::optional<Link> parse_link(std::span<const std::byte> payload);
 std::optional<InterfaceAddress> parse_interface_address(std::span<const std::byte> payload);

@@ -25,21 +25,6 @@ Bytes behind(Bytes payload, std::size_t header_size) {
   return payload.subspan(std::min(payload.size(), offset));
 }
 
-// The address of `family` in an attribute; AF_UNSPEC where the bytes are not one.
-Address address_of(int family, Bytes value, unsigned ifindex) {
-  Address address = Address::any(family, 0);
-  if (family == AF_INET && value.size() == sizeof(in_addr)) {
-    std::memcpy(address.buffer()->sa_data + 2, value.data(), value.size());  // behind the port
-    return address;
-  }
-  if (family != AF_INET6 || value.size() != sizeof(in6_addr)) return {};
-  sockaddr_in6 name{};
-  name.sin6_family = AF_INET6;
-  std::memcpy(&name.sin6_addr, value.data(), value.size());
-  address = Address::from(reinterpret_cast<const sockaddr*>(&name), sizeof name);
-  return address.is_link_local() ? address.with_zone(ifindex, "") : address;
-}
-
 unsigned address_bits(int family) {
   return family == AF_INET ? 32 : family == AF_INET6 ? 128 : 0;
 }
@@ -77,6 +62,16 @@ NeighbourState state_of(unsigned state) {
   if ((state & NUD_NOARP) != 0) return NeighbourState::noarp;
   if ((state & NUD_PERMANENT) != 0) return NeighbourState::permanent;
   return NeighbourState::none;
+}
+
+// The name of a virtual link's driver, in an IFLA_LINKINFO.
+std::string kind_of(Bytes info) {
+  constexpr std::size_t longest = 32;
+  while (const auto attribute = next_attribute(info)) {
+    if (attribute->type != IFLA_INFO_KIND) continue;
+    return std::string(c_text(attribute->value.first(std::min(attribute->value.size(), longest))));
+  }
+  return {};
 }
 
 // The gateway in an RTA_VIA: its family, which need not be the route's, and the address.
@@ -124,6 +119,20 @@ std::string link_address_text(Bytes value) {
 
 }  // namespace
 
+Address address_of(int family, Bytes bits, unsigned ifindex) {
+  Address address = Address::any(family, 0);
+  if (family == AF_INET && bits.size() == sizeof(in_addr)) {
+    std::memcpy(address.buffer()->sa_data + 2, bits.data(), bits.size());  // behind the port
+    return address;
+  }
+  if (family != AF_INET6 || bits.size() != sizeof(in6_addr)) return {};
+  sockaddr_in6 name{};
+  name.sin6_family = AF_INET6;
+  std::memcpy(&name.sin6_addr, bits.data(), bits.size());
+  address = Address::from(reinterpret_cast<const sockaddr*>(&name), sizeof name);
+  return address.is_link_local() ? address.with_zone(ifindex, "") : address;
+}
+
 std::optional<Link> parse_link(Bytes payload) {
   const auto header = copy_at<ifinfomsg>(payload);
   if (!header || header->ifi_index <= 0) return std::nullopt;
@@ -141,6 +150,8 @@ std::optional<Link> parse_link(Bytes payload) {
       link.mtu = copy_at<std::uint32_t>(attribute->value).value_or(0);
     } else if (attribute->type == IFLA_CARRIER) {
       link.carrier = copy_at<std::uint8_t>(attribute->value).value_or(0) != 0;
+    } else if (attribute->type == IFLA_LINKINFO) {
+      link.kind = kind_of(attribute->value);
     }
   }
   if (link.name.empty()) return std::nullopt;

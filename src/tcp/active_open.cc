@@ -2,6 +2,7 @@
 #include "tcp/active_open.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -22,6 +23,20 @@ int take_socket_error(sys::Kernel& kernel, int fd) {
   static_cast<void>(
       kernel.getsockopt(fd, SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span(&error, 1))));
   return error;
+}
+
+// How old the segment with this timestamp is, by the clock of the socket's own ones, which counts
+// milliseconds. Nothing where it is older than `most`, so that the kernel counts otherwise.
+std::optional<std::chrono::nanoseconds> age_of(sys::Kernel& kernel, int fd, std::uint32_t timestamp,
+                                               std::chrono::nanoseconds most) {
+  std::uint32_t now = 0;
+  const auto bytes = std::as_writable_bytes(std::span(&now, 1));
+  if (!kernel.getsockopt(fd, IPPROTO_TCP, TCP_TIMESTAMP, bytes).ok()) return std::nullopt;
+  const std::chrono::milliseconds age(static_cast<std::int32_t>(now - timestamp));
+  constexpr auto after_now = -1ms;  // a newer kernel takes the lowest bit of `now` for a flag
+  constexpr auto reading = 50ms;    // may pass between two looks at the clock
+  if (age < after_now || age > most + reading) return std::nullopt;
+  return std::max(age, 0ms);
 }
 
 // The handshake was completed, and a RST came before we could look.
@@ -59,7 +74,12 @@ ActiveOpen::ActiveOpen(sys::Kernel& kernel, const sys::Address& peer, const Sock
 void ActiveOpen::take_icmp() {
   const auto icmp = take_icmp_error(*kernel_, fd_.get());
   if (!icmp) return;
-  if (!attempt_.icmp) attempt_.icmp_after = kernel_->now() - started_;
+  if (!attempt_.icmp) {
+    attempt_.icmp_after = kernel_->now() - started_;
+    if (icmp->timestamp) {
+      attempt_.icmp_delay = age_of(*kernel_, fd_.get(), *icmp->timestamp, attempt_.icmp_after);
+    }
+  }
   attempt_.icmp = icmp;
 }
 
@@ -135,6 +155,15 @@ void ActiveOpen::fail_to_connect(int error) {
 void ActiveOpen::fail(const sys::SysError& error) {
   attempt_.error = error;
   end(Attempt::End::failed);
+}
+
+unsigned ActiveOpen::sent_again() const {
+  const auto info = under_way_ ? read_tcp_info(*kernel_, fd_.get()) : attempt_.info;
+  return info ? info->total_retrans.value_or(0) : 0;
+}
+
+void ActiveOpen::know_drops(bool dropped) {
+  if (sent_again() > 0) attempt_.dropped_here = dropped;
 }
 
 void ActiveOpen::end(Attempt::End end) {

@@ -30,6 +30,11 @@ class ActiveOpen {
   [[nodiscard]] sys::TimePoint next_look() const { return next_look_; }
   void look_for_retransmission(sys::TimePoint now, ConnectObserver& observer);
 
+  // How often its SYN has been sent again, as far as is known.
+  [[nodiscard]] unsigned sent_again() const;
+  // Whether this host itself dropped each SYN that was sent again.
+  void know_drops(bool dropped);
+
   // Gives up: `end` says why. Only while it is under way, as fail().
   void end(Attempt::End end);
   void fail(const sys::SysError& error);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 
+#include "sys/process.h"
 #include "tcp/active_open.h"
 #include "tcp/connection.h"
 #include "tcp/resolve.h"
@@ -13,6 +14,25 @@ using namespace std::chrono_literals;
 // RFC 8305 section 8, "Connection Attempt Delay".
 constexpr auto attempt_delay = 250ms;
 
+// Shortly before the first SYN is sent again, and only where it comes to that: RFC 6298 section
+// 2.1.
+constexpr auto count_drops_after = 900ms;
+
+// What all programs of this network namespace have sent again, and what of it this host's own
+// packet filter or traffic control did not let pass.
+struct Drops {
+  std::int64_t sent_again = 0;
+  std::int64_t dropped = 0;
+};
+
+std::optional<Drops> count_drops(sys::Kernel& kernel) {
+  const auto counters = sys::read_netstat(kernel);
+  const auto sent_again = counters.find("Tcp.RetransSegs");
+  const auto dropped = counters.find("TcpExt.TCPRetransFail");
+  if (sent_again == counters.end() || dropped == counters.end()) return std::nullopt;
+  return Drops{sent_again->second, dropped->second};
+}
+
 class Race {
  public:
   Race(sys::Waiter& waiter, const std::vector<sys::Address>& addresses, const ConnectPolicy& policy)
@@ -20,7 +40,8 @@ class Race {
         kernel_(waiter.kernel()),
         policy_(policy),
         addresses_(interleave_families(addresses)),
-        next_start_(kernel_.now()) {}
+        next_start_(kernel_.now()),
+        count_at_(next_start_ + count_drops_after) {}
 
   ConnectResult run() {
     while (!result_.connection) {
@@ -33,6 +54,7 @@ class Race {
       if (!wait_for_news()) break;
     }
     end_all(Attempt::End::abandoned);
+    judge_drops();
     for (const ActiveOpen& open : opens_) result_.attempts.push_back(open.attempt());
     return std::move(result_);
   }
@@ -101,6 +123,7 @@ class Race {
       return true;
     }
     const sys::TimePoint now = kernel_.now();
+    start_counting(now);
     look_for_retransmissions(now);
     if (!until || now < *until) return true;
     const bool time_is_up = policy_.deadline && kernel_.now() >= *policy_.deadline;
@@ -108,9 +131,31 @@ class Race {
     return !time_is_up;
   }
 
+  // None of the SYNs has been sent again yet: what is counted from here on has all that will be.
+  void start_counting(sys::TimePoint now) {
+    if (policy_.observer == nullptr || !count_at_ || now < *count_at_) return;
+    count_at_.reset();
+    const bool early = std::all_of(pending_.begin(), pending_.end(), [&](const std::size_t i) {
+      return opens_[i].sent_again() == 0;
+    });
+    if (early) drops_before_ = count_drops(kernel_);
+  }
+
+  // Whatever else goes on in this network namespace: where nothing that was sent again was dropped,
+  // ours was not, and where all was, ours was too.
+  void judge_drops() {
+    if (!drops_before_ || result_.connection || result_.wake.interrupted()) return;
+    const auto now = count_drops(kernel_);
+    if (!now || now->sent_again <= drops_before_->sent_again) return;
+    const auto dropped = now->dropped - drops_before_->dropped;
+    if (dropped != 0 && dropped != now->sent_again - drops_before_->sent_again) return;
+    for (ActiveOpen& open : opens_) open.know_drops(dropped != 0);
+  }
+
   sys::Deadline next_look() const {
     sys::Deadline next;
     if (policy_.observer == nullptr) return next;
+    next = count_at_;
     for (const std::size_t i : pending_) next = sys::earlier(next, opens_[i].next_look());
     return next;
   }
@@ -149,6 +194,8 @@ class Race {
   std::size_t next_ = 0;
   sys::TimePoint next_start_;
   sys::Deadline share_ends_;
+  sys::Deadline count_at_;  // until it has been done
+  std::optional<Drops> drops_before_;
   std::vector<ActiveOpen> opens_;     // in the order in which they were started
   std::vector<std::size_t> pending_;  // places in opens_ of those under way
   ConnectResult result_;

@@ -44,6 +44,11 @@ struct Attempt {
   std::optional<IcmpError> icmp;           // the network's word on it, also where it was not final
   std::optional<TcpInfo> info;             // at the attempt's end
   std::chrono::nanoseconds icmp_after{0};  // the attempt's start
+  // The SYN that it answers, to the millisecond; nothing where the error does not quote its time.
+  std::optional<std::chrono::nanoseconds> icmp_delay;
+  // Of each SYN that was sent again, whether this host's own packet filter or traffic control
+  // dropped it; nothing where that is not known of all of them alike.
+  std::optional<bool> dropped_here;
   bool met_itself = false;  // connected to its own address and port: nobody listens there
   bool syn_unsent = false;  // timed out with its SYN still waiting in this host
   std::chrono::nanoseconds duration{0};

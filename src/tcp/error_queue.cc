@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tcp/error_queue.h"
 
+#include <arpa/inet.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -36,6 +37,35 @@ std::optional<IcmpError> IcmpError::parse(int family, std::span<const std::byte>
   return icmp;
 }
 
+std::optional<std::uint32_t> timestamp_of(std::span<const std::byte> header) {
+  constexpr std::size_t fixed = 20;  // bytes before the options
+  constexpr unsigned end_of_options = 0;
+  constexpr unsigned no_operation = 1;
+  constexpr unsigned timestamps = 8;
+  constexpr std::size_t timestamps_length = 10;
+  if (header.size() < fixed) return std::nullopt;
+  const std::size_t length = std::to_integer<std::size_t>(header[12] >> 4) * 4;
+  header = header.first(std::min(header.size(), length));
+  for (std::size_t at = fixed; at < header.size();) {
+    const auto kind = std::to_integer<unsigned>(header[at]);
+    if (kind == end_of_options) break;
+    if (kind == no_operation) {
+      ++at;
+      continue;
+    }
+    if (at + 1 >= header.size()) break;
+    const auto size = std::to_integer<std::size_t>(header[at + 1]);
+    if (size < 2 || size > header.size() - at) break;
+    if (kind == timestamps && size == timestamps_length) {
+      std::uint32_t value = 0;
+      std::memcpy(&value, &header[at + 2], sizeof value);
+      return ntohl(value);
+    }
+    at += size;
+  }
+  return std::nullopt;
+}
+
 void want_icmp_errors(sys::Kernel& kernel, int fd, int family, bool wanted) {
   const int value = wanted ? 1 : 0;
   const auto bytes = std::as_bytes(std::span(&value, 1));
@@ -49,9 +79,11 @@ std::optional<IcmpError> take_icmp_error(sys::Kernel& kernel, int fd) {
   constexpr int most_entries = 64;  // bounds a flood of ICMP
   std::optional<IcmpError> last;
   for (int i = 0; i < most_entries; ++i) {
-    std::array<std::byte, 1> payload{};
+    std::array<std::byte, 60> payload{};  // a TCP header with all its options
     sys::Message<512> message(payload);
-    if (!kernel.recvmsg(fd, message.header, MSG_ERRQUEUE | MSG_DONTWAIT).ok()) break;
+    const sys::Outcome read = kernel.recvmsg(fd, message.header, MSG_ERRQUEUE | MSG_DONTWAIT);
+    if (!read.ok()) break;
+    const auto filled = std::min(payload.size(), static_cast<std::size_t>(read.value));
     for (cmsghdr* header = CMSG_FIRSTHDR(&message.header); header != nullptr;
          header = CMSG_NXTHDR(&message.header, header)) {
       const bool v4 = header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_RECVERR;
@@ -60,7 +92,9 @@ std::optional<IcmpError> take_icmp_error(sys::Kernel& kernel, int fd) {
       const auto* const data = reinterpret_cast<const std::byte*>(CMSG_DATA(header));
       const auto parsed =
           IcmpError::parse(v4 ? AF_INET : AF_INET6, {data, header->cmsg_len - CMSG_LEN(0)});
-      if (parsed) last = parsed;
+      if (!parsed) continue;
+      last = parsed;
+      last->timestamp = timestamp_of(std::span(payload).first(filled));
     }
   }
   return last;

@@ -68,7 +68,7 @@ Asked ask(sys::Kernel& kernel, std::span<const std::byte> query, NameServerAnswe
   return asked;
 }
 
-// Reads one datagram; what is no answer to the query is as if it had not come.
+// Reads one datagram; after what is no answer to the query one is still awaited.
 void hear(sys::Kernel& kernel, Asked& asked, std::span<const std::byte> query,
           NameServerAnswer& answer) {
   std::array<std::byte, longest_reply> buffer;
@@ -76,7 +76,10 @@ void hear(sys::Kernel& kernel, Asked& asked, std::span<const std::byte> query,
   if (got.again()) return;
   if (got.ok()) {
     const auto reply = parse_dns_reply(std::span(buffer).first(got.as_size()), query);
-    if (!reply) return;
+    if (!reply) {
+      answer.unintelligible = true;
+      return;
+    }
     answer.kind = Kind::answered;
     answer.rcode = reply->rcode;
     answer.has_address = reply->has_address;

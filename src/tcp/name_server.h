@@ -26,10 +26,11 @@ struct NameServerAnswer {
   enum class Kind { answered, silent, unreachable };
   sys::Address server;
   Kind kind = Kind::silent;
-  int error = 0;             // errno where unreachable
-  unsigned rcode = 0;        // DNS RCODE where answered: 0 no error, 3 NXDOMAIN
-  bool has_address = false;  // an address of the asked type is in the answer section
-  bool truncated = false;    // the answer was cut to fit into UDP: has_address may be missing it
+  int error = 0;                // errno where unreachable
+  unsigned rcode = 0;           // DNS RCODE where answered: 0 no error, 3 NXDOMAIN
+  bool has_address = false;     // an address of the asked type is in the answer section
+  bool truncated = false;       // the answer was cut to fit into UDP: has_address may be missing it
+  bool unintelligible = false;  // something came from there that is no answer to the question
   std::chrono::nanoseconds after{0};  // from the question to the answer or the error
 };
 

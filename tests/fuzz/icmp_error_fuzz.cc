@@ -12,6 +12,8 @@ using namespace tcptool::fuzz;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::vector<std::uint8_t> copy(data, data + size);
+  demand(!tcp::timestamp_of(std::as_bytes(std::span(copy))) || size >= 30,
+         "a timestamp stands behind the header's fixed part");
   for (const int family : {AF_INET, AF_INET6}) {
     const auto icmp = tcp::IcmpError::parse(family, std::as_bytes(std::span(copy)));
     if (!icmp) continue;

@@ -3,6 +3,7 @@
 #include "fuzz/fuzz.h"
 #include "sys/host_network.h"
 #include "sys/netlink.h"
+#include "sys/routing_rules.h"
 #include "sys/sock_diag.h"
 
 using namespace tcptool;
@@ -38,6 +39,10 @@ void check(Bytes payload) {
     demand(entry->address.known(), "a neighbour has an address");
     demand_printable(entry->link_address);
     demand(entry->link_address.size() < 96, "a link's address is short");
+  }
+  if (const auto rule = sys::parse_routing_rule(payload)) {
+    demand(rule->destination.known() || rule->destination_length == 0, "a network has an address");
+    demand_printable(rule->text());
   }
   if (const auto row = sys::parse_socket_row(payload)) {
     demand(payload.size() >= 72, "a socket has its whole structure");

@@ -143,8 +143,24 @@ class ThisHost(causes.TestCase):
         # Unlike a SYN that is rejected, one that is dropped here is sent again; EPERM comes from
         # the socket layer (BPF, LSM) alone: see diagnosis_internet_test for the reject.
         self.filter("c", "output", "tcp dport 9000 drop")
-        result = self.world.run("c", "connect", "--json", "-w", "300ms", SERVER, 9000)
-        self.assert_status(7, result)
+        for address in (SERVER, "2001:db8:77::2"):
+            with self.subTest(address):
+                result = self.world.run("c", "connect", "--json", "-w", "300ms", address, 9000)
+                self.assert_status(7, result)  # before a counter could tell
+                self.assertNotIn("filtered-here", result.stderr)
+                self.assert_cause(("connect", "-w", "1600ms", address, 9000), 7, "filtered-here",
+                                  "transport", r"\(the SYN, sent again once, was dropped each time "
+                                               r"by this host itself\)$")
+
+    def test_a_packet_filter_between_this_host_and_itself(self):
+        for hook, words in (("output", "on its way out$"),
+                            ("input", "on its way in, or the answer$")):
+            for address in ("127.0.0.1", "10.77.0.1", "::1"):
+                with self.subTest(hook, address=address):
+                    self.filter("c", hook, "tcp dport 9000 drop")
+                    self.assert_cause(("connect", "-w", "1600ms", address, 9000), 7,
+                                      "filtered-here", "transport", f"drops the SYN {words}")
+            self.world.filter("c", hook)
 
     def test_off_and_quiet_are_one_line(self):
         words = r"tcptool: bind 10\.77\.0\.2:9000: "

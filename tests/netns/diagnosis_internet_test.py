@@ -58,10 +58,11 @@ class Internet(causes.TestCase):
                                                f"{address}: its route goes by (c0|lo)$")
                 self.assertEqual(["unknown", "failed"], [row["state"]
                                                          for row in told["layers"][:2]])
-        self.assert_cause(("connect", "-w", "300ms", "-i", "lo", SERVER, 9000), 7,
-                          "not-by-interface", "internet", "lo has no route .* goes by c0$")
-        self.assert_cause(("connect", "-w", "300ms", "-i", "c0", "127.0.0.1", 9000), 7,
-                          "not-by-interface", "internet", "c0 has no route .* goes by lo$")
+        for interface, address, other in (("lo", SERVER, "c0"), ("c0", "127.0.0.1", "lo")):
+            arguments = ("connect", "-w", "300ms", "-i", interface, address, 9000)
+            self.assert_cause(arguments, 5, "not-by-interface", "internet",
+                              f"{interface} has no route .* goes by {other}$")
+            self.assert_status(5, self.world.run("c", *arguments, "--diagnose", "off"))
         # With a route of its own there it is the neighbour that is missing.
         self.world.sh("c", "ip route add 10.77.2.0/24 via 10.78.0.9 dev other metric 9")
         result = self.world.run("c", "connect", "--json", "-i", "other", SERVER, 9000)
@@ -93,7 +94,7 @@ class Internet(causes.TestCase):
                                      r"\(a closed port would answer with RST, not ICMP\)$")
 
     def test_a_packet_filter_on_a_router(self):
-        self.reject("r", "forward", "admin-prohibited", "policy-fail")
+        self.reject("r", "forward", "admin-prohibited", "admin-prohibited")
         for address in (SERVER, SERVER6):
             with self.subTest(address):
                 self.assert_internet((address, 9000), "rejected-on-the-way",
@@ -130,7 +131,66 @@ class Internet(causes.TestCase):
         for address in (SERVER, SERVER6):
             with self.subTest(address):
                 self.assert_internet((address, 9000), "unreachable-on-the-way",
-                                     f"^  cause   router .* has no way to the network of {address}")
+                                     f"^  cause   router .* has no way to the network of {address}"
+                                     "; a packet filter there may say so as well$",
+                                     or_else="rejected-on-the-way")
+
+    def test_active_finds_that_the_router_has_a_way_so_that_it_is_its_filter(self):
+        self.reject("r", "forward", "net-unreachable", "no-route")
+        for address in (SERVER, SERVER6):
+            with self.subTest(address):
+                self.assert_internet((*ACTIVE, address, 9000), "rejected-on-the-way",
+                                     f"^  cause   router .* has a way to {address} .port 443 answ")
+
+    def test_a_router_that_answers_a_later_syn_at_once_has_not_waited_for_the_host(self):
+        # The first one's answer is lost, as to a router's rate limit.
+        for address, word in ((SERVER, "icmp type host-unreachable"),
+                              (SERVER6, "icmpv6 type addr-unreachable")):
+            with self.subTest(address):
+                self.filter("r", "forward", "tcp dport 9000 limit rate 1/minute burst 1 packets "
+                                            f"drop", f"tcp dport 9000 reject with {word}")
+                result = self.world.run("c", "connect", "--json", address, 9000)
+                told = self.assert_told(result, 5, "rejected-on-the-way", "internet",
+                                        or_else="unreachable-on-the-way")
+                self.assertRegex(told["layers"][1]["evidence"],
+                                 r"after \d[\d.]* s, .* ms after the SYN that it answers$")
+
+    def test_a_rule_of_policy_routing_that_refuses(self):
+        for family, address in (("-4", SERVER), ("-6", SERVER6)):
+            for kind in ("prohibit", "unreachable", "blackhole"):
+                for rule in (f"to {address} {kind}", f"to {address} ipproto tcp dport 9000 {kind}"):
+                    with self.subTest(rule):
+                        self.world.sh("c", f"ip {family} rule add priority 100 {rule}")
+                        more = ", with more conditions:" if "tcp" in rule else ""
+                        unsure = more and kind == "prohibit"
+                        self.assert_internet(
+                            (address, 9000), f"route-{kind}",
+                            rf"^  cause   .* {address} by rule 100 \(from all to {address}/\d+"
+                            rf"{more} {kind}\); nothing was sent",
+                            "output-filter" if unsure else None)
+                        self.world.sh("c", f"ip {family} rule del priority 100")
+
+    def test_an_entry_of_another_table_that_refuses(self):
+        for family, address in (("-4", SERVER), ("-6", SERVER6)):
+            for kind in ("prohibit", "unreachable", "blackhole"):
+                with self.subTest(kind, address=address):
+                    self.world.sh("c", f"ip {family} route add {kind} default table 77\n"
+                                       f"ip {family} rule add priority 100 lookup 77")
+                    self.assert_internet(
+                        (address, 9000), f"route-{kind}",
+                        rf"by rule 100 \(from all lookup 77\) with the entry {kind} default; ")
+                    self.world.sh("c", f"ip {family} rule del priority 100\n"
+                                       f"ip {family} route flush table 77")
+
+    def test_no_rule_that_leads_to_the_table(self):
+        for family, address in (("-4", SERVER), ("-6", SERVER6)):
+            with self.subTest(address):
+                self.world.sh("c", f"ip {family} rule del priority 32766")
+                try:
+                    self.assert_internet((address, 9000), "no-route",
+                                         "no rule of this host's policy routing leads to a table")
+                finally:
+                    self.world.sh("c", f"ip {family} rule add priority 32766 lookup main")
 
     def loop(self):
         for name, via, via6 in (("r", SERVER, SERVER6), ("s", "10.77.2.1", "2001:db8:2::1")):

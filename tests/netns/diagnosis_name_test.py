@@ -41,7 +41,7 @@ class Names(causes.TestCase):
 
     def name_server(self, answer):
         """Answers each query with answer(type) -> (rcode, address) until the end of the test;
-        with nothing where that is None."""
+        with these bytes where it gives bytes, and with nothing where that is None."""
         with self.world.inside("c"):
             server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         server.bind((SERVER, 53))
@@ -50,8 +50,8 @@ class Names(causes.TestCase):
             while (said := server.recvfrom(512))[0]:
                 query, peer = said
                 asked = query[query.index(b"\0", 12) + 1:]
-                if rcode_and_address := answer(struct.unpack("!H", asked[:2])[0]):
-                    server.sendto(reply(query, *rcode_and_address), peer)
+                if told := answer(struct.unpack("!H", asked[:2])[0]):
+                    server.sendto(told if isinstance(told, bytes) else reply(query, *told), peer)
             server.close()
 
         thread = threading.Thread(target=serve, daemon=True)
@@ -90,6 +90,15 @@ class Names(causes.TestCase):
     def test_a_server_that_refuses(self):
         self.name_server(lambda _: (REFUSED, ))
         self.assert_name("name-server-failed", r"does not serve this host or this name \(REFUSED")
+
+    def test_a_server_that_sends_what_is_no_answer(self):
+        self.name_server(lambda _: b"HTTP/1.1 400 Bad Request")
+        self.assert_name("name-server-failed", rf"answers on port 53 of {SERVER} is no name server")
+
+    def test_a_server_whose_answer_does_not_come_by_tcp_either(self):
+        truncated = 0x0200
+        self.name_server(lambda _: (NOERROR | truncated, ))
+        self.assert_name("name-server-failed", "must be fetched by TCP, and this host did not get")
 
     def test_a_server_that_is_silent(self):
         self.name_server(lambda _: None)

@@ -66,6 +66,8 @@ class Network(netns.TestCase):
 
     def test_each_icmp_error_of_a_router_is_named_with_its_code_and_sender(self):
         causes = dict.fromkeys(("net-unreachable", "no-route"), "has no way to the network of ")
+        causes["policy-fail"] = "lets nothing from this host's source address pass to "
+        causes["reject-route"] = "has a route that rejects what goes to "
         causes.update(dict.fromkeys(("host-unreachable", "addr-unreachable"),
                                     "refuses to deliver to .* by a rule, .*said so at once"))
         self.reject_everywhere("r", "forward", ROUTER, ROUTER6, lambda kind: "router .* " +
@@ -110,7 +112,11 @@ class Network(netns.TestCase):
         self.assert_failures(
             [(("connect", "-w", wait, SERVER, 9000), 7, first(SERVER, 9000, reason), "transport",
               "a packet filter on this host, on the way or on .* drops the SYN")
-             for wait in ("300ms", "1600ms")])
+             for wait in ("300ms", )] +
+            [(("connect", "-w", "1600ms", SERVER, 9000), 7,
+              first(SERVER, 9000, r"timed out after [\d.]+ s \(the SYN, sent again once, was "
+                                  r"dropped each time by this host itself\)"), "transport",
+              "a packet filter on this host itself, or its traffic control, drops")])
 
     def test_a_routing_loop_is_ttl_exceeded(self):
         for name, via in (("r", SERVER), ("s", "10.77.2.1")):

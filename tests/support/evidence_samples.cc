@@ -66,6 +66,7 @@ std::vector<Sample> of_names_and_host() {
        prepare_failed(Syscall::setsockopt, ENODEV, "SO_BINDTODEVICE=wlan7")},
       {Cause::option_refused, prepare_failed(Syscall::setsockopt, EPERM, "SO_MARK=1")},
       {Cause::no_memory, connect_failed(ENOBUFS)},
+      {Cause::refused_by_kernel, connect_failed(EDESTADDRREQ)},
       {Cause::output_filter, connect_failed(EPERM)},
   };
 }

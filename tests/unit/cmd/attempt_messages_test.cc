@@ -54,7 +54,15 @@ TEST_CASE("addresses that failed alike share the block of the first") {
     CHECK(holds(message.detail_fields.text(), R"("layers":[{)"));
 }
 
-TEST_CASE("from the third block that differs on only the cause is told") {
+TEST_CASE("a third block is folded into its cause, and of four all but the first") {
+  Failures three;
+  three.add(test::connect_failed(ECONNREFUSED));
+  three.add(test::connect_timed_out());
+  three.add(test::with_icmp(3, 13, "10.77.0.254"));
+  const auto told = three.messages();
+  REQUIRE(told.size() == 3);
+  CHECK(told[1].details.size() == block);
+  CHECK(told[2].details.size() == 1);
   Failures failures;
   failures.add(test::connect_failed(ECONNREFUSED));
   failures.add(test::connect_timed_out());
@@ -62,7 +70,8 @@ TEST_CASE("from the third block that differs on only the cause is told") {
   failures.add(test::with_icmp(3, 1, "10.77.0.254"));
   const auto messages = failures.messages();
   REQUIRE(messages.size() == 4);
-  for (const std::size_t later : {2U, 3U}) {
+  CHECK(messages[0].details.size() == block);
+  for (const std::size_t later : {1U, 2U, 3U}) {
     REQUIRE(messages[later].details.size() == 1);
     CHECK(messages[later].details.front().starts_with("  cause   "));
     CHECK(holds(messages[later].detail_fields.text(), R"("layers":[{)"));

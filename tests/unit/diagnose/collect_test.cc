@@ -112,11 +112,27 @@ TEST_CASE("a kernel that tells nothing leaves a refusal with both its causes") {
   CHECK(evidence.path.family_has_address);
   CHECK(test::cause_of(evidence) == "nothing-listens|rejected-by-host");
   evidence.error.error = ENETUNREACH;
-  CHECK(test::cause_of(evidence) == "");
+  CHECK(test::cause_of(evidence) == "no-route");
   const Evidence in_use = diagnose::collect_prepare(scene.kernel, {Syscall::bind, EADDRINUSE, ""},
                                                     test::at("127.0.0.1", 80));
   CHECK(test::cause_of(in_use) == "port-in-use");
   CHECK_FALSE(test::holds(diagnose::diagnose(in_use)->explanation, "no table"));
+}
+
+TEST_CASE("what routing refuses is looked up in its rules") {
+  Scene scene;
+  tcp::Attempt attempt = refused(test::at("127.0.0.1", 80));
+  attempt.error.error = EACCES;
+  const Evidence evidence = diagnose::collect_connect(scene.kernel, attempt);
+  CHECK(evidence.policy.known);
+  CHECK(evidence.policy.look_up_error == 0);
+  CHECK(evidence.policy.refusals.empty());
+  CHECK(test::cause_of(evidence) == "output-filter|route-prohibit");
+  scene.kernel.script(Syscall::socket).fails(EACCES);  // that of netlink is no answer
+  const Evidence blind = diagnose::collect_connect(scene.kernel, attempt);
+  CHECK_FALSE(blind.policy.known);
+  CHECK_FALSE(blind.policy.look_up_error);
+  CHECK(test::cause_of(blind) == "route-prohibit|output-filter");
 }
 
 TEST_CASE("a call before connect is this host's affair") {

@@ -32,13 +32,6 @@ Evidence here(Evidence evidence, std::vector<PortHolder> holders) {
   return evidence;
 }
 
-PortHolder queue(unsigned waiting, unsigned backlog) {
-  PortHolder out = holder("0.0.0.0", listening);
-  out.socket.rqueue = waiting;
-  out.socket.wqueue = backlog;
-  return out;
-}
-
 PortHolder bound_to(unsigned ifindex) {
   PortHolder out = holder("0.0.0.0", listening);
   out.socket.ifindex = ifindex;
@@ -65,6 +58,12 @@ TEST_CASE("a refusal by another host leaves two causes, and says how to tell the
   CHECK(cause_of(evidence) == "nothing-listens|rejected-by-host");
   CHECK(holds(text_of(evidence), "RST in answer to the SYN after 0.031 ms"));
   CHECK(holds(text_of(evidence), "ss -ltn 'sport = 80'"));
+  CHECK(holds(text_of(evidence), "--diagnose active"));
+  Evidence near = evidence;  // no way whose length would tell
+  test::put_on_link(near, NeighbourState::reachable);
+  CHECK_FALSE(holds(text_of(near), "--diagnose active"));
+  evidence.probes.made = true;
+  CHECK_FALSE(holds(text_of(evidence), "--diagnose active"));
   evidence.info.reset();
   evidence.path = {};
   evidence.host = {};
@@ -151,17 +150,6 @@ TEST_CASE("a connection that met itself says so first") {
   evidence.met_itself = true;
   CHECK(cause_of(evidence) == "met-itself");
   CHECK(holds(text_of(evidence), "nothing listens on 10.99.0.9:80"));
-}
-
-TEST_CASE("silence on this host is a full queue, or a filter") {
-  CHECK(cause_of(here(connect_timed_out(), {queue(2, 1)})) == "accept-queue-full");
-  CHECK(holds(text_of(here(connect_timed_out(), {queue(2, 1)})), "2 waiting, backlog 1"));
-  CHECK(cause_of(here(connect_timed_out(), {queue(1, 1)})) == "filtered-here|accept-queue-full");
-  CHECK(cause_of(here(connect_timed_out(), {queue(0, 1)})) == "filtered-here");
-  CHECK(cause_of(here(connect_timed_out(), {})) == "filtered-here");
-  Evidence blind = here(connect_timed_out(), {});
-  blind.host.holders_known = false;
-  CHECK(cause_of(blind) == "filtered-here|accept-queue-full");
 }
 
 TEST_CASE("silence of a neighbour that answers ARP is a filter's or a full queue's") {

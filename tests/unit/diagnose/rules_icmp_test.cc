@@ -9,10 +9,7 @@
 using namespace std::chrono_literals;
 using namespace tcptool;
 using diagnose::Evidence;
-using sys::NeighbourState;
 using test::cause_of;
-using test::connect_failed;
-using test::connect_timed_out;
 using test::holds;
 using test::with_icmp;
 
@@ -47,8 +44,8 @@ TEST_CASE("type, code and sender decide on the cause") {
            {3, 10, router, "rejected-on-the-way", "never saw the SYN"},
            {3, 3, router, "rejected-on-the-way", "packet filter"},
            {3, 2, router, "rejected-on-the-way", "packet filter"},
-           {3, 0, router, "unreachable-on-the-way", "no way to the network"},
-           {3, 6, router, "unreachable-on-the-way", "no way to the network"},
+           {3, 0, router, "unreachable-on-the-way|rejected-on-the-way", "no way to the network"},
+           {3, 6, router, "unreachable-on-the-way|rejected-on-the-way", "no way to the network"},
            {3, 1, router, "rejected-on-the-way|unreachable-on-the-way", "at once"},
            {3, 7, router, "rejected-on-the-way|unreachable-on-the-way", "at once"},
            {3, 12, router, "unreachable-on-the-way", "for this type of service"},
@@ -91,7 +88,7 @@ TEST_CASE("ICMPv6 has numbers of its own") {
                         {1, 5, router6, "rejected-on-the-way"},
                         {1, 6, router6, "rejected-on-the-way"},
                         {1, 4, router6, "rejected-on-the-way"},
-                        {1, 0, router6, "unreachable-on-the-way"},
+                        {1, 0, router6, "unreachable-on-the-way|rejected-on-the-way"},
                         {1, 2, router6, "unreachable-on-the-way"},
                         {1, 3, router6, "rejected-on-the-way|unreachable-on-the-way"},
                         {3, 0, router6, "ttl-exceeded"},
@@ -119,62 +116,62 @@ TEST_CASE("a router that says host unreachable after a while has asked for it in
   CHECK(holds(text_of(evidence), "the host is down"));
 }
 
-TEST_CASE("where the destination is this host, the filter may be on the SYN's way out or in") {
-  Evidence evidence = with_icmp(3, 13, own);
-  evidence.peer = evidence.icmp->offender.with_port(9000);
-  evidence.path.own_address = true;
-  CHECK(cause_of(evidence) == "rejected-here");
-  CHECK(holds(text_of(evidence), "way out or in"));
-  CHECK(holds(text_of(evidence), "for output and for input to tcp port 9000"));
-  CHECK_FALSE(holds(text_of(evidence), "never left"));
-  CHECK_FALSE(holds(text_of(evidence), "no SYN has left"));
+TEST_CASE("the delay counts from the SYN that the router answers, not from the first") {
+  struct Row {
+    std::chrono::milliseconds after;
+    unsigned sent_again;
+    std::optional<std::chrono::milliseconds> delay;
+    const char* cause;
+  };
+  const char* const rule = "rejected-on-the-way|unreachable-on-the-way";
+  const char* const open = "unreachable-on-the-way|rejected-on-the-way";
+  for (const Row& row : std::vector<Row>{{1004ms, 1, 0ms, rule},
+                                         {3010ms, 2, 1ms, rule},
+                                         {3050ms, 2, 3050ms, "unreachable-on-the-way"},
+                                         {3050ms, 2, 2045ms, "unreachable-on-the-way"},
+                                         {3050ms, 0, std::nullopt, "unreachable-on-the-way"},
+                                         {1004ms, 1, std::nullopt, open},
+                                         {3050ms, 2, std::nullopt, open},
+                                         {2ms, 1, std::nullopt, rule}}) {
+    CAPTURE(row.after.count());
+    CAPTURE(row.sent_again);
+    Evidence evidence = with_icmp(3, 1, router);
+    evidence.icmp_after = row.after;
+    evidence.info->retransmits = row.sent_again;
+    evidence.info->total_retrans = row.sent_again;
+    if (row.delay) evidence.icmp_delay = *row.delay;
+    CHECK(cause_of(evidence) == row.cause);
+    const bool repeated = row.delay && row.after - *row.delay > 500ms;
+    CHECK(holds(text_of(evidence), "after the SYN that it answers") == repeated);
+  }
+  Evidence old = with_icmp(3, 1, router);  // a kernel that tells nothing of the socket
+  old.icmp_after = 3050ms;
+  old.info.reset();
+  CHECK(cause_of(old) == open);
+  Evidence up = old;
+  up.probes.other.emplace();
+  up.probes.other->answer = tcp::SynProbe::Answer::rst;
+  CHECK(cause_of(up) == "rejected-on-the-way");
 }
 
-TEST_CASE("nobody answers for the next hop: by the kernel's word, its table or its counters") {
-  Evidence told = with_icmp(3, 1, own);
-  told.path.neighbour.reset();
-  told.icmp_after = 3050ms;
-  CHECK(cause_of(told) == "neighbour-silent");
-  told.icmp_after = 1ms;  // at once: nobody was asked
-  CHECK(cause_of(told) == "rejected-here");
-  told.info->retransmits = 1;
-  CHECK(cause_of(told) == "neighbour-silent");
-
-  Evidence table = connect_failed(EHOSTUNREACH);
-  test::put_on_link(table, NeighbourState::failed);
-  CHECK(cause_of(table) == "neighbour-silent");
-  CHECK(holds(text_of(table), "nobody on c0 has the address 10.99.0.9"));
-  table.path.neighbour.reset();
-  CHECK(cause_of(table) == "");
-
-  Evidence counted = connect_timed_out(0);
-  counted.info->retransmits = 2;
-  CHECK(cause_of(counted) == "neighbour-silent");
-  CHECK(holds(text_of(counted), "gateway 10.77.0.254"));
-  counted.info->total_retrans.reset();
-  CHECK(cause_of(counted) == "filtered-or-down");
-  counted.syn_unsent = true;
-  CHECK(cause_of(counted) == "neighbour-silent");
+TEST_CASE("network unreachable is a route's word or a filter's, until another port answers") {
+  for (const unsigned version : {4U, 6U}) {
+    Evidence evidence = version == 4 ? with_icmp(3, 0, router) : with_icmp(1, 0, router6, host6);
+    CHECK(holds(text_of(evidence), "a packet filter there may say so as well"));
+    CHECK(holds(text_of(evidence), "--diagnose active"));
+    evidence.probes.made = true;
+    CHECK(cause_of(evidence) == "unreachable-on-the-way|rejected-on-the-way");
+    CHECK_FALSE(holds(text_of(evidence), "--diagnose active"));
+    evidence.probes.other.emplace();
+    evidence.probes.other->answer = tcp::SynProbe::Answer::syn_ack;
+    CHECK(cause_of(evidence) == "rejected-on-the-way");
+  }
 }
 
-TEST_CASE("a neighbour is not silent where somebody answered") {
-  Evidence refused = connect_failed(ECONNREFUSED);
-  refused.info->retransmits = 1;  // lost in this host; the next one was answered
-  CHECK(cause_of(refused) == "nothing-listens|rejected-by-host");
-  Evidence routed = with_icmp(3, 13, router);
-  routed.info->retransmits = 1;
-  CHECK(cause_of(routed) == "rejected-on-the-way");
-  Evidence here = connect_timed_out(0);
-  here.info->retransmits = 2;
-  test::make_own(here);
-  CHECK(cause_of(here) == "filtered-here");
-}
-
-TEST_CASE("a silent neighbour on a link without carrier is our own cable's") {
-  Evidence evidence = connect_failed(EHOSTUNREACH);
-  test::put_on_link(evidence, NeighbourState::failed);
-  evidence.path.link->carrier = false;
-  CHECK(holds(text_of(evidence), "interface c0 has no carrier"));
+TEST_CASE("ICMPv6 says whether the source, a route or a rule is refused") {
+  CHECK(holds(text_of(with_icmp(1, 5, router6, host6)), "from this host's source address"));
+  CHECK(holds(text_of(with_icmp(1, 5, router6, host6)), "another source address (-s"));
+  CHECK(holds(text_of(with_icmp(1, 6, router6, host6)), "has a route that rejects"));
 }
 
 TEST_CASE("without the list of own addresses the sender may be this host") {

@@ -24,6 +24,10 @@ tcp::NameServerAnswer truncated() {
   return answer;
 }
 
+std::string text_of(const Evidence& evidence) {
+  return test::all_text(diagnose::diagnose(evidence).value());
+}
+
 }  // namespace
 
 TEST_CASE("each answer of the name servers has its cause") {
@@ -86,7 +90,11 @@ TEST_CASE("each answer of the name servers has its cause") {
        {not_answered(ENETUNREACH)},
        "name-not-found",
        "nsswitch.conf"},
-      {"a truncated answer", EAI_AGAIN, {truncated()}, "", ""}};
+      {"a truncated answer",
+       EAI_AGAIN,
+       {truncated()},
+       "name-server-failed",
+       "its tcp port 53 may be closed or filtered"}};
   for (const Row& row : rows) {
     CAPTURE(row.what);
     Evidence evidence = look_up_failed(row.status, row.answers);
@@ -142,4 +150,24 @@ TEST_CASE("only a configuration that was read can lack a name server") {
   evidence.name.config_read = true;
   evidence.name.servers = {test::at("192.0.2.53", 53)};  // not asked: the name is none of DNS
   CHECK(cause_of(evidence) == "");
+}
+
+TEST_CASE("an answer that must be fetched by TCP, and was not") {
+  CHECK(cause_of(look_up_failed(EAI_AGAIN, {truncated()})) == "name-server-failed");
+  CHECK(cause_of(look_up_failed(EAI_NODATA, {truncated()})) == "name-without-address");
+  CHECK(cause_of(look_up_failed(EAI_NONAME, {truncated()})) == "");
+}
+
+TEST_CASE("what answers without sense is not silent") {
+  auto garbage = not_answered();
+  garbage.unintelligible = true;
+  const Evidence evidence = look_up_failed(EAI_AGAIN, {garbage});
+  CHECK(cause_of(evidence) == "name-server-failed");
+  CHECK(holds(text_of(evidence), "no DNS answer for www.example.org"));
+  CHECK_FALSE(holds(text_of(evidence), "silent"));
+  // One that answers after all, or a denial, says more.
+  CHECK(cause_of(look_up_failed(EAI_AGAIN, {garbage, answered(2)})) == "name-server-failed");
+  CHECK(holds(text_of(look_up_failed(EAI_AGAIN, {garbage, answered(2)})), "SERVFAIL"));
+  CHECK(holds(text_of(look_up_failed(EAI_AGAIN, {garbage, answered(2)})), "DNSSEC"));
+  CHECK(cause_of(look_up_failed(EAI_NONAME, {garbage})) == "name-not-found");
 }

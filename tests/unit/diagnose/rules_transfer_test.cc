@@ -96,8 +96,7 @@ TEST_CASE("a path MTU black hole is where full segments alone get lost") {
   CHECK(cause_of(stuck(idle(), 5000, 12)) == "path-mtu-black-hole|peer-vanished");
   // Near, and something else.
   CHECK(cause_of(stuck(lost(ETIMEDOUT), 5000, 90'000)) ==
-        "peer-vanished");                                               // full ones got through
-  CHECK(cause_of(stuck(lost(ETIMEDOUT), 5000, 0)) == "peer-vanished");  // nothing ever did
+        "peer-vanished");  // full ones got through
   CHECK(cause_of(stuck(lost(ETIMEDOUT), 1000, 12)) == "peer-vanished");
   CHECK(cause_of(stuck(lost(EHOSTUNREACH), 5000, 12)) == "unreachable-soft");
   CHECK(cause_of(stuck(lost(ECONNRESET), 5000, 12)) == "reset-after-data");
@@ -113,6 +112,21 @@ TEST_CASE("a path MTU black hole is where full segments alone get lost") {
     if (!mss) old.info->bytes_acked.reset();
     CHECK(cause_of(old) == "peer-vanished");
   }
+}
+
+TEST_CASE("where nothing but full segments was sent, and none got through, both are named") {
+  const Evidence first = stuck(lost(ETIMEDOUT), 5000, 0);
+  const char* const both = "peer-vanished|path-mtu-black-hole";
+  CHECK(cause_of(first) == both);
+  CHECK(holds(text_of(first), "-o TCP_MAXSEG=1200"));
+  CHECK(cause_of(probed(first, Answer::syn_ack)) == both);
+  CHECK(holds(text_of(probed(first, Answer::syn_ack)), "forgotten it; or a link on the way"));
+  CHECK(cause_of(probed(first, Answer::none)) == "peer-vanished");
+  CHECK(cause_of(stuck(lost(ETIMEDOUT), 900, 0)) == "peer-vanished");
+  Evidence accepted = first;  // its SYN was the peer's
+  accepted.transfer.active = false;
+  accepted.info->bytes_acked = 0;
+  CHECK(cause_of(accepted) == both);
 }
 
 TEST_CASE("the network's last word ends a connection by name") {

@@ -83,6 +83,37 @@ TEST_CASE("a message that is cut short is none, or has no sender") {
   }
 }
 
+TEST_CASE("the timestamp of a quoted TCP header is read, wherever among its options it stands") {
+  const std::vector<std::uint8_t> syn{
+      0x9c, 0x40, 0x23, 0x28, 0, 0, 0, 1,  0, 0, 0, 0, 0xa0, 0x02, 0xff, 0xff, 0, 0, 0, 0,  // fixed
+      2,    4,    5,    0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 0,    0,    0,    0,    1, 3, 3, 10};
+  const auto bytes = std::as_bytes(std::span(syn));
+  CHECK(tcp::timestamp_of(bytes) == 0x01020304U);
+  for (std::size_t length = 0; length < syn.size(); ++length) {
+    CAPTURE(length);
+    CHECK(tcp::timestamp_of(bytes.first(length)).has_value() == (length >= 36));
+  }
+  struct Row {
+    std::size_t place;
+    std::uint8_t value;
+    bool there;
+  };
+  for (const Row& row : {Row{20, 0, false},     // the end of the options
+                         Row{21, 0, false},     // an option without a length
+                         Row{21, 1, false},     // or with one that is too short
+                         Row{21, 200, false},   // or longer than the header
+                         Row{27, 8, false},     // no timestamp's length
+                         Row{12, 0x50, false},  // a header without options
+                         Row{12, 0xf0, true}}) {
+    CAPTURE(row.place);
+    CAPTURE(static_cast<int>(row.value));
+    auto changed = syn;
+    changed[row.place] = row.value;
+    const auto timestamp = tcp::timestamp_of(std::as_bytes(std::span(changed)));
+    CHECK(timestamp.has_value() == row.there);
+  }
+}
+
 TEST_CASE("a socket without errors has an empty queue, and a dead one too") {
   sys::LinuxKernel linux_kernel;
   test::ScriptedKernel kernel(linux_kernel);

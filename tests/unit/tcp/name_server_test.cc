@@ -114,6 +114,7 @@ TEST_CASE("an answer with another id is passed over") {
   const auto answers = scene.ask({server.address});
   CHECK(answers[0].kind == Kind::answered);
   CHECK(answers[0].rcode == 0);
+  CHECK(answers[0].unintelligible);
 }
 
 TEST_CASE("a port that nobody listens on is unreachable by ICMP") {

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// The way to an address, as this host's interfaces, routes and rules have it.
+#include <algorithm>
+#include <cerrno>
+
+#include "diagnose/collect.h"
+
+namespace tcptool::diagnose {
+namespace {
+
+std::optional<sys::Link> link_of(const std::vector<sys::Link>& links, unsigned index) {
+  const auto found = std::find_if(links.begin(), links.end(),
+                                  [&](const sys::Link& link) { return link.index == index; });
+  if (found == links.end()) return std::nullopt;
+  return *found;
+}
+
+std::optional<sys::Neighbour> neighbour_of(sys::Kernel& kernel, const PathFacts& path) {
+  std::optional<sys::Neighbour> found;
+  const sys::Address hop = path.next_hop.with_zone(0, "");
+  const auto all = sys::neighbours(kernel, hop.family());
+  if (!all) return std::nullopt;
+  for (const sys::Neighbour& neighbour : *all) {
+    const bool same_link = !path.link || neighbour.ifindex == path.link->index;
+    if (same_link && neighbour.address.host() == hop.host()) found = neighbour;
+  }
+  return found;
+}
+
+// An entry that refuses does so whatever interface is asked for.
+bool refuses(const sys::Route* route) {
+  return route != nullptr &&
+         (route->type == sys::RouteType::unreachable || route->type == sys::RouteType::prohibit ||
+          route->type == sys::RouteType::blackhole);
+}
+
+// The route of a socket that is bound to the interface `index`; nothing where that has none, though
+// IPv4 then takes the address for a neighbour there. `general`, where known, is that of others.
+std::optional<sys::Route> route_by(sys::Kernel& kernel, const sys::Address& destination,
+                                   unsigned index, const sys::Route* general) {
+  using sys::RouteType;
+  auto through = sys::route_through(kernel, destination, index);
+  if (!through) {
+    const int error = through.error().error;
+    const bool none = error == ENETUNREACH || error == EHOSTUNREACH || general == nullptr;
+    return none ? std::nullopt : std::optional(*general);
+  }
+  // This host's own address is one of another interface, and is not beyond this one.
+  const bool own = general != nullptr && general->type == RouteType::local;
+  if (own && through->type != RouteType::local) return std::nullopt;
+  return *std::move(through);
+}
+
+void set_not_by_interface(PathFacts& path, const sys::Link& bound) {
+  path.not_by_interface = true;
+  if (path.link) path.route_interface = path.link->name;
+  path.link = bound;
+  path.own_address = false;
+}
+
+// The entry of one table for it.
+const sys::Route* entry_of(const std::vector<sys::Route>& routes, std::uint32_t table,
+                           const sys::Address& destination) {
+  const sys::Route* best = nullptr;
+  for (const sys::Route& route : routes) {
+    const bool covers =
+        route.table == table && sys::covers(route.destination, route.prefix_length, destination);
+    if (!covers) continue;
+    const bool better =
+        best == nullptr || route.prefix_length > best->prefix_length ||
+        (route.prefix_length == best->prefix_length && route.priority < best->priority);
+    if (better) best = &route;
+  }
+  return best;
+}
+
+// Whether the rule may mean packets from `source` (unknown: any of this host's) to `destination`.
+bool may_mean(const sys::RoutingRule& rule, const sys::Address& source,
+              const sys::Address& destination) {
+  const bool to = !rule.destination.known() ||
+                  sys::covers(rule.destination, rule.destination_length, destination);
+  const bool from = !rule.source.known() || !source.known() || source.is_any() ||
+                    sys::covers(rule.source, rule.source_length, source);
+  return to && from;
+}
+
+// Whether nothing but the destination decides that the rule is taken.
+bool for_certain(const sys::RoutingRule& rule, const sys::Address& source) {
+  return !rule.conditional && (!rule.source.known() || (source.known() && !source.is_any()));
+}
+
+}  // namespace
+
+bool ipv6_disabled(sys::Kernel& kernel) {
+  return sys::read_sysctl(kernel, "/proc/sys/net/ipv6/conf/all/disable_ipv6").value_or(0) == 1;
+}
+
+PolicyFacts read_policy(sys::Kernel& kernel, const sys::Address& address,
+                        const sys::Address& local) {
+  PolicyFacts policy;
+  const sys::Address destination = address.unmapped().with_port(0);
+  const sys::Address source = local.unmapped().with_port(0);
+  const auto looked_up = sys::route_to(kernel, destination);
+  if (looked_up) {
+    policy.look_up_error = 0;
+  } else if (looked_up.error().call == sys::Syscall::recvmsg) {  // the kernel's answer
+    policy.look_up_error = looked_up.error().error;
+  }
+  const auto rules = sys::routing_rules(kernel, destination.family());
+  const auto routes = sys::routes(kernel, destination.family());
+  if (!rules || !routes) return policy;
+  policy.known = true;
+  for (const sys::RoutingRule& rule : *rules) {
+    if (!may_mean(rule, source, destination)) continue;
+    Refusal refusal{rule, std::nullopt, for_certain(rule, source)};
+    using Action = sys::RoutingRule::Action;
+    if (rule.action == Action::other) continue;
+    if (rule.action == Action::table) {
+      const sys::Route* const entry = entry_of(*routes, rule.table, destination);
+      if (entry == nullptr || entry->type == sys::RouteType::throw_) continue;
+      refusal.route = *entry;
+    }
+    if (rule.action != Action::table || refuses(&*refusal.route)) {
+      policy.refusals.push_back(refusal);
+    }
+    if (refusal.certain) break;  // no later rule is asked
+  }
+  return policy;
+}
+
+PathFacts read_path(sys::Kernel& kernel, const sys::Address& address,
+                    const std::string& interface) {
+  PathFacts path;
+  const sys::Address destination = address.unmapped().with_port(0);
+  const int family = destination.family();
+  const auto links = sys::links(kernel).value_or(std::vector<sys::Link>());
+  const auto addresses =
+      sys::interface_addresses(kernel).value_or(std::vector<sys::InterfaceAddress>());
+  const auto routes = sys::routes(kernel, family);
+  path.routes_known = routes.has_value();
+  path.family_has_address = addresses.empty();  // not known: claim nothing
+  for (const sys::InterfaceAddress& entry : addresses) {
+    if (entry.address.family() != family) continue;
+    const auto link = link_of(links, entry.ifindex);
+    if (!link || !link->loopback) path.family_has_address = true;
+    if (entry.address.with_port(0) == destination) path.own_address = true;
+    const bool covers = sys::covers(entry.address, entry.prefix_length, destination);
+    if (covers && link && !link->up) path.down_link = link;
+  }
+  if (family == AF_INET6) path.ipv6_disabled = ipv6_disabled(kernel);
+  path.next_hop = destination;
+  if (destination.is_any()) path.own_address = true;  // connect(2) takes it for this host
+  if (!routes) return path;
+  const sys::Route* route = sys::best_route(*routes, destination);
+  const auto bound = std::find_if(links.begin(), links.end(), [&](const sys::Link& link) {
+    return !interface.empty() && link.name == interface;
+  });
+  const bool is_bound = bound != links.end() && !refuses(route);
+  std::optional<sys::Route> own_way;
+  if (is_bound) own_way = route_by(kernel, destination, bound->index, route);
+  if (own_way) route = &*own_way;
+  if (route != nullptr) {
+    path.route = *route;
+    if (route->type == sys::RouteType::local) path.own_address = true;
+    path.link = link_of(links, address.scope_id() != 0 ? address.scope_id() : route->ifindex);
+  }
+  if (is_bound && !own_way) {
+    set_not_by_interface(path, *bound);
+  } else if (route == nullptr) {
+    return path;
+  } else if (route->gateway.known()) {
+    path.next_hop = route->gateway.with_port(0);
+  }
+  path.neighbour = neighbour_of(kernel, path);
+  return path;
+}
+
+}  // namespace tcptool::diagnose

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+// connect(2) failed on this host itself, and no other rule knows why: policy routing, which has an
+// errno for each way to refuse, or what the errno alone tells.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <cerrno>
+
+#include "diagnose/rules.h"
+#include "sys/names.h"
+
+namespace tcptool::diagnose {
+namespace {
+
+using Action = sys::RoutingRule::Action;
+using sys::RouteType;
+
+// With what the routing decision answers where this refuses. See ip-rule(8), ip-route(8).
+int errno_of(const Refusal& refusal) {
+  if (refusal.route) {
+    if (refusal.route->type == RouteType::prohibit) return EACCES;
+    return refusal.route->type == RouteType::unreachable ? EHOSTUNREACH : EINVAL;
+  }
+  if (refusal.rule.action == Action::prohibit) return EACCES;
+  return refusal.rule.action == Action::unreachable ? ENETUNREACH : EINVAL;
+}
+
+Cause cause_of(int error) {
+  if (error == EACCES) return Cause::route_prohibit;
+  return error == EINVAL ? Cause::route_blackhole : Cause::route_unreachable;
+}
+
+std::string_view verb_of(Cause cause) {
+  if (cause == Cause::route_prohibit) return "prohibits";
+  return cause == Cause::route_blackhole ? "discards" : "declares unreachable";
+}
+
+std::string_view headline_of(Cause cause) {
+  if (cause == Cause::route_prohibit) return "prohibited by policy routing of this host";
+  return cause == Cause::route_blackhole ? "unreachable: discarded by policy routing of this host"
+                                         : "unreachable by policy routing of this host";
+}
+
+// "rule 100 (from all to 10.99.0.0/16 prohibit)"
+std::string text_of(const Refusal& refusal) {
+  std::string text = fmt::format("rule {} ({})", refusal.rule.priority, refusal.rule.text());
+  if (refusal.route) {
+    const bool prohibits = refusal.route->type == RouteType::prohibit;
+    const bool unreachable = refusal.route->type == RouteType::unreachable;
+    text += fmt::format(" with the entry {} {}",
+                        prohibits     ? "prohibit"
+                        : unreachable ? "unreachable"
+                                      : "blackhole",
+                        refusal.route->text());
+  }
+  return text;
+}
+
+std::vector<Refusal> refusals_with(const Evidence& evidence, int error) {
+  std::vector<Refusal> out;
+  for (const Refusal& refusal : evidence.policy.refusals) {
+    if (errno_of(refusal) == error) out.push_back(refusal);
+  }
+  return out;
+}
+
+std::optional<Finding> refused_by_rule(const Evidence& evidence) {
+  constexpr std::size_t most = 3;
+  const int error = evidence.error.error;
+  if (!failed_here(evidence, {EACCES, EINVAL, ENETUNREACH, EHOSTUNREACH})) return std::nullopt;
+  const auto refusals = refusals_with(evidence, error);
+  if (refusals.empty()) return std::nullopt;
+  const Cause cause = cause_of(error);
+  std::vector<std::string> texts;
+  std::vector<std::string> tables;
+  for (const Refusal& refusal : refusals) {
+    if (texts.size() < most) texts.push_back(text_of(refusal));
+    if (refusal.route)
+      tables.push_back(fmt::format("; ip route show table {}", refusal.rule.table));
+  }
+  const std::string which =
+      texts.size() == 1 ? texts.front() : fmt::format("one of {}", fmt::join(texts, ", "));
+  Finding finding{cause, std::string(headline_of(cause)),
+                  fmt::format("{}; {}", fmt::join(texts, ", "), connect_error_words(evidence)),
+                  fmt::format("this host's policy routing {} {} by {}; nothing was sent",
+                              verb_of(cause), evidence.peer.host(), which),
+                  "ip rule" + (tables.empty() ? std::string() : tables.front())};
+  // Whether its further conditions hold cannot be seen; the kernel's look-up, which has no ports
+  // and no source address, may not have met them.
+  const bool shown = refusals.front().certain || evidence.policy.look_up_error == error;
+  if (!shown && error == EACCES) {
+    finding.explanation += "; or, where that does not apply, a security policy forbids it";
+    finding.or_else = Cause::output_filter;
+  }
+  return finding;
+}
+
+// No rule of those that could be read, but the kernel's own look-up says the same; or nothing could
+// be read, so that the errno is all there is.
+std::optional<Finding> refused_by_look_up(const Evidence& evidence) {
+  const int error = evidence.error.error;
+  const auto& look_up = evidence.policy.look_up_error;
+  if (look_up.value_or(error) != error ||
+      !failed_here(evidence, {EACCES, EINVAL, ENETUNREACH, EHOSTUNREACH})) {
+    return std::nullopt;
+  }
+  const std::string host = evidence.peer.host();
+  if (error == ENETUNREACH) {
+    return Finding{
+        Cause::no_route,
+        fmt::format("no route to {} in the tables that this host's rules ask", host),
+        connect_error_words(evidence),
+        fmt::format("no rule of this host's policy routing leads to a table with a usable "
+                    "entry for {}",
+                    host),
+        fmt::format("ip rule; ip route show table all; ip route get {}", host)};
+  }
+  const Cause cause = cause_of(error);
+  Finding finding{cause, std::string(headline_of(cause)), connect_error_words(evidence),
+                  fmt::format("this host's own routing {} {}{}; nothing was sent", verb_of(cause),
+                              host, look_up ? ", as the kernel's look-up of a route says too" : ""),
+                  fmt::format("ip rule; ip route show table all; ip route get {}", host)};
+  if (!look_up && error == EACCES) {
+    finding.explanation += "; or a security policy forbids it";
+    finding.or_else = Cause::output_filter;
+  }
+  return finding;
+}
+
+// A security policy may forbid with the errno of a prohibit route.
+std::optional<Finding> forbidden(const Evidence& evidence) {
+  if (!failed_here(evidence, {EACCES})) return std::nullopt;
+  Finding finding{Cause::output_filter, "not permitted by this host (EACCES)",
+                  connect_error_words(evidence),
+                  "a security policy of this host (SELinux, Landlock, BPF) forbids the connection, "
+                  "or its policy routing prohibits it; nothing was sent",
+                  "the audit log (ausearch -m avc, as root); ip rule"};
+  finding.or_else = Cause::route_prohibit;
+  return finding;
+}
+
+std::optional<Finding> refused_by_kernel(const Evidence& evidence) {
+  const int error = evidence.error.error;
+  const bool answer = error == 0 || error == ECONNREFUSED || error == ETIMEDOUT;
+  if (answer || !failed_here(evidence, {error})) return std::nullopt;
+  return Finding{Cause::refused_by_kernel, connect_error_words(evidence),
+                 connect_error_words(evidence),
+                 fmt::format("this host's own kernel ends the connection with {}, and nothing that "
+                             "an ordinary user may read says why",
+                             sys::errno_name(error)),
+                 fmt::format("ip route get {}; the kernel's log", evidence.peer.host())};
+}
+
+// netfilter answers a dropped local packet with EPERM.
+std::optional<Finding> output_filter(const Evidence& evidence) {
+  if (!failed_here(evidence, {EPERM})) return std::nullopt;
+  return Finding{Cause::output_filter, "not permitted by this host (EPERM)",
+                 connect_error_words(evidence),
+                 "a packet filter on this host itself drops what is sent there, or a security "
+                 "policy (BPF, SELinux) forbids the connection",
+                 "this host's own rules: nft list ruleset, as root"};
+}
+
+std::optional<Finding> no_memory(const Evidence& evidence) {
+  if (!failed_here(evidence, {ENOMEM, ENOBUFS})) return std::nullopt;
+  return Finding{Cause::no_memory, "the kernel has no memory for it", connect_error_words(evidence),
+                 "the kernel has no memory left for another connection",
+                 "what uses it: /proc/net/sockstat, net.ipv4.tcp_mem"};
+}
+
+constexpr std::array<Rule, 6> rules{refused_by_rule, refused_by_look_up, forbidden,
+                                    output_filter,   no_memory,          refused_by_kernel};
+
+}  // namespace
+
+std::span<const Rule> errno_rules() {
+  return rules;
+}
+
+}  // namespace tcptool::diagnose

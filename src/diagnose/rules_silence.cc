@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+// Nothing came on an established connection any more: no acknowledgement of what was sent, until
+// the kernel gave it up or the user's time was over; or all is acknowledged, and no data comes.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "base/text.h"
+#include "diagnose/icmp_names.h"
+#include "diagnose/rules.h"
+#include "sys/names.h"
+
+namespace tcptool::diagnose {
+namespace {
+
+using Answer = tcp::SynProbe::Answer;
+using End = TransferFacts::End;
+
+const tcp::TcpInfo* sample(const Evidence& evidence) {
+  return evidence.info ? &*evidence.info : nullptr;
+}
+
+bool retransmitting(const Evidence& evidence) {
+  const tcp::TcpInfo* const info = sample(evidence);
+  return info != nullptr && info->retransmits.value_or(0) > 0;
+}
+
+std::string retransmissions(const Evidence& evidence) {
+  const tcp::TcpInfo* const info = sample(evidence);
+  if (info == nullptr || !info->total_retrans) return "retransmitted in vain";
+  const auto count = std::max(*info->total_retrans, info->retransmits.value_or(0));
+  return fmt::format("{} retransmissions", count);
+}
+
+std::string last_heard(const Evidence& evidence) {
+  const tcp::TcpInfo* const info = sample(evidence);
+  if (info == nullptr || !info->last_ack_received) return "";
+  return fmt::format(", last heard of it {} before", format_duration(*info->last_ack_received));
+}
+
+constexpr std::uint32_t every_path_takes = 536;  // bytes: RFC 9293 section 3.7.1
+
+// Full segments go unanswered although small ones were acknowledged on the same connection.
+bool stuck_on_full_segments(const Evidence& evidence) {
+  const tcp::TcpInfo* const info = sample(evidence);
+  if (info == nullptr || !info->snd_mss || !retransmitting(evidence)) return false;
+  const auto syn = std::uint64_t{evidence.transfer.active ? 1U : 0U};
+  const std::uint64_t acked = info->bytes_acked.value_or(0);
+  const bool small_ones_acked = acked > syn && acked - syn < *info->snd_mss;
+  return small_ones_acked && *info->snd_mss > every_path_takes &&
+         evidence.transfer.undelivered >= *info->snd_mss;
+}
+
+// The handshake was answered, and then nothing: full segments alone had been sent.
+bool none_but_full_segments(const Evidence& evidence) {
+  const tcp::TcpInfo* const info = sample(evidence);
+  if (info == nullptr || !info->snd_mss || !info->bytes_acked) return false;
+  return retransmitting(evidence) && *info->bytes_acked == (evidence.transfer.active ? 1U : 0U) &&
+         *info->snd_mss > every_path_takes && evidence.transfer.undelivered >= *info->snd_mss;
+}
+
+std::string probe_answer(const tcp::SynProbe& port) {
+  switch (port.answer) {
+    case Answer::syn_ack:
+      return "a new connection is answered";
+    case Answer::rst:
+      return "a new connection is refused with RST";
+    case Answer::icmp:
+      return fmt::format("{} answers a new connection with {}", port.icmp->offender.host(),
+                         icmp_meaning(*port.icmp));
+    case Answer::none:
+    case Answer::not_sent:
+      break;
+  }
+  return "a new connection is not answered either";
+}
+
+std::optional<Finding> path_mtu_black_hole(const Evidence& evidence) {
+  // Whatever the network says of the way outweighs it.
+  const bool silence = lost_with(evidence, {ETIMEDOUT}) || waited_in_vain(evidence);
+  if (!silence || evidence.transfer.soft_error || !stuck_on_full_segments(evidence)) {
+    return std::nullopt;
+  }
+  const auto& again = evidence.probes.again;
+  if (again && again->answer != Answer::syn_ack) return std::nullopt;
+  const tcp::TcpInfo& info = *sample(evidence);
+  const std::string seen = fmt::format(
+      "{}; full segments of {} bytes go unacknowledged ({}), smaller ones were "
+      "acknowledged",
+      lost_bytes(evidence), *info.snd_mss, retransmissions(evidence));
+  const std::string time = format_duration(evidence.after);
+  if (again) {
+    return Finding{Cause::path_mtu_black_hole,
+                   fmt::format("timed out after {}: full segments do not get through", time),
+                   seen + "; " + probe_answer(*again),
+                   "a path MTU black hole: a link on the way takes only smaller packets, and the "
+                   "ICMP error that says so is filtered",
+                   "-o TCP_MAXSEG=1200; the MTU and the ICMP rules of the way"};
+  }
+  Finding finding{Cause::path_mtu_black_hole,
+                  fmt::format("timed out after {}: no acknowledgement any more", time), seen,
+                  "a path MTU black hole (a link on the way takes only smaller packets, and the "
+                  "ICMP error that says so is filtered), or the peer is gone",
+                  "--diagnose active tells which; -o TCP_MAXSEG=1200 passes a black hole"};
+  finding.or_else = Cause::peer_vanished;
+  return finding;
+}
+
+// What was sent was sent again in vain, until the kernel gave up or the user's time was over.
+bool unacknowledged(const Evidence& evidence) {
+  const bool again = retransmitting(evidence);
+  if (waited_in_vain(evidence)) return again;
+  return lost_with(evidence, {ETIMEDOUT}) && (again || evidence.transfer.undelivered > 0);
+}
+
+// And the network said why. Whether that or ETIMEDOUT is the kernel's last word is chance.
+std::optional<Finding> unreachable(const Evidence& evidence) {
+  const auto& soft = evidence.transfer.soft_error;
+  const bool last_word = lost_with(evidence, {EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN,
+                                              ECONNREFUSED, ENOPROTOOPT, EACCES, EPROTO});
+  const auto& again = evidence.probes.again;
+  const bool mended = again && (again->answer == Answer::syn_ack || again->answer == Answer::rst);
+  if (!last_word && (!soft || mended || !unacknowledged(evidence))) return std::nullopt;
+  const int error = last_word ? evidence.error.error : *soft;
+  const std::string said = fmt::format("{} ({})", sys::errno_text(error), sys::errno_name(error));
+  const bool lost = evidence.transfer.end == End::lost;
+  return Finding{
+      Cause::unreachable_soft,
+      lost ? fmt::format("connection lost after {}: {}",
+                         format_duration(evidence.transfer.duration), said)
+           : fmt::format("timed out: {}, and nothing received for {}", said,
+                         format_duration(evidence.after)),
+      fmt::format("an ICMP error of the way, or this host's routes: {}; {}, {}{}", said,
+                  lost_bytes(evidence), retransmissions(evidence),
+                  again ? "; " + probe_answer(*again) : ""),
+      fmt::format("the way to {} broke while the connection lived{}", evidence.peer.host(),
+                  lost ? ", and TCP gave up" : ""),
+      again ? "the routes of this host (ip route) and of the way"
+            : "the routes of this host and of the way (--diagnose active asks who says so)"};
+}
+
+std::string_view between(const Evidence& evidence) {
+  return next_hop_is_peer(evidence) ? "the link to it" : "the way to it or back";
+}
+
+std::optional<Finding> peer_vanished(const Evidence& evidence) {
+  if (!unacknowledged(evidence)) return std::nullopt;
+  const bool fin_alone = evidence.transfer.undelivered == 0;
+  const auto& again = evidence.probes.again;
+  const std::string headline =
+      evidence.transfer.end == End::lost
+          ? fmt::format("connection lost after {}: timed out, the peer no longer acknowledges",
+                        format_duration(evidence.transfer.duration))
+          : fmt::format("timed out: no acknowledgement, and nothing received for {}",
+                        format_duration(evidence.after));
+  std::string seen = fmt::format("{}, {}{}{}", lost_bytes(evidence), retransmissions(evidence),
+                                 fin_alone ? " of the FIN" : "", last_heard(evidence));
+  std::string cause = fmt::format("{} has gone silent: the host is down, or {} is broken",
+                                  evidence.peer.host(), between(evidence));
+  if (again) {
+    seen += "; " + probe_answer(*again);
+    if (again->answer == Answer::syn_ack || again->answer == Answer::rst) {
+      cause = fmt::format(
+          "{} is up and answers new SYNs, but this connection is no longer "
+          "acknowledged: a firewall or NAT on the way has forgotten it",
+          evidence.peer.host());
+    }
+  }
+  const bool up = again && (again->answer == Answer::syn_ack || again->answer == Answer::rst);
+  Finding finding{Cause::peer_vanished, headline, seen, cause,
+                  up      ? "--keepalive, shorter than that firewall or NAT remembers"
+                  : again ? "the host's power, and the way to it"
+                          : "whether the host answers a new connection (--diagnose active tries)"};
+  if (none_but_full_segments(evidence) && (!again || again->answer == Answer::syn_ack)) {
+    finding.explanation +=
+        "; or a link on the way takes only smaller packets than these first ones, and the ICMP "
+        "error that says so is filtered (a path MTU black hole)";
+    finding.advice = "-o TCP_MAXSEG=1200, which passes such a link; else " + finding.advice;
+    finding.or_else = Cause::path_mtu_black_hole;
+  }
+  return finding;
+}
+
+std::optional<Finding> keepalive_unanswered(const Evidence& evidence) {
+  if (!lost_with(evidence, {ETIMEDOUT})) return std::nullopt;
+  Finding finding{
+      Cause::keepalive_unanswered,
+      fmt::format("connection lost after {}: timed out, the peer answers no keepalive "
+                  "probe",
+                  format_duration(evidence.transfer.duration)),
+      fmt::format("{}; keepalive probes unanswered{}", lost_bytes(evidence), last_heard(evidence)),
+      fmt::format("{} is gone without a FIN or RST: the host is down, or {} is broken",
+                  evidence.peer.host(), between(evidence)),
+      "whether the host answers a new connection"};
+  const tcp::TcpInfo* const info = sample(evidence);
+  if (info == nullptr || !info->retransmits) finding.or_else = Cause::peer_vanished;
+  return finding;
+}
+
+std::optional<Finding> peer_silent(const Evidence& evidence) {
+  const TransferFacts& transfer = evidence.transfer;
+  if (!waited_in_vain(evidence) || transfer.undelivered > 0 || transfer.peer_fin) {
+    return std::nullopt;
+  }
+  const std::string time = format_duration(evidence.after);
+  const bool after_data = transfer.received > 0;
+  const std::string acked = transfer.sent == 0
+                                ? std::string("nothing was sent")
+                                : fmt::format("all {} sent were acknowledged by the peer's kernel",
+                                              format_bytes(transfer.sent));
+  return Finding{
+      after_data ? Cause::peer_silent_after_data : Cause::peer_silent,
+      fmt::format("idle for {}: timed out, the peer {}", time,
+                  after_data ? "sends nothing more" : "has sent nothing"),
+      fmt::format("{}, {} received; nothing for {}", acked, format_bytes(transfer.received), time),
+      after_data ? "nothing is wrong with the connection as far as it shows; the peer's program "
+                   "sends nothing more, and does "
+                   "not close"
+                 : (transfer.sent == 0 ? "nothing is wrong with the connection as far as it shows; "
+                                         "the peer's program waits for us to speak "
+                                         "first, or has not even accepted it"
+                                       : "nothing is wrong with the connection as far as it shows; "
+                                         "the peer's program does not answer: it may "
+                                         "be busy, wait for more, or not even have called accept"),
+      "the peer's program; ss -tn there shows whether it has read"};
+}
+
+constexpr std::array<Rule, 5> rules{path_mtu_black_hole, unreachable, peer_vanished,
+                                    keepalive_unanswered, peer_silent};
+
+}  // namespace
+
+std::span<const Rule> silence_rules() {
+  return rules;
+}
+
+}  // namespace tcptool::diagnose
