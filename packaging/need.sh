@@ -13,7 +13,7 @@ test_packages='doctest-dev python3 netbase netcat-openbsd ncat socat iproute2 nf
 
 # What build-deb.sh and apt-repo.sh use besides.
 # shellcheck disable=SC2034
-package_packages='build-essential debhelper doctest-dev netbase python3 strace'
+package_packages='build-essential debhelper netbase python3 strace'
 # shellcheck disable=SC2034
 repository_packages='dpkg-dev gnupg reprepro'
 
