@@ -85,8 +85,8 @@ Result<std::vector<RoutingRule>, SysError> routing_rules(Kernel& kernel, int fam
     const auto told = copy_at<fib_rule_hdr>(message->payload);
     // For a family that it does not know the kernel tells the rules of those it has.
     if (message->type != RTM_NEWRULE || !told || told->family != family) continue;
-    auto rule = parse_routing_rule(message->payload);
-    if (rule) rules.push_back(std::move(*rule));
+    const auto rule = parse_routing_rule(message->payload);
+    if (rule) rules.push_back(*rule);
   }
   std::stable_sort(rules.begin(), rules.end(), [](const RoutingRule& a, const RoutingRule& b) {
     return a.priority < b.priority;
