@@ -2,8 +2,8 @@
 // The way of one direction's bytes past this process's memory: splice(2) between a pipe and the
 // socket, sendfile(2) from a file, a pipe of our own between the socket and a file, recv(2) with
 // MSG_TRUNC where nobody wants them. It is taken once a mebibyte has gone by read and write, so
-// that a chat stays as it is, and left again for the next one when it gets nowhere or little goes at
-// a time; where the kernel does not know it (EINVAL), for good.
+// that a chat stays as it is, and left again for the next one when it gets nowhere, or when little
+// goes at a time; where the kernel does not know it (EINVAL), for good.
 //
 // splice says EAGAIN when its source is empty and when its sink is full. Which of both it was is
 // found by waiting: for one of them, and, when that was ready and EAGAIN came all the same, for the
