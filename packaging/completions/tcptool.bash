@@ -7,7 +7,7 @@ _tcptool_options() {
   echo '-4 --ipv4 -6 --ipv6 -n --numeric -i --interface -N --half-close --no-half-close --linger
     --send-only --recv-only -C --crlf --idle-timeout --timeout -o --option --keepalive -v --verbose
     --trace --trace-format --trace-filter --trace-limit --explain -q --quiet --json --progress
-    --progress= --color --diagnose -h --help -w --connect-timeout -s --source -p'
+    --progress= --color --diagnose --sandbox -h --help -w --connect-timeout -s --source -p'
   case $1 in
     listen)
       echo '--port -b --backlog --port-file --allow --deny --hold --watch --watch= -k --keep-open
@@ -55,6 +55,7 @@ _tcptool_value() {
     --trace-filter) _tcptool_offer 'all network errors' ;;
     --color) _tcptool_offer 'auto always never' ;;
     --diagnose) _tcptool_offer 'passive active off' ;;
+    --sandbox) _tcptool_offer 'on off strict' ;;
     --serve) _tcptool_offer 'echo discard' ;;
     --hold) _tcptool_offer forever ;;
     -i | --interface) _tcptool_offer "$(_tcptool_interfaces)" ;;
@@ -108,9 +109,10 @@ _tcptool_arguments() {
   done
   # The options whose next word is their value.
   local valued='-i|--interface|--linger|--idle-timeout|--timeout|-o|--option|--keepalive|--trace'
-  valued+='|--trace-format|--trace-filter|--trace-limit|--color|--diagnose|-w|--connect-timeout|-s'
-  valued+='|--source|-p|--port|-b|--backlog|--port-file|--allow|--deny|--hold|-m|--max-clients'
-  valued+='|--client-buffer|--serve|--grace|--source-port|--parallel|--retry-interval'
+  valued+='|--trace-format|--trace-filter|--trace-limit|--color|--diagnose|--sandbox|-w'
+  valued+='|--connect-timeout|-s|--source|-p|--port|-b|--backlog|--port-file|--allow|--deny'
+  valued+='|--hold|-m|--max-clients|--client-buffer|--serve|--grace'
+  valued+='|--source-port|--parallel|--retry-interval'
   ! _tcptool_value "$1" || return 0
   if [[ $cur == -* ]]; then
     _tcptool_offer "$(_tcptool_options "$1")"

@@ -11,10 +11,10 @@ end
 # the values of these.
 function __tcptool_arguments_are
     set -l tokens (commandline -opc)
-    set -l valued -i --interface --linger --idle-timeout --timeout -o --option --keepalive --trace \
-        --trace-format --trace-filter --trace-limit --color --diagnose -w --connect-timeout \
-        -s --source -p --port -b --backlog --port-file --allow --deny --hold -m --max-clients \
-        --client-buffer --serve --grace --source-port --parallel --retry-interval
+    set -l valued -i --interface --linger --idle-timeout --timeout -o --option --keepalive \
+        --trace --trace-format --trace-filter --trace-limit --color --diagnose --sandbox -w \
+        --connect-timeout -s --source -p --port -b --backlog --port-file --allow --deny --hold -m \
+        --max-clients --client-buffer --serve --grace --source-port --parallel --retry-interval
     set -l count 0
     set -l previous
     for token in $tokens[3..-1]
@@ -97,6 +97,7 @@ complete -c tcptool -n "$both" -l json -d 'every line on stderr is a JSON object
 complete -c tcptool -n "$both" -l progress -f -a 'auto always' -d 'what moves, and how fast'
 complete -c tcptool -n "$both" -l color -x -a 'auto always never' -d 'on stderr'
 complete -c tcptool -n "$both" -l diagnose -x -a 'passive active off' -d 'look into a failure'
+complete -c tcptool -n "$both" -l sandbox -x -a 'on off strict' -d 'what the process gives up'
 complete -c tcptool -n "$both" -s w -l connect-timeout -x -d 'wait for a connection (duration)'
 
 complete -c tcptool -n "$listen" -s p -l port -x -a '(__tcptool_services)' -d 'the port'

@@ -30,6 +30,13 @@ Result<cmd::DiagnoseMode, std::string> read_diagnose(const std::string& text) {
   return failure(fmt::format("{} is none of passive, active, off", in_quotes(text)));
 }
 
+Result<cmd::SandboxMode, std::string> read_sandbox(const std::string& text) {
+  if (text == "on") return cmd::SandboxMode::on;
+  if (text == "off") return cmd::SandboxMode::off;
+  if (text == "strict") return cmd::SandboxMode::strict;
+  return failure(fmt::format("{} is none of on, off, strict", in_quotes(text)));
+}
+
 Result<trace::Format, std::string> read_format(const std::string& text) {
   if (text == "text") return trace::Format::text;
   if (text == "strace") return trace::Format::strace;
@@ -180,6 +187,15 @@ void declare_common_options(Subcommand& subcommand, Draft& draft, cmd::CommonOpt
                "probes the peer with a few SYNs, off"},
               keep(common.diagnose, read_diagnose));
   group.flag({"-h,--help", "", "this text"}, [&draft] { draft.help = true; });
+  Group(subcommand, "Confinement")
+      .value(
+          {"--sandbox", "HOW",
+           "what the process gives up by itself: on (default), off, or strict, where a call that "
+           "is not allowed kills"},
+          [&draft, &common](const std::string& text) -> std::string {
+            draft.sandbox_given = true;
+            return keep(common.sandbox, read_sandbox)(text);
+          });
 }
 
 namespace {

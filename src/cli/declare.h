@@ -84,6 +84,7 @@ struct Draft {
   bool half_close = false;
   bool client_buffer_given = false;
   bool grace_given = false;
+  bool sandbox_given = false;
   std::string hold;  // as it was typed
   bool ipv4 = false;
   bool ipv6 = false;

@@ -90,6 +90,12 @@ std::string settle_serve_options(Draft& draft) {
   if (options.service && !options.command.empty()) {
     return "--serve and -- COMMAND both say what to do with a connection; give one of them";
   }
+  if (!options.command.empty()) {
+    if (draft.sandbox_given && options.common.sandbox != cmd::SandboxMode::off) {
+      return "a COMMAND would inherit the sandbox, so that there is none; leave --sandbox out";
+    }
+    options.common.sandbox = cmd::SandboxMode::off;
+  }
   if (options.max_clients && !options.keep_open) {
     return "-m bounds the clients of -k; without -k there is only one";
   }

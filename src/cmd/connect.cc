@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "cmd/confine.h"
 #include "cmd/connector.h"
 #include "cmd/parallel.h"
 #include "cmd/session.h"
@@ -65,21 +66,34 @@ Exit check_ports(Context& context, const ConnectOptions& options) {
   return exit;
 }
 
+// A diagnosis may ask the peer once more, with a SYN.
+sys::Reach reach_of(const CommonOptions& options, const tcp::Connection& connection) {
+  sys::Reach reach;
+  if (options.diagnose == DiagnoseMode::active) reach.connects_to = connection.peer.port();
+  return reach;
+}
+
 }  // namespace
 
 Exit connect(Context& context, const ConnectOptions& options) {
-  if (options.check) return check_ports(context, options);
+  if (options.check) {
+    confine_calls(context, options.common);
+    return check_ports(context, options);
+  }
   if (options.parallel) return connect_parallel(context, options);
-  if (const auto refused = refuse_bad_stdin(context, options.common)) return *refused;
+  auto streams = open_streams(context, options.common);
+  if (!streams) return streams.error();
+  confine_calls(context, options.common);
 
   Connector connector(context, options);
   Try result = connector.connect({options.host, options.ports.front()});
   if (!result.connection) return result.exit;
+  confine_files(context, options.common, reach_of(options.common, *result.connection));
   connector.report_attempts(result);
   report_options(context, result);
   context.console.status(connected_message(*result.connection, result.attempts, result.addresses));
   return run_session(context, options.common, "connect", std::move(*result.connection),
-                     result.times);
+                     std::move(*streams), result.times);
 }
 
 }  // namespace tcptool::cmd

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "cmd/commands.h"
+#include "cmd/confine.h"
 #include "cmd/explain.h"
 #include "cmd/port_file.h"
 #include "cmd/server.h"
@@ -132,8 +133,11 @@ Message no_client_message(const ListenOptions& options, const std::string& objec
 }
 
 Exit listen(Context& context, const ListenOptions& options) {
+  std::optional<Streams> streams;
   if (options.uses_standard_streams()) {
-    if (const auto refused = refuse_bad_stdin(context, options.common)) return *refused;
+    auto opened = open_streams(context, options.common);
+    if (!opened) return opened.error();
+    streams = std::move(*opened);
   }
   if (const auto refused = refuse_bad_command(context, options.command)) return *refused;
   std::optional<PortFile> port_file;
@@ -144,6 +148,11 @@ Exit listen(Context& context, const ListenOptions& options) {
     }
     port_file.emplace(std::move(*prepared));
   }
+  if (!options.command.empty() && options.common.output.trace.verbosity > 0) {
+    context.console.status(note_message("no sandbox: the command would inherit it"));
+  }
+  const std::string published_in = port_file ? port_file->folder() : "";
+  confine_calls(context, options.common, !published_in.empty());
   const sys::Deadline deadline = client_deadline(context, options);
   const tcp::SocketSetup setup{options.common.socket_options, std::nullopt};
   auto listener = options.inherited ? adopt(context, options, setup)
@@ -158,8 +167,13 @@ Exit listen(Context& context, const ListenOptions& options) {
       return refuse(context, ExitStatus::local_io, port_file_message(options, published.error()));
     }
   }
+  // A diagnosis may ask any client with a SYN.
+  confine_files(context, options.common,
+                {.removable_in = published_in,
+                 .connects_anywhere = options.common.diagnose == DiagnoseMode::active,
+                 .connects_to = std::nullopt});
   Acceptor acceptor(context, std::move(*listener), setup, options.accept);
-  if (options.served()) return serve(context, options, acceptor, deadline);
+  if (options.served()) return serve(context, options, acceptor, std::move(streams), deadline);
   auto accepted = wait_for_client(context, options, acceptor, deadline);
   if (!accepted) {
     summarize(context, acceptor);
@@ -167,7 +181,8 @@ Exit listen(Context& context, const ListenOptions& options) {
   }
   // One connection only: those still in the queue are reset now, rather than left waiting.
   summarize(context, acceptor);
-  return run_session(context, options.common, "client", std::move(accepted->connection), {});
+  return run_session(context, options.common, "client", std::move(accepted->connection),
+                     std::move(*streams), {});
 }
 
 }  // namespace tcptool::cmd

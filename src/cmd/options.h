@@ -17,6 +17,9 @@ namespace tcptool::cmd {
 // How far a failure is looked into. passive: nothing extra is sent to the peer.
 enum class DiagnoseMode { passive, active, off };
 
+// strict: as on, and a call that it refuses kills; see sys/sandbox.h.
+enum class SandboxMode { off, on, strict };
+
 enum class ColorMode { automatic, always, never };
 
 // automatic: where stderr is a terminal.
@@ -51,6 +54,7 @@ struct CommonOptions {
   std::optional<std::chrono::nanoseconds> connect_timeout;  // 0: none
   std::chrono::nanoseconds run_timeout{0};                  // --timeout; 0: none
   DiagnoseMode diagnose = DiagnoseMode::passive;
+  SandboxMode sandbox = SandboxMode::on;
   relay::RelayPolicy relay;
 };
 

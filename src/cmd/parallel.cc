@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "cmd/confine.h"
 #include "cmd/connector.h"
 #include "cmd/explain.h"
 #include "cmd/parallel_messages.h"
@@ -283,6 +284,7 @@ Exit connect_parallel(Context& context, const ConnectOptions& options) {
   if (!enough_descriptors(context, *options.parallel, endpoint.text())) {
     return Exit{ExitStatus::local};
   }
+  confine_calls(context, options.common);
   Connector connector(context, options);
   const auto target = connector.find(endpoint);
   if (!target) return target.error();

@@ -84,6 +84,13 @@ PortFile::~PortFile() {
   if (!beside_.empty()) static_cast<void>(kernel_->unlink(published_ ? path_ : beside_));
 }
 
+std::string PortFile::folder() const {
+  if (beside_.empty()) return "";
+  const auto slash = path_.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path_.substr(0, slash);
+}
+
 Result<void, sys::SysError> PortFile::publish(std::uint16_t port) {
   using sys::Syscall;
   const std::string line = fmt::format("{}\n", port);

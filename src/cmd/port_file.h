@@ -25,6 +25,9 @@ class PortFile {
   PortFile& operator=(const PortFile&) = delete;
   ~PortFile();
 
+  // The directory of a file that publish() renames and the end removes; empty where there is none.
+  [[nodiscard]] std::string folder() const;
+
   // Errors: write(2)'s, close(2)'s, rename(2)'s.
   Result<void, sys::SysError> publish(std::uint16_t port);
 

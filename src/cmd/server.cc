@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cmd/server.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/wait.h>
 
@@ -18,13 +17,12 @@
 namespace tcptool::cmd {
 namespace {
 
-using relay::LocalStream;
-
 constexpr std::uint64_t listener_token = 1;
 
 class Server {
  public:
-  Server(Context& context, const ListenOptions& options, Acceptor& acceptor, sys::EventPoll poll);
+  Server(Context& context, const ListenOptions& options, Acceptor& acceptor, sys::EventPoll poll,
+         std::optional<Streams> streams);
 
   Exit run(sys::Deadline first_client);
 
@@ -47,8 +45,7 @@ class Server {
   const ListenOptions& options_;
   Acceptor& acceptor_;
   sys::EventPoll poll_;
-  LocalStream input_;
-  LocalStream output_;
+  std::optional<Streams> streams_;
   ServedClients served_;
   const Commands* commands_ = nullptr;  // the service, where it is one
   const relay::Hub* hub_ = nullptr;
@@ -62,13 +59,12 @@ class Server {
 };
 
 Server::Server(Context& context, const ListenOptions& options, Acceptor& acceptor,
-               sys::EventPoll poll)
+               sys::EventPoll poll, std::optional<Streams> streams)
     : context_(context),
       options_(options),
       acceptor_(acceptor),
       poll_(std::move(poll)),
-      input_(LocalStream::inspect(context.kernel, 0, context.closed.input)),
-      output_(LocalStream::inspect(context.kernel, 1, context.closed.output)),
+      streams_(std::move(streams)),
       served_(context, acceptor, {options.client_buffer, options.command.empty()}),
       service_(make_service()),
       started_(context.kernel.now()) {}
@@ -84,8 +80,6 @@ std::unique_ptr<relay::Service> Server::make_service() {
     return std::make_unique<relay::Echo>(context_.kernel, poll_, served_, relay.idle_timeout,
                                          *options_.service == BuiltInService::discard);
   }
-  if (!relay.recv_only) input_.reopen(O_RDONLY);
-  if (!relay.send_only) output_.reopen(O_WRONLY);
   relay::HubPolicy policy;
   policy.client_buffer = options_.client_buffer;
   policy.half_close = options_.half_close;
@@ -93,7 +87,8 @@ std::unique_ptr<relay::Service> Server::make_service() {
   policy.ignore_stdin = relay.recv_only;
   policy.crlf = relay.crlf;
   policy.idle_timeout = relay.idle_timeout;
-  auto hub = std::make_unique<relay::Hub>(context_.kernel, poll_, input_, output_, policy, served_);
+  auto hub = std::make_unique<relay::Hub>(context_.kernel, poll_, streams_->input, streams_->output,
+                                          policy, served_);
   hub_ = hub.get();
   return hub;
 }
@@ -229,7 +224,7 @@ bool Server::close_output() {
   if (hub_ == nullptr || options_.common.relay.send_only || service_->failure() != nullptr) {
     return true;
   }
-  const sys::Outcome closed = output_.close();
+  const sys::Outcome closed = streams_->output.close();
   if (closed.ok()) return true;
   context_.console.failure(ExitStatus::local_io,
                            error_message({sys::Syscall::close, closed.error, "stdout"}));
@@ -285,7 +280,7 @@ Exit Server::run(sys::Deadline first_client) {
 }  // namespace
 
 Exit serve(Context& context, const ListenOptions& options, Acceptor& acceptor,
-           sys::Deadline first_client) {
+           std::optional<Streams> streams, sys::Deadline first_client) {
   if (options.keep_open && options.command.empty())
     static_cast<void>(sys::raise_descriptor_limit(context.kernel));
   auto poll = sys::EventPoll::open(context.waiter);
@@ -293,7 +288,7 @@ Exit serve(Context& context, const ListenOptions& options, Acceptor& acceptor,
     context.console.failure(status_of(poll.error()), error_message(poll.error()));
     return Exit{status_of(poll.error())};
   }
-  Server server(context, options, acceptor, std::move(*poll));
+  Server server(context, options, acceptor, std::move(*poll), std::move(streams));
   return server.run(first_client);
 }
 

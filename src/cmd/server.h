@@ -5,12 +5,13 @@
 
 #include "cmd/acceptor.h"
 #include "cmd/listen.h"
+#include "cmd/session.h"
 
 namespace tcptool::cmd {
 
 // Serves the clients that `acceptor` lets in, one only unless options.keep_open. `first_client`:
-// the end of -w.
+// the end of -w. `streams` where they are the clients'.
 Exit serve(Context& context, const ListenOptions& options, Acceptor& acceptor,
-           sys::Deadline first_client);
+           std::optional<Streams> streams, sys::Deadline first_client);
 
 }  // namespace tcptool::cmd

@@ -13,6 +13,8 @@
 namespace tcptool::cmd {
 namespace {
 
+using relay::LocalStream;
+
 constexpr int stdin_fd = 0;
 constexpr int stdout_fd = 1;
 
@@ -77,13 +79,10 @@ std::string_view limit_text(const relay::RelayEnd& end) {
   return end.reason == Reason::run_timeout ? " (--timeout)" : "";
 }
 
-}  // namespace
-
-std::optional<Exit> refuse_bad_stdin(Context& context, const CommonOptions& options) {
-  if (options.relay.recv_only) return std::nullopt;
-  const auto input = relay::LocalStream::inspect(context.kernel, stdin_fd, context.closed.input);
+// What can be known to be wrong with stdin, said.
+std::optional<Exit> refuse(Context& context, const LocalStream& input) {
   std::string_view wrong;
-  if (input.kind() == relay::LocalStream::Kind::directory) {
+  if (input.kind() == LocalStream::Kind::directory) {
     wrong = "is a directory (EISDIR)";
   } else if (input.keeps_messages()) {
     wrong =
@@ -101,19 +100,31 @@ std::optional<Exit> refuse_bad_stdin(Context& context, const CommonOptions& opti
   return Exit{ExitStatus::local_io};
 }
 
-Exit run_session(Context& context, const CommonOptions& options, std::string_view operation,
-                 tcp::Connection connection, const SetupTimes& times) {
-  using relay::LocalStream;
-  auto input = LocalStream::inspect(context.kernel, stdin_fd, context.closed.input);
-  auto output = LocalStream::inspect(context.kernel, stdout_fd, context.closed.output);
-  if (!options.relay.recv_only) input.reopen(O_RDONLY);
-  output.reopen(O_WRONLY);
+}  // namespace
 
+std::optional<Exit> refuse_bad_stdin(Context& context, const CommonOptions& options) {
+  if (options.relay.recv_only) return std::nullopt;
+  return refuse(context, LocalStream::inspect(context.kernel, stdin_fd, context.closed.input));
+}
+
+Result<Streams, Exit> open_streams(Context& context, const CommonOptions& options) {
+  Streams streams{LocalStream::inspect(context.kernel, stdin_fd, context.closed.input),
+                  LocalStream::inspect(context.kernel, stdout_fd, context.closed.output)};
+  if (!options.relay.recv_only) {
+    if (const auto refused = refuse(context, streams.input)) return failure(*refused);
+    streams.input.reopen(O_RDONLY);
+  }
+  streams.output.reopen(O_WRONLY);
+  return streams;
+}
+
+Exit run_session(Context& context, const CommonOptions& options, std::string_view operation,
+                 tcp::Connection connection, Streams streams, const SetupTimes& times) {
   SessionNotes notes(context, options, connection);
   relay::RelayPolicy policy = options.relay;
   policy.progress_interval = progress_interval(context.console.progress_form());
   policy.bytes_are_shown = options.output.trace.verbosity > 1;
-  relay::Relay relay(context.waiter, connection, input, output, policy, notes);
+  relay::Relay relay(context.waiter, connection, streams.input, streams.output, policy, notes);
   const relay::RelayEnd end = relay.run();
   context.console.end_progress();
   if (auto note = path_mtu_note(end, connection)) context.console.status(*note);

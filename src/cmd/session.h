@@ -7,6 +7,7 @@
 #include "cmd/context.h"
 #include "cmd/messages.h"
 #include "cmd/options.h"
+#include "relay/local_stream.h"
 
 namespace tcptool::cmd {
 
@@ -14,10 +15,20 @@ namespace tcptool::cmd {
 // status.
 std::optional<Exit> refuse_bad_stdin(Context& context, const CommonOptions& options);
 
+// stdin and stdout as a run uses them, opened for itself where their kind needs it: the last that
+// is opened for writing.
+struct Streams {
+  relay::LocalStream input;
+  relay::LocalStream output;
+};
+
+// As refuse_bad_stdin() where stdin is of no use.
+Result<Streams, Exit> open_streams(Context& context, const CommonOptions& options);
+
 // Relays until the end, says how it ended and closes the connection. `operation` and the peer's
 // address name it in messages.
 Exit run_session(Context& context, const CommonOptions& options, std::string_view operation,
-                 tcp::Connection connection, const SetupTimes& times);
+                 tcp::Connection connection, Streams streams, const SetupTimes& times);
 
 // A run that was ended from outside while `operation` on `object` was under way; `last` is what had
 // gone wrong before, if anything.

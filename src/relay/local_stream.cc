@@ -70,8 +70,8 @@ sys::Outcome LocalStream::close() {
   static_cast<void>(own_.close());
   if (was_closed_) return {};
   const sys::Outcome closed = kernel_->close(fd_);
-  // The lowest free number is the one just freed.
-  static_cast<void>(kernel_->open("/dev/null", O_RDWR, 0));
+  // The lowest free number is the one just freed. A sandbox lets nothing be opened for writing.
+  static_cast<void>(kernel_->open("/dev/null", O_RDONLY, 0));
   return closed;
 }
 

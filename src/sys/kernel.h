@@ -5,6 +5,7 @@
 // play answers that a real kernel will not give on request.
 #pragma once
 
+#include <linux/filter.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -64,6 +65,22 @@ struct RLimit {
   std::uint64_t hard = 0;
 };
 
+// What a Landlock ruleset handles, that is: forbids where no rule allows it, as struct
+// landlock_ruleset_attr has it. Debian 12's header has the first member alone.
+struct LandlockRuleset {
+  std::uint64_t handled_access_fs = 0;
+  std::uint64_t handled_access_net = 0;
+  std::uint64_t scoped = 0;
+};
+
+// What a ruleset allows beneath a directory, or at a TCP port.
+struct LandlockRule {
+  enum class Type { path_beneath = 1, net_port = 2 };
+  Type type = Type::path_beneath;
+  std::uint64_t allowed_access = 0;
+  int object = 0;  // the directory's descriptor, or the port
+};
+
 // A program to start, and what it is to have otherwise than this process.
 struct SpawnRequest {
   std::vector<std::string> argv;   // at least one: argv[0] is looked up in our PATH
@@ -107,6 +124,12 @@ class Kernel {
   // `argument` is the first (TIOCGWINSZ: two).
   virtual Outcome ioctl(int fd, unsigned long request, int& argument) = 0;
   virtual Outcome kill(pid_t pid, int sig) = 0;
+  virtual Outcome landlock_add_rule(int ruleset_fd, const LandlockRule& rule) = 0;
+  // Of `attr` the first `size` bytes count. Null, with LANDLOCK_CREATE_RULESET_VERSION: the
+  // outcome's value is the kernel's ABI; else it is a descriptor.
+  virtual Outcome landlock_create_ruleset(const LandlockRuleset* attr, std::size_t size,
+                                          unsigned flags) = 0;
+  virtual Outcome landlock_restrict_self(int ruleset_fd) = 0;
   virtual Outcome listen(int sockfd, int backlog) = 0;
   // The outcome's value is the position that it leaves, in bytes from the beginning.
   virtual Outcome lseek(int fd, std::int64_t offset, int whence) = 0;
@@ -115,6 +138,8 @@ class Kernel {
   virtual Outcome pipe2(std::array<int, 2>& pipefd, int flags) = 0;
   // timeout in milliseconds, -1 for none, as in poll(2).
   virtual Outcome poll(std::span<pollfd> fds, int timeout) = 0;
+  // For the operations that take one number.
+  virtual Outcome prctl(int op, unsigned long arg) = 0;
   // Of this process. Either pointer may be null.
   virtual Outcome prlimit64(int resource, const RLimit* new_limit, RLimit* old_limit) = 0;
   virtual Outcome read(int fd, std::span<std::byte> buf) = 0;
@@ -124,6 +149,8 @@ class Kernel {
   virtual Outcome recv(int sockfd, std::span<std::byte> buf, int flags) = 0;
   virtual Outcome recvmsg(int sockfd, msghdr& msg, int flags) = 0;
   virtual Outcome rename(const std::string& oldpath, const std::string& newpath) = 0;
+  // SECCOMP_SET_MODE_FILTER, which is for ever.
+  virtual Outcome seccomp(unsigned flags, std::span<const sock_filter> filter) = 0;
   virtual Outcome send(int sockfd, std::span<const std::byte> buf, int flags) = 0;
   // From the position of in_fd on, which moves.
   virtual Outcome sendfile(int out_fd, int in_fd, std::size_t count) = 0;

@@ -31,18 +31,24 @@ class LinuxKernel final : public Kernel {
   Outcome getuid() override;
   Outcome ioctl(int fd, unsigned long request, int& argument) override;
   Outcome kill(pid_t pid, int sig) override;
+  Outcome landlock_add_rule(int ruleset_fd, const LandlockRule& rule) override;
+  Outcome landlock_create_ruleset(const LandlockRuleset* attr, std::size_t size,
+                                  unsigned flags) override;
+  Outcome landlock_restrict_self(int ruleset_fd) override;
   Outcome listen(int sockfd, int backlog) override;
   Outcome lseek(int fd, std::int64_t offset, int whence) override;
   Outcome open(const std::string& pathname, int flags, unsigned mode) override;
   Outcome pidfd_open(pid_t pid, unsigned flags) override;
   Outcome pipe2(std::array<int, 2>& pipefd, int flags) override;
   Outcome poll(std::span<pollfd> fds, int timeout) override;
+  Outcome prctl(int op, unsigned long arg) override;
   Outcome prlimit64(int resource, const RLimit* new_limit, RLimit* old_limit) override;
   Outcome read(int fd, std::span<std::byte> buf) override;
   Outcome readlink(const std::string& pathname, std::span<std::byte> buf) override;
   Outcome recv(int sockfd, std::span<std::byte> buf, int flags) override;
   Outcome recvmsg(int sockfd, msghdr& msg, int flags) override;
   Outcome rename(const std::string& oldpath, const std::string& newpath) override;
+  Outcome seccomp(unsigned flags, std::span<const sock_filter> filter) override;
   Outcome send(int sockfd, std::span<const std::byte> buf, int flags) override;
   Outcome sendfile(int out_fd, int in_fd, std::size_t count) override;
   Outcome setsockopt(int sockfd, int level, int optname,

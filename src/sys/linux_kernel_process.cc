@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The calls on this process, its signals, its limits and its children.
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -134,14 +137,51 @@ Outcome LinuxKernel::kill(pid_t pid, int sig) {
   return outcome(Syscall::kill, 0, ::kill(pid, sig));
 }
 
+Outcome LinuxKernel::landlock_add_rule(int ruleset_fd, const LandlockRule& rule) {
+  // struct landlock_net_port_attr, which Debian 12's header lacks.
+  struct {
+    std::uint64_t allowed_access;
+    std::uint64_t port;
+  } const port{rule.allowed_access, static_cast<std::uint64_t>(rule.object)};
+  const landlock_path_beneath_attr path{rule.allowed_access, rule.object};
+  const void* const attr = rule.type == LandlockRule::Type::net_port
+                               ? static_cast<const void*>(&port)
+                               : static_cast<const void*>(&path);
+  return outcome(
+      Syscall::landlock_add_rule, ruleset_fd,
+      ::syscall(SYS_landlock_add_rule, ruleset_fd, static_cast<int>(rule.type), attr, 0));
+}
+
+Outcome LinuxKernel::landlock_create_ruleset(const LandlockRuleset* attr, std::size_t size,
+                                             unsigned flags) {
+  return outcome(Syscall::landlock_create_ruleset, 0,
+                 ::syscall(SYS_landlock_create_ruleset, attr, size, flags));
+}
+
+Outcome LinuxKernel::landlock_restrict_self(int ruleset_fd) {
+  return outcome(Syscall::landlock_restrict_self, ruleset_fd,
+                 ::syscall(SYS_landlock_restrict_self, ruleset_fd, 0));
+}
+
 Outcome LinuxKernel::pidfd_open(pid_t pid, unsigned flags) {
   // libc has it from 2.36 on.
   return outcome(Syscall::pidfd_open, 0, ::syscall(SYS_pidfd_open, pid, flags));
 }
 
+Outcome LinuxKernel::prctl(int op, unsigned long arg) {
+  return outcome(Syscall::prctl, 0, ::prctl(op, arg, 0UL, 0UL, 0UL));
+}
+
 Outcome LinuxKernel::prlimit64(int resource, const RLimit* new_limit, RLimit* old_limit) {
   return outcome(Syscall::prlimit64, 0,
                  ::syscall(SYS_prlimit64, 0, resource, new_limit, old_limit));
+}
+
+Outcome LinuxKernel::seccomp(unsigned flags, std::span<const sock_filter> filter) {
+  const sock_fprog program{static_cast<unsigned short>(filter.size()),
+                           const_cast<sock_filter*>(filter.data())};  // only read
+  return outcome(Syscall::seccomp, 0,
+                 ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program));
 }
 
 Outcome LinuxKernel::sigaction(int signum, const struct sigaction* act, struct sigaction* oldact) {

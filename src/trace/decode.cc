@@ -144,25 +144,6 @@ std::string address_text(std::span<const std::byte> blob) {
   return sys::Address::from(reinterpret_cast<const sockaddr*>(&storage), length).text();
 }
 
-std::string file_type_name(std::uint32_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFREG:
-      return "S_IFREG";
-    case S_IFIFO:
-      return "S_IFIFO";
-    case S_IFCHR:
-      return "S_IFCHR";
-    case S_IFSOCK:
-      return "S_IFSOCK";
-    case S_IFDIR:
-      return "S_IFDIR";
-    case S_IFBLK:
-      return "S_IFBLK";
-    default:
-      return fmt::format("{:#o}", mode & S_IFMT);
-  }
-}
-
 Message unpack_message(std::span<const std::byte> blob) {
   Message message;
   message.header = unpack<MessageHeader>(blob);
@@ -233,6 +214,10 @@ std::string decode(const Event& event, const Arg& arg) {
       return c_string(blob, arg.value);
     case ArgKind::poll_fds:
       return poll_fds_text(blob, arg.value);
+    case ArgKind::constant:
+      return escape(chars(blob));
+    case ArgKind::ruleset:
+      return ruleset_text(unpack<sys::LandlockRuleset>(blob));
     case ArgKind::texts:
       return texts_text(blob, arg.value);
     case ArgKind::epoll_flags:

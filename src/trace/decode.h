@@ -22,8 +22,6 @@ Message unpack_message(std::span<const std::byte> blob);
 // "127.0.0.1:9000" for the bytes of a sockaddr.
 std::string address_text(std::span<const std::byte> sockaddr);
 
-std::string file_type_name(std::uint32_t mode);  // "S_IFREG"
-
 // The socket option that the arguments `level` and `optname` name; null where there is none.
 const sys::SocketOptionInfo* option_of(const Event& event);
 

@@ -68,6 +68,10 @@ void Event::add_texts(std::string_view name, std::span<const std::string> texts)
       std::span(together).first(used));
 }
 
+void Event::add_constant(std::string_view name, std::string_view text) {
+  add(name, ArgKind::constant, 0, std::as_bytes(std::span(text)));
+}
+
 void Event::add_address(std::string_view name, const sys::Address& address) {
   add(name, ArgKind::address, address.size(), address.bytes());
 }

@@ -42,6 +42,8 @@ enum class ArgKind : std::uint8_t {
   address,       // blob: a sockaddr
   bytes,         // blob: the first bytes of a buffer; value: how many there were
   text,          // blob: a path or a name
+  constant,      // blob: its name, or a structure in words
+  ruleset,       // blob: a sys::LandlockRuleset
   texts,         // blob: the first bytes of them, a NUL behind each; value: how many there were
   poll_fds,      // blob: the first pollfds; value: how many there were
   epoll_flags,
@@ -150,6 +152,8 @@ struct Event {
   void add_text(std::string_view name, std::string_view text);
   // Of which as many bytes are kept as there is room for.
   void add_texts(std::string_view name, std::span<const std::string> texts);
+  // Words that were found when the call was made.
+  void add_constant(std::string_view name, std::string_view text);
   void add_address(std::string_view name, const sys::Address& address);
   // A buffer of payload, of which at most most_payload bytes are kept.
   void add_buffer(std::string_view name, std::span<const std::byte> bytes);

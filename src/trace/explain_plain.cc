@@ -40,7 +40,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 11> option_s
 }};
 
 // Of the calls in which an outcome is not worth a sentence of its own.
-constexpr std::array<std::pair<Syscall, std::string_view>, 25> plain_sentences{{
+constexpr std::array<std::pair<Syscall, std::string_view>, 30> plain_sentences{{
     {Syscall::socket,
      "transport: makes a TCP endpoint; it has no address and no role yet, and nothing has been "
      "sent"},
@@ -77,6 +77,18 @@ constexpr std::array<std::pair<Syscall, std::string_view>, 25> plain_sentences{{
      "application: makes the end of a process something that epoll and poll can wait for"},
     {Syscall::prlimit64, "application: asks for a limit of this process, or changes it"},
     {Syscall::getpid, "application: asks for this process's number"},
+    {Syscall::prctl,
+     "application: from here on no program that it starts could gain privileges, which the kernel "
+     "wants of whoever confines itself"},
+    {Syscall::seccomp,
+     "application: the sandbox: gives up the system calls that it will not need, among them those "
+     "that start programs and change files"},
+    {Syscall::landlock_create_ruleset,
+     "application: the sandbox: asks what Landlock can forbid here, or begins a list of that"},
+    {Syscall::landlock_add_rule, "application: the sandbox: what is still allowed"},
+    {Syscall::landlock_restrict_self,
+     "application: the sandbox: from here on files can only be read, and TCP connects only where "
+     "a rule allows it"},
     {Syscall::open, "application: opens a file of this host"},
     {Syscall::rename, "application: renames or removes a file of this host"},
     {Syscall::unlink, "application: renames or removes a file of this host"},

@@ -224,6 +224,9 @@ void append_strace(std::string& out, const Event& event, const Arg& arg) {
     case ArgKind::epoll_events:
       out += epoll_events_strace(blob, arg.value);
       return;
+    case ArgKind::ruleset:
+      out += ruleset_strace(unpack<sys::LandlockRuleset>(blob));
+      return;
     case ArgKind::wait_status:
       out += wait_status_strace(static_cast<int>(arg.value));
       return;

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "sys/landlock.h"
 #include "sys/names.h"
 
 namespace tcptool::trace {
@@ -63,9 +64,33 @@ std::string epoll_events_text(std::span<const std::byte> blob, std::int64_t whol
   return list(blob, whole, epoll_event_text);
 }
 
+std::string file_type_name(std::uint32_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+      return "S_IFREG";
+    case S_IFIFO:
+      return "S_IFIFO";
+    case S_IFCHR:
+      return "S_IFCHR";
+    case S_IFSOCK:
+      return "S_IFSOCK";
+    case S_IFDIR:
+      return "S_IFDIR";
+    case S_IFBLK:
+      return "S_IFBLK";
+    default:
+      return fmt::format("{:#o}", mode & S_IFMT);
+  }
+}
+
 std::string limits_text(const sys::RLimit& limits) {
   return fmt::format("{{rlim_cur={}, rlim_max={}}}", limit_text(limits.soft),
                      limit_text(limits.hard));
+}
+
+std::string ruleset_text(const sys::LandlockRuleset& ruleset) {
+  return fmt::format("{{handled_access_fs={:#x}, handled_access_net={:#x}, scoped={:#x}}}",
+                     ruleset.handled_access_fs, ruleset.handled_access_net, ruleset.scoped);
 }
 
 std::string wait_status_text(int wstatus) {
@@ -90,6 +115,13 @@ std::string epoll_events_strace(std::span<const std::byte> blob, std::int64_t wh
 std::string limits_strace(const sys::RLimit& limits) {
   return fmt::format("{{rlim_cur={}, rlim_max={}}}", limit_strace(limits.soft),
                      limit_strace(limits.hard));
+}
+
+std::string ruleset_strace(const sys::LandlockRuleset& ruleset) {
+  return fmt::format("{{handled_access_fs={}, handled_access_net={}, scoped={}}}",
+                     sys::rights_name(sys::landlock_fs_rights(), ruleset.handled_access_fs),
+                     sys::rights_name(sys::landlock_net_rights(), ruleset.handled_access_net),
+                     sys::rights_name(sys::landlock_scopes(), ruleset.scoped));
 }
 
 std::string wait_status_strace(int wstatus) {

@@ -20,7 +20,9 @@ std::vector<std::string_view> unpack_texts(std::span<const std::byte> blob);
 // "{WEXITSTATUS=3}".
 std::string epoll_event_text(const epoll_event& event);
 std::string epoll_events_text(std::span<const std::byte> blob, std::int64_t whole);
+std::string file_type_name(std::uint32_t mode);  // "S_IFREG"
 std::string limits_text(const sys::RLimit& limits);
+std::string ruleset_text(const sys::LandlockRuleset& ruleset);
 std::string wait_status_text(int wstatus);
 
 // As strace spells them: "{events=EPOLLIN, data={u32=7, u64=7}}" and a list of those,
@@ -28,6 +30,7 @@ std::string wait_status_text(int wstatus);
 std::string epoll_event_strace(const epoll_event& event);
 std::string epoll_events_strace(std::span<const std::byte> blob, std::int64_t whole);
 std::string limits_strace(const sys::RLimit& limits);
+std::string ruleset_strace(const sys::LandlockRuleset& ruleset);
 std::string wait_status_strace(int wstatus);
 
 }  // namespace tcptool::trace

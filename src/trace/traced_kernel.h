@@ -33,12 +33,17 @@ class TracedKernel final : public sys::Kernel {
   sys::Outcome getuid() override;
   sys::Outcome ioctl(int fd, unsigned long request, int& argument) override;
   sys::Outcome kill(pid_t pid, int sig) override;
+  sys::Outcome landlock_add_rule(int ruleset_fd, const sys::LandlockRule& rule) override;
+  sys::Outcome landlock_create_ruleset(const sys::LandlockRuleset* attr, std::size_t size,
+                                       unsigned flags) override;
+  sys::Outcome landlock_restrict_self(int ruleset_fd) override;
   sys::Outcome listen(int sockfd, int backlog) override;
   sys::Outcome lseek(int fd, std::int64_t offset, int whence) override;
   sys::Outcome open(const std::string& pathname, int flags, unsigned mode) override;
   sys::Outcome pidfd_open(pid_t pid, unsigned flags) override;
   sys::Outcome pipe2(std::array<int, 2>& pipefd, int flags) override;
   sys::Outcome poll(std::span<pollfd> fds, int timeout) override;
+  sys::Outcome prctl(int op, unsigned long arg) override;
   sys::Outcome prlimit64(int resource, const sys::RLimit* new_limit,
                          sys::RLimit* old_limit) override;
   sys::Outcome read(int fd, std::span<std::byte> buf) override;
@@ -46,6 +51,7 @@ class TracedKernel final : public sys::Kernel {
   sys::Outcome recv(int sockfd, std::span<std::byte> buf, int flags) override;
   sys::Outcome recvmsg(int sockfd, msghdr& msg, int flags) override;
   sys::Outcome rename(const std::string& oldpath, const std::string& newpath) override;
+  sys::Outcome seccomp(unsigned flags, std::span<const sock_filter> filter) override;
   sys::Outcome send(int sockfd, std::span<const std::byte> buf, int flags) override;
   sys::Outcome sendfile(int out_fd, int in_fd, std::size_t count) override;
   sys::Outcome setsockopt(int sockfd, int level, int optname,

@@ -47,7 +47,8 @@ class Help(tool.TestCase):
         self.assertLess(text.count("\n"), 24)
 
     def test_options_stand_by_task_and_name_their_units_and_defaults(self):
-        common = ["Addresses", "Data and how the run ends", "Time limits", "Socket", "Output"]
+        common = ["Addresses", "Data and how the run ends", "Time limits", "Socket", "Output",
+                  "Confinement"]
         for command, own in (("connect", ["Connecting"]), ("listen", ["Listening", "Serving"])):
             text = self.assert_page(["500ms", "seconds", "powers of 1024"], command, "--help")
             self.assertEqual(own + common, re.findall(r"^(\w.*):$", text, re.MULTILINE))

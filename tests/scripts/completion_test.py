@@ -38,7 +38,8 @@ class Completion(tool.TestCase):
 
     def test_values_are_those_that_tcptool_takes(self):
         options = [("connect", name) for name in (
-            "--color", "--diagnose", "--progress", "--trace-format", "--trace-filter")]
+            "--color", "--diagnose", "--progress", "--sandbox",
+            "--trace-format", "--trace-filter")]
         for command, option in [*options, ("listen", "--serve")]:
             values = values_of(command, option)
             self.assertGreater(len(values), 1, option)

@@ -93,6 +93,24 @@ Outcome ScriptedKernel::kill(pid_t pid, int sig) {
   return play(Syscall::kill, -1, [&](std::size_t) { return inner_.kill(pid, sig); });
 }
 
+Outcome ScriptedKernel::landlock_add_rule(int ruleset_fd, const sys::LandlockRule& rule) {
+  return play(Syscall::landlock_add_rule, ruleset_fd,
+              [&](std::size_t) { return inner_.landlock_add_rule(ruleset_fd, rule); });
+}
+
+Outcome ScriptedKernel::landlock_create_ruleset(const sys::LandlockRuleset* attr, std::size_t size,
+                                                unsigned flags) {
+  const Outcome outcome = play(Syscall::landlock_create_ruleset, -1, [&](std::size_t) {
+    return inner_.landlock_create_ruleset(attr, size, flags);
+  });
+  return attr != nullptr ? opened(outcome) : outcome;
+}
+
+Outcome ScriptedKernel::landlock_restrict_self(int ruleset_fd) {
+  return play(Syscall::landlock_restrict_self, ruleset_fd,
+              [&](std::size_t) { return inner_.landlock_restrict_self(ruleset_fd); });
+}
+
 Outcome ScriptedKernel::listen(int sockfd, int backlog) {
   return play(Syscall::listen, sockfd, [&](std::size_t) { return inner_.listen(sockfd, backlog); });
 }
@@ -124,6 +142,10 @@ Outcome ScriptedKernel::poll(std::span<pollfd> fds, int timeout) {
   });
 }
 
+Outcome ScriptedKernel::prctl(int op, unsigned long arg) {
+  return play(Syscall::prctl, -1, [&](std::size_t) { return inner_.prctl(op, arg); });
+}
+
 Outcome ScriptedKernel::prlimit64(int resource, const sys::RLimit* new_limit,
                                   sys::RLimit* old_limit) {
   return play(Syscall::prlimit64, -1,
@@ -153,6 +175,10 @@ Outcome ScriptedKernel::recvmsg(int sockfd, msghdr& msg, int flags) {
 
 Outcome ScriptedKernel::rename(const std::string& oldpath, const std::string& newpath) {
   return play(Syscall::rename, -1, [&](std::size_t) { return inner_.rename(oldpath, newpath); });
+}
+
+Outcome ScriptedKernel::seccomp(unsigned flags, std::span<const sock_filter> filter) {
+  return play(Syscall::seccomp, -1, [&](std::size_t) { return inner_.seccomp(flags, filter); });
 }
 
 Outcome ScriptedKernel::send(int sockfd, std::span<const std::byte> buf, int flags) {

@@ -22,6 +22,22 @@ TEST_CASE("progress is shown on a terminal, always, or not at all") {
   }
 }
 
+TEST_CASE("the sandbox is on unless a command would inherit it, or it is said otherwise") {
+  using cmd::SandboxMode;
+  for (const auto& row : std::initializer_list<std::pair<const char*, SandboxMode>>{
+           {"listen 9000", SandboxMode::on},
+           {"connect --sandbox on host 80", SandboxMode::on},
+           {"connect --sandbox=off host 80", SandboxMode::off},
+           {"listen -k --sandbox strict 9000", SandboxMode::strict},
+           {"listen --sandbox off 9000 -- cat", SandboxMode::off},
+           {"listen 9000 -- cat", SandboxMode::off}}) {
+    CAPTURE(row.first);
+    const auto command = parse(row.first);
+    REQUIRE(command);
+    CHECK(cmd::common_options(*command).sandbox == row.second);
+  }
+}
+
 TEST_CASE("progress of many connections or of none, and other values, are usage errors") {
   test::check_refused({{"listen -k --progress 9000", "--progress shows one connection"},
                        {"listen --serve echo --progress 9000", "one connection"},
@@ -30,6 +46,8 @@ TEST_CASE("progress of many connections or of none, and other values, are usage 
                        {"listen -C --serve echo 9000", "-C is about stdin and stdout"},
                        {"listen -k -N --serve echo 9000", "-N is about stdin and stdout"},
                        {"listen --idle-timeout 1s 9000 -- cat", "--idle-timeout cannot see"},
+                       {"listen --sandbox strict 9000 -- cat", "would inherit the sandbox"},
+                       {"listen --sandbox=full 9000", "is none of on, off, strict"},
                        {"listen --grace 1s 9000", "--grace is for the clients of -k"},
                        {"listen -m 0 -k 9000", "is below the minimum, 1"},
                        {"listen -m x -k 9000", "a whole number from 1 to"},

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// The numbers of the calls by which a process confines itself, by name; Landlock's rights, with the
+// ABI that brought each: see landlock(7). Debian 12's header knows those of the second ABI, and the
+// kernel says which it knows.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace tcptool::sys {
+
+struct LandlockRight {
+  std::string_view name;
+  std::uint64_t bit;
+  int since;  // the first ABI that has it
+};
+
+std::span<const LandlockRight> landlock_fs_rights();
+std::span<const LandlockRight> landlock_net_rights();
+std::span<const LandlockRight> landlock_scopes();
+
+inline constexpr std::uint64_t landlock_connect_tcp = 1U << 1U;
+inline constexpr std::uint64_t landlock_scope_signal = 1U << 1U;
+
+// Those among `wanted` that a kernel of this ABI knows: any other is EINVAL.
+std::uint64_t known_rights(std::span<const LandlockRight> rights, int abi, std::uint64_t wanted);
+
+// "LANDLOCK_ACCESS_FS_EXECUTE|LANDLOCK_ACCESS_FS_WRITE_FILE", "0".
+std::string rights_name(std::span<const LandlockRight> rights, std::uint64_t bits);
+
+std::string ruleset_flags_name(unsigned flags);  // "LANDLOCK_CREATE_RULESET_VERSION", "0"
+std::string prctl_op_name(int op);               // "PR_SET_NO_NEW_PRIVS"
+std::string seccomp_flags_name(unsigned flags);  // "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "0"
+
+}  // namespace tcptool::sys

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// The process gives rights away, for itself and all its threads, and for ever; see SANDBOX in
+// tcptool(1). In two steps, since a process in a Landlock domain may no longer look whose the
+// sockets of others are (/proc/PID/fd), which a diagnosis asks while there is no connection yet.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "sys/error.h"
+#include "sys/kernel.h"
+#include "sys/sandbox_calls.h"
+
+namespace tcptool::sys {
+
+// No new privileges, and by seccomp(2) no call that deny_program() names. Errors: prctl(2)'s,
+// seccomp(2)'s; ENOSYS where the architecture is not known.
+Result<void, SysError> give_up_calls(Kernel& kernel, Refusal refusal, bool renames);
+
+// What is left of the file system, beside reading, and of TCP.
+struct Reach {
+  std::string removable_in;  // the directory in which a file may still be removed; empty: none
+  bool connects_anywhere = false;
+  std::optional<std::uint16_t> connects_to;  // else to this port alone, or nowhere
+};
+
+// By Landlock, as far as the kernel has it. Needs give_up_calls() first. Errors: those of the three
+// calls of landlock(7), and of open(2) for the directory; ENOSYS and EOPNOTSUPP where there is no
+// Landlock.
+Result<void, SysError> give_up_files(Kernel& kernel, const Reach& reach);
+
+// Beyond this every call but allow_program()'s kills. Errors: seccomp(2)'s, ENOSYS as above, and in
+// a build with a sanitizer, whose own calls are not known.
+Result<void, SysError> keep_own_calls(Kernel& kernel);
+
+}  // namespace tcptool::sys

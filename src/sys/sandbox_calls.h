@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// Which system calls a confined process may still make, as programs for seccomp(2).
+#pragma once
+
+#include <linux/filter.h>
+
+#include <vector>
+
+namespace tcptool::sys {
+
+enum class Refusal { error, kill };
+
+// Refuses, with EPERM or by killing the process: to start programs, to change files and what
+// there is of them (but `renames` leaves rename and unlink), other processes, namespaces, mounts,
+// keys, the kernel and its clock, and to connect past Landlock. clone3(2) and openat2(2), whose
+// arguments no filter sees, are refused with ENOSYS: libc then makes the older calls. Empty where
+// the architecture is none that is known here.
+std::vector<sock_filter> deny_program(Refusal refusal, bool renames);
+
+// Kills at every call but those of the kernel seam, and those that libc makes by itself.
+std::vector<sock_filter> allow_program();
+
+// Whether a sanitizer is compiled in. Its runtime traces this process, runs a program and makes
+// calls of its own, which the programs above then leave.
+bool has_sanitizer();
+
+}  // namespace tcptool::sys
