@@ -79,6 +79,7 @@ constexpr std::array options{
     SocketOptionInfo{"TCP_INFO", IPPROTO_TCP, TCP_INFO, text, false},
     SocketOptionInfo{"TCP_SAVE_SYN", IPPROTO_TCP, TCP_SAVE_SYN, flag, false},
     SocketOptionInfo{"TCP_SAVED_SYN", IPPROTO_TCP, TCP_SAVED_SYN, text, false},
+    SocketOptionInfo{"TCP_TIMESTAMP", IPPROTO_TCP, TCP_TIMESTAMP, integer, false},
 };
 
 }  // namespace
