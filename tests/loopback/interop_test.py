@@ -66,8 +66,8 @@ PEERS = {
     "socat -b262144": socat("-b262144"),
     "python": (lambda host: [sys.executable, "-c", PYTHON_PEER, "listen", host, "0"],
                lambda host, port: [sys.executable, "-c", PYTHON_PEER, "connect", host, port]),
-    "tcptool": (lambda host: [*tool.WRAPPER, tool.TCPTOOL, "listen", host, "0"],
-                lambda host, port: [*tool.WRAPPER, tool.TCPTOOL, "connect", host, port]),
+    "tcptool": (lambda host: tool.words("listen", host, 0),
+                lambda host, port: tool.words("connect", host, port)),
 }
 
 

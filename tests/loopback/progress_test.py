@@ -58,8 +58,7 @@ class Screen:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         listener.settimeout(10 * tool.PATIENCE)
         self.process = subprocess.Popen(
-            [*tool.WRAPPER, tool.TCPTOOL, "connect", *args, "127.0.0.1",
-             str(listener.getsockname()[1])],
+            tool.words("connect", *args, "127.0.0.1", listener.getsockname()[1]),
             stdin=self.slave if 0 in share else stdin, stderr=self.slave,
             stdout=self.slave if 1 in share else stdout,
             env=tool.environment({"TERM": term, "NO_COLOR": "1"}))

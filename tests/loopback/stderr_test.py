@@ -46,8 +46,8 @@ class Stderr(tool.TestCase):
         reader, writer = os.pipe()
         os.close(reader)
         with open(writer, "wb") as stderr:
-            result = subprocess.run([*tool.WRAPPER, tool.TCPTOOL, "connect", "127.0.0.1", "99999"],
-                                    stderr=stderr, check=False)
+            result = subprocess.run(tool.words("connect", "127.0.0.1", 99999), stderr=stderr,
+                                    check=False)
         self.assertEqual(2, result.returncode)
 
     def run_without_a_reader_of_stderr(self, options):
@@ -55,8 +55,7 @@ class Stderr(tool.TestCase):
             reader, writer = os.pipe()
             os.close(reader)
             process = subprocess.Popen(
-                [*tool.WRAPPER, tool.TCPTOOL, "connect", *options, "127.0.0.1",
-                 str(listener.getsockname()[1])],
+                tool.words("connect", *options, "127.0.0.1", listener.getsockname()[1]),
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=writer,
                 env=tool.environment())
             os.close(writer)

@@ -47,6 +47,14 @@ class Result(collections.namedtuple("Result", "status stdout stderr size sha256 
                 f"stdout: {self.stdout[:1000]!r}\nstderr:\n{self.stderr[-8000:]}")
 
 
+def words(*args):
+    """The command that runs tcptool with these."""
+    if WRAPPER and args and args[0] in ("connect", "listen"):
+        # valgrind 3.19 knows none of the sandbox's calls, and says so amid our own words.
+        args = (args[0], "--sandbox", "off", *args[1:])
+    return [*WRAPPER, TCPTOOL, *map(str, args)]
+
+
 class Tool:
     """One run of tcptool, as a context manager that never leaves its child behind.
 
@@ -63,10 +71,7 @@ class Tool:
     def __init__(self, *args, stdin=DEVNULL, stdout=PIPE, env=None, under=(), closed=(),
                  program=None, **popen):
         self._under = bool(under)
-        if WRAPPER and not program and args[0] in ("connect", "listen"):
-            # valgrind 3.19 knows none of the sandbox's calls, and says so amid our own words.
-            args = (args[0], "--sandbox", "off", *args[1:])
-        self.command = [*under, *(program or [*WRAPPER, TCPTOOL]), *map(str, args)]
+        self.command = [*under, *([*program, *map(str, args)] if program else words(*args))]
         feed = (lambda: [stdin]) if isinstance(stdin, (bytes, bytearray)) else stdin
         self._changed = threading.Condition()
         self._stderr, self._stdout = bytearray(), bytearray()

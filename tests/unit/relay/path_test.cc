@@ -126,7 +126,7 @@ TEST_CASE("so is one along which little goes at a time, step after step") {
     CAPTURE(little);
     Scene scene;
     Path path = scene.path(Kind::splice);
-    for (int i = 1; i <= 8; ++i) {
+    for (std::size_t i = 1; i <= 8; ++i) {
       scene.kernel.script(Syscall::splice).nth(i).answers(i == 5 && !little ? 4096 : 4095);
     }
     for (int i = 0; i < 8; ++i) {
