@@ -219,8 +219,8 @@ std::optional<Finding> silent_on_link(const Evidence& evidence) {
     finding.cause = Cause::filtered_by_host;
     finding.or_else = Cause::accept_queue_full;
     finding.explanation = fmt::format(
-        "{} is up (it answers {}), but does not answer the SYN: a packet filter there drops it, or "
-        "the accept queue of a listener is full",
+        "{} is up (it answers {}), but no answer to the SYN comes: a packet filter there or on "
+        "this host drops it or the answer, or the accept queue of a listener there is full",
         host, neighbour_protocol(evidence.peer));
     finding.advice =
         fmt::format("the filter's rules on {} for tcp port {}; ss -ltn there shows the queue", host,
@@ -244,7 +244,8 @@ std::optional<Finding> filtered_or_down(const Evidence& evidence) {
   const std::string host = evidence.peer.host();
   Finding finding{Cause::filtered_or_down, timeout_headline(evidence), unanswered_words(evidence),
                   fmt::format("a packet filter on this host, on the way or on {} drops the SYN or "
-                              "its answer, or the host is down or has no route back",
+                              "its answer, or the host is down or has no route back, or its "
+                              "listener's accept queue is full",
                               host),
                   "--diagnose active: a SYN to another port and the hops of the way tell which"};
   if (!evidence.probes.made) return finding;

@@ -232,7 +232,7 @@ std::optional<Finding> name_server_silent(const Evidence& evidence) {
   const std::string asked = format_duration(evidence.name.asked_for);
   return Finding{Cause::name_server_silent, "no name server answers",
                  fmt::format("name server {} silent for {} (asked by UDP, port 53)", silent, asked),
-                 fmt::format("name server {} does not answer", silent),
+                 fmt::format("name server {} does not answer, or not in time", silent),
                  "whether the server is up and may be reached; the nameserver lines of "
                  "/etc/resolv.conf"};
 }

@@ -263,10 +263,11 @@ std::optional<Finding> no_route(const Evidence& evidence) {
     return std::nullopt;
   }
   const std::string host = evidence.peer.host();
-  Finding finding{Cause::no_route, fmt::format("no route to {} in this host's routing table", host),
-                  fmt::format("the routing table of this host has no entry that covers {}", host),
-                  fmt::format("this host has no route to {}, and no default route", host),
-                  fmt::format("ip route; a route or default gateway for {}", host)};
+  Finding finding{
+      Cause::no_route, fmt::format("no route to {} in this host's routing table", host),
+      fmt::format("the routing tables of this host have no entry that leads to {}", host),
+      fmt::format("this host has no route to {}, and no default route for it", host),
+      fmt::format("ip route; a route or default gateway for {}", host)};
   if (!evidence.path.family_has_address) {
     finding.explanation = fmt::format("this host has no {} address but loopback's, and no route",
                                       family_word(evidence));

@@ -135,10 +135,16 @@ std::optional<Finding> unreachable(const Evidence& evidence) {
       fmt::format("an ICMP error of the way, or this host's routes: {}; {}, {}{}", said,
                   lost_bytes(evidence), retransmissions(evidence),
                   again ? "; " + probe_answer(*again) : ""),
-      fmt::format("the way to {} broke while the connection lived{}", evidence.peer.host(),
-                  lost ? ", and TCP gave up" : ""),
-      again ? "the routes of this host (ip route) and of the way"
-            : "the routes of this host and of the way (--diagnose active asks who says so)"};
+      again && again->answer == Answer::icmp
+          ? fmt::format("{} rejects what goes to {} now: its packet filter, or a route there",
+                        again->icmp->offender.host(), evidence.peer.host())
+          : fmt::format("the way to {} broke, or a packet filter began to reject, while the "
+                        "connection lived{}",
+                        evidence.peer.host(), lost ? ", and TCP gave up" : ""),
+      again && again->answer == Answer::icmp
+          ? fmt::format("the filter's rules and the routes on {}", again->icmp->offender.host())
+      : again ? "the routes of this host (ip route) and of the way"
+              : "the routes of this host and of the way (--diagnose active asks who says so)"};
 }
 
 std::string_view between(const Evidence& evidence) {
@@ -157,8 +163,9 @@ std::optional<Finding> peer_vanished(const Evidence& evidence) {
                         format_duration(evidence.after));
   std::string seen = fmt::format("{}, {}{}{}", lost_bytes(evidence), retransmissions(evidence),
                                  fin_alone ? " of the FIN" : "", last_heard(evidence));
-  std::string cause = fmt::format("{} has gone silent: the host is down, or {} is broken",
-                                  evidence.peer.host(), between(evidence));
+  std::string cause = fmt::format(
+      "{} has gone silent: the host is down, or {} is broken, or a packet filter began to drop",
+      evidence.peer.host(), between(evidence));
   if (again) {
     seen += "; " + probe_answer(*again);
     if (again->answer == Answer::syn_ack || again->answer == Answer::rst) {

@@ -14,7 +14,7 @@ std::vector<std::string> parse_directory_entries(std::span<const std::byte> byte
     const auto length = copy_at<decltype(dirent64::d_reclen)>(bytes, offsetof(dirent64, d_reclen));
     if (!length || *length <= name_offset || *length > bytes.size()) return names;
     const std::string_view name = c_text(bytes.subspan(name_offset, *length - name_offset));
-    if (!name.empty() && name != "." && name != "..") names.emplace_back(name);
+    if (!name.empty()) names.emplace_back(name);
     bytes = bytes.subspan(*length);
   }
 }

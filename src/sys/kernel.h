@@ -111,7 +111,7 @@ class Kernel {
   virtual Outcome epoll_wait(int epfd, std::span<epoll_event> events, int timeout) = 0;
   virtual Outcome fcntl(int fd, int op, int arg) = 0;
   virtual Outcome fstat(int fd, struct stat& statbuf) = 0;
-  // One getdents64(2): `names` becomes what that call gave, without . and ..; the outcome's value
+  // One getdents64(2): `names` becomes what that call gave, . and .. too; the outcome's value
   // is the bytes read, 0 at the directory's end.
   virtual Outcome getdents64(int fd, std::vector<std::string>& names) = 0;
   virtual Outcome getpeername(int sockfd, Address& addr) = 0;

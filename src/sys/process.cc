@@ -60,6 +60,7 @@ bool each_entry(Budget& budget, const std::string& path,
   std::vector<std::string> names;
   while (budget.kernel.getdents64(directory.get(), names).value > 0) {
     for (const std::string& name : names) {
+      if (name == "." || name == "..") continue;
       if (!budget.spend() || !visit(name)) return true;
     }
     if (names.empty() && !budget.spend()) return true;

@@ -45,7 +45,8 @@ std::string explain_connect(const Event& event) {
 
 std::string explain_poll(const Event& event) {
   if (event.outcome.value > 0) {
-    return "application: slept until a descriptor had something to say; revents is what it says";
+    return "application: slept until a descriptor had something to say, if none had at once; "
+           "revents is what it says";
   }
   if (event.outcome.ok()) return "application: slept until the time was over; nothing had come";
   return "application: the sleep was interrupted";
@@ -125,6 +126,9 @@ std::string explain_recv(const Event& event) {
 std::string explain_recvmsg(const Event& event) {
   if (text_of_first(event, ArgKind::message_flags).find("MSG_ERRQUEUE") == std::string::npos) {
     return explain_recv(event) + (event.outcome.value > 0 ? "; tells as well when they came" : "");
+  }
+  if (event.outcome.error == EAGAIN) {
+    return "internet: the socket's error queue is empty: no ICMP error has come, or no more";
   }
   const Arg* const message = event.find(ArgKind::message);
   const bool stamped =

@@ -62,7 +62,8 @@ constexpr std::array<std::pair<Syscall, std::string_view>, 30> plain_sentences{{
     {Syscall::read, "application: moves bytes within this host; the network has no part in it"},
     {Syscall::write, "application: moves bytes within this host; the network has no part in it"},
     {Syscall::ioctl,
-     "application: asks the kernel how much is queued; terminals answer it, and sockets"},
+     "application: asks the kernel how much is queued there, in or out; terminals answer it, and "
+     "sockets"},
     {Syscall::sigaction, "application: asks what a signal does to this program, or decides it"},
     {Syscall::signalfd, "application: makes signals something that poll can wait for, like bytes"},
     {Syscall::sigprocmask,
@@ -132,6 +133,9 @@ std::string explain_option(const Event& event) {
 std::string_view explain_plainly(const Event& event) {
   const bool of_pipe = text_of_first(event, ArgKind::fcntl_op).find("PIPE_SZ") != std::string::npos;
   if (of_pipe) return "application: how much a pipe can hold: asks for it, or changes it";
+  if (text_of_first(event, ArgKind::fcntl_op) == "F_GETFD") {
+    return "application: asks whether a descriptor is open at all";
+  }
   if (event.call == Syscall::fcntl || event.call == Syscall::fstat) {
     return "application: asks what a descriptor is: file, pipe, terminal or socket, and how it was "
            "opened";

@@ -108,7 +108,7 @@ class Transport(causes.TestCase):
         for address, asked in ((NEIGHBOUR, "ARP"), ("2001:db8:1::1", "neighbour discovery")):
             with self.subTest(address):
                 self.assert_silent((address, 9000), "filtered-by-host",
-                                   rf"is up \(it answers {asked}\), but does not answer the SYN",
+                                   rf"is up \(it answers {asked}\), but no answer to the SYN",
                                    or_else="accept-queue-full")
 
     def test_silence_behind_a_router_may_be_a_filter_or_a_host_that_is_down(self):

@@ -68,7 +68,7 @@ TEST_CASE("a peer has vanished where what was sent is no longer acknowledged") {
   CHECK(holds(text_of(evidence), "retransmitted in vain"));
   evidence.transfer.soft_error = EHOSTUNREACH;
   CHECK(cause_of(evidence) == "unreachable-soft");
-  CHECK(holds(text_of(evidence), "broke while the connection lived, and TCP gave up"));
+  CHECK(holds(text_of(evidence), "while the connection lived, and TCP gave up"));
   CHECK(holds(text_of(probed(evidence, Answer::rst)), "has forgotten it"));
   CHECK(holds(text_of(probed(stuck(lost(ETIMEDOUT), 9, 9), Answer::none)), "not answered either"));
   Evidence clock = stuck(idle(), 900, 4100);

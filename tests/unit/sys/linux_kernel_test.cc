@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -73,7 +74,7 @@ TEST_CASE("links, directories and limits are read") {
   const test::Plug directory = test::open_file(folder.file("."), O_RDONLY | O_DIRECTORY);
   std::vector<std::string> names;
   CHECK(kernel.getdents64(directory.fd(), names).value > 0);
-  CHECK(names == std::vector<std::string>{"link"});
+  CHECK(std::find(names.begin(), names.end(), "link") != names.end());
   CHECK(kernel.getdents64(directory.fd(), names).value == 0);
   CHECK(names.empty());
   const test::Plug file = test::open_file("/dev/null", O_RDONLY);
