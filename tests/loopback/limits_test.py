@@ -204,7 +204,7 @@ class ConnectTimeout(tool.TestCase):
         self.assertRegex(result.stderr, (r"\Atry 1: look up host\.example: .*; again in .*\n"
                                          r"tcptool: look up host\.example: no name server "
                                          r"answers\n"))
-        self.assert_diagnosis("name", r"name server 127\.0\.53\.\d+ does not answer$", result)
+        self.assert_diagnosis("name", r"name server 127\.0\.53\.\d+ does not answer, ", result)
 
     @with_pair("-w", "200ms", stdin=tool.PIPE)
     def test_w_says_nothing_about_an_established_connection(self, process, peer):

@@ -169,13 +169,13 @@ TEST_CASE("what is denied, and what is not") {
 TEST_CASE("arguments decide") {
   const auto program = sys::deny_program(sys::Refusal::error, false);
   if (program.empty()) SKIP_CASE("no filter for this architecture");
-  const auto opened = [&](std::uint64_t flags) {
-    return run(program, call(__NR_openat, {0, 0, flags}));
+  const auto opened = [&](int flags) {
+    return run(program, call(__NR_openat, {0, 0, static_cast<std::uint64_t>(flags)}));
   };
-  for (const std::uint64_t flags : {O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_TMPFILE | O_RDWR}) {
+  for (const int flags : {O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_TMPFILE | O_RDWR}) {
     CHECK_MESSAGE(opened(flags) == denied, flags);
   }
-  for (const std::uint64_t flags : {O_RDONLY, O_DIRECTORY, O_CLOEXEC | O_NONBLOCK, O_PATH}) {
+  for (const int flags : {O_RDONLY, O_DIRECTORY, O_CLOEXEC | O_NONBLOCK, O_PATH}) {
     CHECK_MESSAGE(opened(flags) == SECCOMP_RET_ALLOW, flags);
   }
   // A thread, and a process in a user namespace of its own.
