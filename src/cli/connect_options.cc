@@ -9,10 +9,6 @@
 namespace tcptool::cli {
 namespace {
 
-std::string_view family_word(int family) {
-  return family == AF_INET6 ? "IPv6" : "IPv4";
-}
-
 std::string not_a_number(const std::string& port) {
   return fmt::format("port {} must be a number, such as 40000", in_quotes(port));
 }
@@ -145,14 +141,14 @@ std::string settle_families(const Draft& draft) {
   const auto& numeric = options.host.numeric;
   if (numeric && common.family != 0 && numeric->family() != common.family) {
     return fmt::format("{} is not an {} address, which is what -{} asks for", options.host.text,
-                       family_word(common.family), common.family == AF_INET6 ? 6 : 4);
+                       sys::family_word(common.family), common.family == AF_INET6 ? 6 : 4);
   }
   if (common.source) {
     const int family = common.source->numeric->family();
     const int wanted = numeric ? numeric->family() : common.family;
     if (wanted != 0 && family != wanted) {
       return fmt::format("--source: {} is an {} address, and the connection is to be {}",
-                         common.source->text, family_word(family), family_word(wanted));
+                         common.source->text, sys::family_word(family), sys::family_word(wanted));
     }
   }
   for (const tcp::Host* host : {&options.host, common.source ? &*common.source : nullptr}) {

@@ -48,8 +48,10 @@ std::vector<Message> attempt_messages(std::span<const tcp::Attempt> attempts,
   std::vector<Block> blocks;
   for (std::size_t i = 0; i < attempts.size(); ++i) {
     if (attempts[i].end == tcp::Attempt::End::connected) continue;
-    Message& message = messages.emplace_back(attempt_message(attempts[i]));
-    if (i >= diagnoses.size() || !diagnoses[i]) continue;
+    const bool known = i < diagnoses.size() && diagnoses[i];
+    const std::string headline = known ? diagnoses[i]->headline : std::string();
+    Message& message = messages.emplace_back(attempt_message(attempts[i], {}, headline));
+    if (!known) continue;
     const Diagnosis& diagnosis = *diagnoses[i];
     const std::string host = attempts[i].peer.host();
     add_diagnosis(message, diagnosis);

@@ -8,6 +8,7 @@
 #include "cmd/connector.h"
 #include "cmd/parallel.h"
 #include "cmd/session.h"
+#include "diagnose/probe.h"
 
 namespace tcptool::cmd {
 namespace {
@@ -66,10 +67,13 @@ Exit check_ports(Context& context, const ConnectOptions& options) {
   return exit;
 }
 
-// A diagnosis may ask the peer once more, with a SYN.
+// A diagnosis may ask the peer once more, by SYNs.
 sys::Reach reach_of(const CommonOptions& options, const tcp::Connection& connection) {
   sys::Reach reach;
-  if (options.diagnose == DiagnoseMode::active) reach.connects_to = connection.peer.port();
+  if (options.diagnose == DiagnoseMode::active) {
+    const std::uint16_t port = connection.peer.port();
+    reach.connects_to = {port, diagnose::other_port(port)};
+  }
   return reach;
 }
 

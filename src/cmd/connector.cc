@@ -19,18 +19,23 @@ namespace {
 constexpr auto default_connect_timeout = std::chrono::seconds(10);
 
 // The last line tells of the attempt that got furthest: of which, where others failed otherwise.
-void say_that_causes_differ(Try& result, const std::string& object) {
+void say_furthest(Try& result, const std::string& object) {
   std::set<std::pair<diagnose::Cause, std::optional<diagnose::Cause>>> causes;
   for (const auto& diagnosis : result.diagnoses) {
     if (diagnosis) causes.emplace(diagnosis->cause, diagnosis->or_else);
   }
   const tcp::Attempt* const furthest = diagnose::furthest(result.attempts);
-  if (causes.size() < 2 || furthest == nullptr) return;
-  result.failure = failure_message(
-      "connect", object,
-      fmt::format("none of {} addresses: {}, of {}, which got furthest ({} different causes)",
-                  result.addresses, diagnose::judge(*furthest).reason, furthest->peer.host(),
-                  causes.size()));
+  if (furthest == nullptr) return;
+  const auto place = static_cast<std::size_t>(furthest - result.attempts.data());
+  const bool known = place < result.diagnoses.size() && result.diagnoses[place];
+  std::string text =
+      fmt::format("none of {} addresses: {}", result.addresses,
+                  known ? result.diagnoses[place]->headline : diagnose::judge(*furthest).reason);
+  if (causes.size() > 1) {
+    text += fmt::format(", of {}, which got furthest ({} different causes)", furthest->peer.host(),
+                        causes.size());
+  }
+  result.failure = failure_message("connect", object, text);
 }
 
 }  // namespace
@@ -85,7 +90,7 @@ void Connector::explain(Try& result, const tcp::Endpoint& endpoint) {
     result.diagnoses.push_back(wanted ? explain_attempt(context_, options_.common, attempt)
                                       : std::nullopt);
   }
-  if (result.addresses > 1) say_that_causes_differ(result, object_of(result, endpoint));
+  if (result.addresses > 1) say_furthest(result, object_of(result, endpoint));
   if (result.addresses != 1 || result.diagnoses.empty() || !result.diagnoses.front()) return;
   const diagnose::Diagnosis& diagnosis = *result.diagnoses.front();
   Message message = failure_message("connect", object_of(result, endpoint), diagnosis.headline);

@@ -119,7 +119,9 @@ std::optional<Diagnosis> conclude(Context& context, const CommonOptions& options
                                   const Evidence& evidence) {
   auto diagnosis = diagnose::diagnose(evidence);
   const bool active = options.diagnose == DiagnoseMode::active;
-  if (!active || !diagnosis || !diagnose::worth_probing(diagnosis->cause)) return diagnosis;
+  if (!active || !diagnosis || !diagnose::worth_probing(diagnosis->cause, evidence)) {
+    return diagnosis;
+  }
   ProbeNotes notes(context.console);
   return diagnose::diagnose(diagnose::probe(context.waiter, evidence, setup_of(options), notes));
 }
@@ -220,10 +222,12 @@ Message explained_look_up_failure(Context& context, const CommonOptions& options
 }
 
 std::optional<Diagnosis> explain_attempt(Context& context, const CommonOptions& options,
-                                         const tcp::Attempt& attempt) {
+                                         const tcp::Attempt& attempt,
+                                         std::size_t connected_beside) {
   if (options.diagnose == DiagnoseMode::off) return std::nullopt;
   context.console.keep_calls();
-  const Evidence evidence = diagnose::collect_connect(context.kernel, attempt, asked_of(options));
+  Evidence evidence = diagnose::collect_connect(context.kernel, attempt, asked_of(options));
+  evidence.connected_beside = connected_beside;
   auto diagnosis = conclude(context, options, evidence);
   if (diagnosis && evidence.step == diagnose::Step::prepare) {
     diagnosis->headline = with_call(attempt.error, diagnosis->headline);

@@ -28,9 +28,11 @@ Message explained_look_up_failure(Context& context, const CommonOptions& options
                                   const tcp::ResolveFailure& failure, int family,
                                   sys::Deadline deadline);
 
-// Nothing with --diagnose off, or where no rule knows the evidence.
+// Nothing with --diagnose off, or where no rule knows the evidence. `connected_beside`: connections
+// to the same port that the same run made.
 std::optional<diagnose::Diagnosis> explain_attempt(Context& context, const CommonOptions& options,
-                                                   const tcp::Attempt& attempt);
+                                                   const tcp::Attempt& attempt,
+                                                   std::size_t connected_beside = 0);
 
 // What the network said of a connection that goes on; with --diagnose active one SYN asks who said
 // it.

@@ -170,8 +170,7 @@ Exit listen(Context& context, const ListenOptions& options) {
   // A diagnosis may ask any client with a SYN.
   confine_files(context, options.common,
                 {.removable_in = published_in,
-                 .connects_anywhere = options.common.diagnose == DiagnoseMode::active,
-                 .connects_to = std::nullopt});
+                 .connects_anywhere = options.common.diagnose == DiagnoseMode::active});
   Acceptor acceptor(context, std::move(*listener), setup, options.accept);
   if (options.served()) return serve(context, options, acceptor, std::move(streams), deadline);
   auto accepted = wait_for_client(context, options, acceptor, deadline);

@@ -168,9 +168,10 @@ JsonObject attempt_fields(const tcp::Attempt& attempt) {
   return fields;
 }
 
-Message attempt_message(const tcp::Attempt& attempt, const std::optional<Place>& place) {
+Message attempt_message(const tcp::Attempt& attempt, const std::optional<Place>& place,
+                        std::string_view headline) {
   Message message{"attempt", {}, {}};
-  const std::string result = attempt_text(attempt);
+  const std::string result = headline.empty() ? attempt_text(attempt) : std::string(headline);
   message.text =
       fmt::format("{} {}: {}", with_place("attempt", place), attempt.peer.text(), result);
   message.fields.add("peer", attempt.peer.text())

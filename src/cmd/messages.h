@@ -31,10 +31,11 @@ Message connected_message(const tcp::Connection& connection,
                           const std::vector<tcp::Attempt>& attempts, std::size_t addresses,
                           const std::optional<Place>& place = {});
 Message open_message(const tcp::Connection& connection);
-// One address of several, and what became of it.
 // The evidence of a failed attempt, for programs: errno, and the ICMP error where there was one.
 JsonObject attempt_fields(const tcp::Attempt& attempt);
-Message attempt_message(const tcp::Attempt& attempt, const std::optional<Place>& place = {});
+// One address of several, and what became of it, as the headline of its diagnosis has it, if any.
+Message attempt_message(const tcp::Attempt& attempt, const std::optional<Place>& place = {},
+                        std::string_view headline = {});
 // While an attempt is under way: the SYN was sent again; the network said something that the kernel
 // does not take as final.
 Message syn_again_message(const tcp::Attempt& attempt, unsigned times,

@@ -203,7 +203,7 @@ class Parallel {
   }
 
   void explain(diagnose::FailureClass kind, const tcp::Attempt& attempt) {
-    const auto diagnosis = explain_attempt(context_, options_.common, attempt);
+    const auto diagnosis = explain_attempt(context_, options_.common, attempt, end_.connected);
     const std::size_t count = end_.failed.at(kind);
     Message message = failure_message(
         "connect", object_,

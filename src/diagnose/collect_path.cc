@@ -138,6 +138,9 @@ PathFacts read_path(sys::Kernel& kernel, const sys::Address& address,
       sys::interface_addresses(kernel).value_or(std::vector<sys::InterfaceAddress>());
   const auto routes = sys::routes(kernel, family);
   path.routes_known = routes.has_value();
+  for (const sys::Link& link : links) {
+    if (!link.up && !link.loopback) path.down_interfaces.push_back(link.name);
+  }
   path.family_has_address = addresses.empty();  // not known: claim nothing
   for (const sys::InterfaceAddress& entry : addresses) {
     if (entry.address.family() != family) continue;

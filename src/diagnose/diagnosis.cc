@@ -97,8 +97,8 @@ std::optional<Finding> find(const Evidence& evidence) {
     case Step::prepare:
       return first_of(host_rules(), evidence);
     case Step::connect:
-      for (const auto rules :
-           {route_rules(), here_rules(), icmp_rules(), handshake_rules(), errno_rules()}) {
+      for (const auto rules : {route_rules(), here_rules(), icmp_rules(), refusal_rules(),
+                               unanswered_rules(), errno_rules()}) {
         if (auto finding = first_of(rules, evidence)) return finding;
       }
       return std::nullopt;
@@ -161,6 +161,15 @@ std::string syn_count(const Evidence& evidence) {
 std::string dropped_here_words(unsigned sent_again) {
   const std::string times = sent_again == 1 ? "once" : fmt::format("{} times", sent_again);
   return fmt::format("the SYN, sent again {}, was dropped each time by this host itself", times);
+}
+
+std::string last_hop(const Evidence& evidence) {
+  std::string last;
+  for (const tcp::SynProbe& hop : evidence.probes.path) {
+    const bool known = hop.icmp && hop.icmp->offender.known();
+    if (known) last = fmt::format("hop {} ({})", hop.ttl, hop.icmp->offender.host());
+  }
+  return last;
 }
 
 std::string neighbour_protocol(const sys::Address& address) {

@@ -37,8 +37,10 @@ struct PathFacts {
   std::optional<sys::Neighbour> neighbour;  // the next hop's entry
   bool own_address = false;                 // it is this host's own
   std::optional<sys::Link> down_link;       // is down, and has an address whose network covers it
-  bool family_has_address = true;           // some interface has one of the family, loopback apart
-  bool ipv6_disabled = false;               // net.ipv6.conf.all.disable_ipv6
+  std::vector<std::string>
+      down_interfaces;             // all that are switched off, and have no routes by that
+  bool family_has_address = true;  // some interface has one of the family, loopback apart
+  bool ipv6_disabled = false;      // net.ipv6.conf.all.disable_ipv6
   // The socket is bound to `link`, which no route to the address goes by: `route` and its gateway
   // are what another interface has, if any.
   bool not_by_interface = false;
@@ -131,6 +133,7 @@ struct Evidence {
   bool met_itself = false;
   bool syn_unsent = false;
   std::optional<bool> dropped_here;  // each SYN that was sent again, by this host itself
+  std::size_t connected_beside = 0;  // connections to the same port that the same run made
   AskedOptions asked;
   PathFacts path;
   PolicyFacts policy;

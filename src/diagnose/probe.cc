@@ -28,37 +28,39 @@ class Prober {
 
   void run() {
     evidence_.probes.made = true;
+    bool refused = evidence_.error.error == ECONNREFUSED && !evidence_.icmp;
     if (evidence_.step == Step::transfer) {
-      evidence_.probes.again = one(syn(evidence_.peer.port()));
-      return;
+      const SynProbe again = one(syn(evidence_.peer.port()));
+      evidence_.probes.again = again;
+      // A peer that connected to us listens on no port of that connection.
+      if (interrupted_ || again.answer == Answer::syn_ack || !evidence_.transfer.active) return;
+      refused = again.answer == Answer::rst;
     }
     const bool routed =
         evidence_.path.next_hop.known() && evidence_.path.next_hop.host() != evidence_.peer.host();
-    if (routed) walk(1, first_hops);
-    const auto& path = evidence_.probes.path;
-    if (routed && !path.empty() && path.back().ttl == first_hops && router_passed_on(path.back())) {
-      walk(first_hops + 1, most_hops);
-    }
-    observer_.walked(path);
+    if (routed) walk_all();
     if (interrupted_) return;
-    if (evidence_.error.error == ECONNREFUSED && !evidence_.icmp) {
-      if (routed) measure_refusal();
+    if (refused && routed) {
+      measure_refusal();
     } else {
-      evidence_.probes.other = one(syn(other_port()));
+      evidence_.probes.other = one(syn(other_port(evidence_.peer.port())));
     }
   }
 
  private:
+  void walk_all() {
+    walk(1, first_hops);
+    const auto& path = evidence_.probes.path;
+    if (!path.empty() && path.back().ttl == first_hops && router_passed_on(path.back())) {
+      walk(first_hops + 1, most_hops);
+    }
+    observer_.walked(path);
+  }
+
   SynProbe syn(std::uint16_t port) const {
     SynProbe probe;
     probe.peer = evidence_.peer.with_port(port);
     return probe;
-  }
-
-  std::uint16_t other_port() const {
-    constexpr std::uint16_t https = 443;
-    constexpr std::uint16_t http = 80;
-    return evidence_.peer.port() == https ? http : https;
   }
 
   void send(std::span<SynProbe> probes) {
@@ -99,7 +101,8 @@ class Prober {
                                     [](const SynProbe& hop) { return hop.answer == Answer::rst; });
     if (reset == path.end() || reset->ttl < 2 || reset->ttl >= usual_ttl) return;
     const unsigned nearer_than_host = usual_ttl + 2 - reset->ttl;
-    std::array probes{syn(evidence_.peer.port()), syn(evidence_.peer.port()), syn(other_port())};
+    std::array probes{syn(evidence_.peer.port()), syn(evidence_.peer.port()),
+                      syn(other_port(evidence_.peer.port()))};
     probes[0].min_ttl = nearer_than_host;
     probes[1].min_ttl = usual_ttl + 1;
     probes[2].min_ttl = nearer_than_host;
@@ -118,14 +121,24 @@ class Prober {
 
 }  // namespace
 
-bool worth_probing(Cause cause) {
+std::uint16_t other_port(std::uint16_t port) {
+  constexpr std::uint16_t https = 443;
+  constexpr std::uint16_t http = 80;
+  return port == https ? http : https;
+}
+
+bool worth_probing(Cause cause, const Evidence& evidence) {
   switch (cause) {
+    case Cause::reset_at_once:
+    case Cause::reset_after_data:
+      return evidence.transfer.active;  // else nothing need listen where the peer came from
+    case Cause::nothing_listens:
+      return !evidence.path.own_address;  // whose sockets have been listed
     case Cause::filtered_or_down:
     case Cause::filtered_by_host:
     case Cause::rejected_on_the_way:
     case Cause::unreachable_on_the_way:
     case Cause::ttl_exceeded:
-    case Cause::nothing_listens:
     case Cause::path_mtu_black_hole:
     case Cause::peer_vanished:
     case Cause::keepalive_unanswered:

@@ -18,8 +18,11 @@ class ProbeObserver {
   virtual void walked(std::span<const tcp::SynProbe> hops) = 0;  // the path, by TTL
 };
 
+// The one beside `port` to which a SYN is sent.
+std::uint16_t other_port(std::uint16_t port);
+
 // Whether a failure with this cause is told more exactly by SYNs.
-bool worth_probing(Cause cause);
+bool worth_probing(Cause cause, const Evidence& evidence);
 
 // The evidence with what the probes found. A signal or --timeout ends them early: what is known by
 // then is returned.

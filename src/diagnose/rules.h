@@ -25,15 +25,16 @@ struct Finding {
 
 using Rule = std::optional<Finding> (*)(const Evidence&);
 
-std::span<const Rule> name_rules();       // step look_up
-std::span<const Rule> host_rules();       // step prepare
-std::span<const Rule> route_rules();      // step connect: nothing left this host
-std::span<const Rule> here_rules();       // step connect: the SYN got no further than this host
-std::span<const Rule> icmp_rules();       // step connect: the network answered
-std::span<const Rule> handshake_rules();  // step connect: TCP answered, or nobody did
-std::span<const Rule> errno_rules();      // step connect: where all of these know nothing
-std::span<const Rule> transfer_rules();   // step transfer: reset, or the peer takes nothing
-std::span<const Rule> silence_rules();    // step transfer: nothing came any more
+std::span<const Rule> name_rules();        // step look_up
+std::span<const Rule> host_rules();        // step prepare
+std::span<const Rule> route_rules();       // step connect: nothing left this host
+std::span<const Rule> here_rules();        // step connect: the SYN got no further than this host
+std::span<const Rule> icmp_rules();        // step connect: the network answered
+std::span<const Rule> refusal_rules();     // step connect: TCP answered with RST
+std::span<const Rule> unanswered_rules();  // step connect: nobody answered
+std::span<const Rule> errno_rules();       // step connect: where all of these know nothing
+std::span<const Rule> transfer_rules();    // step transfer: reset, or the peer takes nothing
+std::span<const Rule> silence_rules();     // step transfer: nothing came any more
 
 // The rows of the layers, `finding`'s as failed and those below as the evidence has them.
 std::vector<LayerRow> layer_rows(const Evidence& evidence, const Finding& finding);
@@ -74,7 +75,10 @@ std::string holder_text(const PortHolder& holder);    // "process 12 (sshd) of u
 bool answered_from_afar(const Evidence& evidence);    // something came back from the network
 bool icmp_from_here(const Evidence& evidence);        // an address of this host's sent the error
 bool next_hop_is_peer(const Evidence& evidence);      // no gateway is between
-bool another_port_answered(const Evidence& evidence);         // the probe of one, by TCP itself
+bool another_port_answered(const Evidence& evidence);        // the probe of one, by TCP itself
+std::string_view answer_word(tcp::SynProbe::Answer answer);  // "RST", "no answer"
+std::string last_hop(const Evidence& evidence);  // "hop 2 (10.0.1.1)", that a probe came to; or ""
+std::string probe_answer(const tcp::SynProbe& again);         // "a new connection is answered"
 std::string neighbour_protocol(const sys::Address& address);  // "ARP" or "neighbour discovery"
 
 }  // namespace tcptool::diagnose

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/text.h"
 #include "diagnose/rules.h"
 #include "sys/names.h"
 
@@ -152,6 +153,68 @@ std::optional<Finding> refused_by_kernel(const Evidence& evidence) {
                  fmt::format("ip route get {}; the kernel's log", evidence.peer.host())};
 }
 
+// The user's own choice of the port: the kernel keeps one connection apart from another by
+// addresses and ports alone.
+Finding source_port_taken(const Evidence& evidence) {
+  constexpr unsigned time_wait = 6;  // as tcpi_state
+  const std::string port = fmt::format("{}", evidence.source.port());
+  for (const PortHolder& holder : evidence.host.holders) {
+    const sys::SocketRow& socket = holder.socket;
+    if (!(socket.remote.unmapped() == evidence.peer.unmapped())) continue;
+    const std::string ends = fmt::format("{} -> {}", socket.local.text(), socket.remote.text());
+    if (socket.state != time_wait) {
+      return {Cause::source_port_in_use, "the source port is in use (EADDRNOTAVAIL)",
+              fmt::format("{} ({}) belongs to {}", ends, sys::tcp_state_name(socket.state),
+                          holder_text(holder)),
+              fmt::format("{} has a connection from port {} to the same place already",
+                          holder_text(holder), port),
+              "another source port"};
+    }
+    const auto left = socket.time_wait_left;
+    const std::string time = left ? fmt::format(" for {} more", format_duration(*left)) : "";
+    return {Cause::source_port_in_time_wait,
+            "the source port is in use by a connection in TIME-WAIT (EADDRNOTAVAIL)",
+            fmt::format("{} is in TIME-WAIT{}", ends, time),
+            fmt::format("an earlier connection from port {} to the same place waits in TIME-WAIT{}",
+                        port, time),
+            "another source port, or wait"};
+  }
+  return {Cause::source_port_in_use, "the source port cannot be used (EADDRNOTAVAIL)",
+          connect_error_words(evidence),
+          fmt::format("a connection from port {} to {} exists already, or has just ended", port,
+                      evidence.peer.text()),
+          "another source port, or wait"};
+}
+
+std::optional<Finding> no_free_port(const Evidence& evidence) {
+  if (!failed_here(evidence, {EADDRNOTAVAIL})) return std::nullopt;
+  if (!evidence.path.family_has_address && !evidence.path.own_address) {
+    return Finding{Cause::address_not_local,
+                   fmt::format("this host has no {} address to send from (EADDRNOTAVAIL)",
+                               sys::family_word(evidence.peer.family())),
+                   connect_error_words(evidence),
+                   fmt::format("no interface of this host has an {} address",
+                               sys::family_word(evidence.peer.family())),
+                   "ip addr; or an address of the other family"};
+  }
+  if (evidence.source.port() != 0) return source_port_taken(evidence);
+  const std::string range =
+      evidence.host.port_range.empty()
+          ? std::string()
+          : fmt::format(" (net.ipv4.ip_local_port_range is {})", escape(evidence.host.port_range));
+  Finding finding{Cause::no_free_port, "no free source port (EADDRNOTAVAIL)",
+                  connect_error_words(evidence),
+                  fmt::format("every local port for connections to {} is in use{}",
+                              evidence.peer.text(), range),
+                  "fewer connections at once (ss -tn), another source address, or a wider range"};
+  if (evidence.peer.unmapped().family() == AF_INET6) {
+    finding.headline = "no free source port, or no source address (EADDRNOTAVAIL)";
+    finding.explanation += ", or no IPv6 address of this host can be used (tentative: ip addr)";
+    finding.or_else = Cause::address_not_local;
+  }
+  return finding;
+}
+
 // netfilter answers a dropped local packet with EPERM.
 std::optional<Finding> output_filter(const Evidence& evidence) {
   if (!failed_here(evidence, {EPERM})) return std::nullopt;
@@ -169,8 +232,8 @@ std::optional<Finding> no_memory(const Evidence& evidence) {
                  "what uses it: /proc/net/sockstat, net.ipv4.tcp_mem"};
 }
 
-constexpr std::array<Rule, 6> rules{refused_by_rule, refused_by_look_up, forbidden,
-                                    output_filter,   no_memory,          refused_by_kernel};
+constexpr std::array<Rule, 7> rules{no_free_port,  refused_by_rule, refused_by_look_up, forbidden,
+                                    output_filter, no_memory,       refused_by_kernel};
 
 }  // namespace
 

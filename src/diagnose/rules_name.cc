@@ -51,10 +51,6 @@ bool none_answered(const Evidence& evidence) {
   return !evidence.name.answers.empty() && find(evidence, answered) == nullptr;
 }
 
-std::string family_word(int family) {
-  return family == AF_INET6 ? "IPv6" : "IPv4";
-}
-
 std::string all_servers(const Evidence& evidence, Answer::Kind kind) {
   std::string out;
   for (const Answer& answer : evidence.name.answers) {
@@ -67,6 +63,34 @@ std::string all_servers(const Evidence& evidence, Answer::Kind kind) {
 // getaddrinfo(3) is sure that there is no such name: servers that do not answer are not why.
 bool sure(const Evidence& evidence) {
   return !evidence.name.timed_out && sys::lookup_status_name(evidence.name.status) == "EAI_NONAME";
+}
+
+// What keeps it from being a name of DNS, or "". See RFC 1035 section 2.3.4.
+std::string malformation(std::string_view name) {
+  constexpr std::size_t longest_name = 253;
+  constexpr std::size_t longest_label = 63;
+  if (!name.empty() && name.back() == '.') name.remove_suffix(1);
+  if (name.size() > longest_name) {
+    return fmt::format("it is {} characters long, and {} are allowed", name.size(), longest_name);
+  }
+  while (true) {
+    const std::size_t dot = std::min(name.find('.'), name.size());
+    if (dot == 0) return "it has nothing before, between or behind dots";
+    if (dot > longest_label) {
+      return fmt::format("one of its parts is {} characters long, and {} are allowed", dot,
+                         longest_label);
+    }
+    if (dot == name.size()) return "";
+    name.remove_prefix(dot + 1);
+  }
+}
+
+std::optional<Finding> malformed(const Evidence& evidence) {
+  const std::string how = malformation(evidence.name.name);
+  if (how.empty() || evidence.name.name.empty()) return std::nullopt;
+  return Finding{Cause::name_not_found, "it cannot be a name of the DNS", how,
+                 fmt::format("{} cannot be a name of the DNS: {}", name_of(evidence), how),
+                 "the spelling"};
 }
 
 std::optional<Finding> not_in_sources(const Evidence& evidence) {
@@ -109,8 +133,10 @@ std::optional<Finding> name_without_address(const Evidence& evidence) {
   // Without a family both types must be missing.
   const bool by_answer = empty != nullptr && !has_address && (one_family || no_other);
   if (!by_status && !by_answer) return std::nullopt;
-  const std::string kind = one_family ? family_word(name.family) + " " : "";
-  const std::string other_kind = family_word(name.family == AF_INET6 ? AF_INET : AF_INET6);
+  const std::string kind =
+      one_family ? fmt::format("{} ", sys::family_word(name.family)) : std::string();
+  const std::string_view other_kind =
+      sys::family_word(name.family == AF_INET6 ? AF_INET : AF_INET6);
   Finding finding{
       Cause::name_without_address, fmt::format("the name has no {}address", kind),
       fmt::format("{} exists without an {}address", name_of(evidence), kind),
@@ -237,9 +263,10 @@ std::optional<Finding> name_server_silent(const Evidence& evidence) {
                  "/etc/resolv.conf"};
 }
 
-constexpr std::array<Rule, 9> rules{
-    name_not_found,    name_without_address, name_server_failed,      name_server_without_tcp,
-    not_in_sources,    no_name_server,       name_server_unreachable, name_server_unintelligible,
+constexpr std::array<Rule, 10> rules{
+    malformed,          name_not_found,          name_without_address,
+    name_server_failed, name_server_without_tcp, not_in_sources,
+    no_name_server,     name_server_unreachable, name_server_unintelligible,
     name_server_silent};
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // connect(2) failed at once and nothing came from the network: this host itself did not send.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -38,10 +39,6 @@ std::string connect_error_words(const Evidence& evidence) {
 
 namespace {
 
-std::string family_word(const Evidence& evidence) {
-  return evidence.peer.family() == AF_INET6 ? "IPv6" : "IPv4";
-}
-
 std::optional<Finding> ipv6_disabled(const Evidence& evidence) {
   const bool candidate = evidence.peer.family() == AF_INET6 && evidence.path.ipv6_disabled &&
                          !evidence.path.family_has_address;
@@ -54,84 +51,30 @@ std::optional<Finding> ipv6_disabled(const Evidence& evidence) {
                  "an IPv4 address of the peer (-4), or enable IPv6"};
 }
 
-// The user's own choice of the port: the kernel keeps one connection apart from another by
-// addresses and ports alone.
-Finding source_port_taken(const Evidence& evidence) {
-  constexpr unsigned time_wait = 6;  // as tcpi_state
-  const std::string port = fmt::format("{}", evidence.source.port());
-  for (const PortHolder& holder : evidence.host.holders) {
-    const sys::SocketRow& socket = holder.socket;
-    if (!(socket.remote.unmapped() == evidence.peer.unmapped())) continue;
-    const std::string ends = fmt::format("{} -> {}", socket.local.text(), socket.remote.text());
-    if (socket.state != time_wait) {
-      return {Cause::source_port_in_use, "the source port is in use (EADDRNOTAVAIL)",
-              fmt::format("{} ({}) belongs to {}", ends, sys::tcp_state_name(socket.state),
-                          holder_text(holder)),
-              fmt::format("{} has a connection from port {} to the same place already",
-                          holder_text(holder), port),
-              "another source port"};
-    }
-    const auto left = socket.time_wait_left;
-    const std::string time = left ? fmt::format(" for {} more", format_duration(*left)) : "";
-    return {Cause::source_port_in_time_wait,
-            "the source port is in use by a connection in TIME-WAIT (EADDRNOTAVAIL)",
-            fmt::format("{} is in TIME-WAIT{}", ends, time),
-            fmt::format("an earlier connection from port {} to the same place waits in TIME-WAIT{}",
-                        port, time),
-            "another source port, or wait"};
-  }
-  return {Cause::source_port_in_use, "the source port cannot be used (EADDRNOTAVAIL)",
-          connect_error_words(evidence),
-          fmt::format("a connection from port {} to {} exists already, or has just ended", port,
-                      evidence.peer.text()),
-          "another source port, or wait"};
-}
-
-std::optional<Finding> no_free_port(const Evidence& evidence) {
-  if (!failed_here(evidence, {EADDRNOTAVAIL})) return std::nullopt;
-  if (!evidence.path.family_has_address && !evidence.path.own_address) {
-    return Finding{
-        Cause::address_not_local,
-        fmt::format("this host has no {} address to send from (EADDRNOTAVAIL)",
-                    family_word(evidence)),
-        connect_error_words(evidence),
-        fmt::format("no interface of this host has an {} address", family_word(evidence)),
-        "ip addr; or an address of the other family"};
-  }
-  if (evidence.source.port() != 0) return source_port_taken(evidence);
-  const std::string range =
-      evidence.host.port_range.empty()
-          ? std::string()
-          : fmt::format(" (net.ipv4.ip_local_port_range is {})", escape(evidence.host.port_range));
-  Finding finding{Cause::no_free_port, "no free source port (EADDRNOTAVAIL)",
-                  connect_error_words(evidence),
-                  fmt::format("every local port for connections to {} is in use{}",
-                              evidence.peer.text(), range),
-                  "fewer connections at once (ss -tn), another source address, or a wider range"};
-  if (evidence.peer.unmapped().family() == AF_INET6) {
-    finding.headline = "no free source port, or no source address (EADDRNOTAVAIL)";
-    finding.explanation += ", or no IPv6 address of this host can be used (tentative: ip addr)";
-    finding.or_else = Cause::address_not_local;
+std::optional<Finding> interface_down(const Evidence& evidence) {
+  if (!failed_here(evidence, {ENETUNREACH, EHOSTUNREACH, ENETDOWN})) return std::nullopt;
+  const PathFacts& path = evidence.path;
+  const bool bound = path.not_by_interface;  // to path.link, by -i
+  const auto& link = bound ? path.link : path.down_link;
+  if (!link || link->up) return std::nullopt;
+  // What leads there by another way failed for its own reason.
+  const auto& route = path.route;
+  const bool by_another =
+      !bound && route && (route->type != RouteType::unicast || route->ifindex != link->index);
+  if (by_another) return std::nullopt;
+  const std::string name = escape(link->name);
+  const std::string host = evidence.peer.host();
+  Finding finding{Cause::interface_down,
+                  fmt::format("network unreachable: interface {} is down", name),
+                  fmt::format("{} is down, and its network is {}'s", name, host),
+                  fmt::format("interface {}, which leads to {}, is down", name, host),
+                  fmt::format("ip link set {} up", name)};
+  if (bound) {
+    finding.evidence = fmt::format("{}, to which -i binds, is down", name);
+    finding.explanation = fmt::format("interface {}, to which -i binds, is down", name);
+    finding.advice += "; or without -i";
   }
   return finding;
-}
-
-std::optional<Finding> interface_down(const Evidence& evidence) {
-  if (!evidence.path.down_link || !failed_here(evidence, {ENETUNREACH, EHOSTUNREACH, ENETDOWN})) {
-    return std::nullopt;
-  }
-  // What leads there by another way failed for its own reason.
-  const auto& route = evidence.path.route;
-  if (route &&
-      (route->type != RouteType::unicast || route->ifindex != evidence.path.down_link->index)) {
-    return std::nullopt;
-  }
-  const std::string interface = escape(evidence.path.down_link->name);
-  return Finding{
-      Cause::interface_down, fmt::format("network unreachable: interface {} is down", interface),
-      fmt::format("{} is down, and its network is {}'s", interface, evidence.peer.host()),
-      fmt::format("interface {}, which leads to {}, is down", interface, evidence.peer.host()),
-      fmt::format("ip link set {} up", interface)};
 }
 
 // A source address that the peer could not answer to: that of lo, or of another scope.
@@ -244,12 +187,12 @@ std::optional<Finding> not_by_interface(const Evidence& evidence) {
   const std::string host = evidence.peer.host();
   const std::string interface = escape(evidence.path.link->name);
   const std::string other = escape(evidence.path.route_interface);
-  const std::string instead = other.empty() ? std::string("and no other interface has one")
-                                            : fmt::format("its route goes by {}", other);
+  const std::string instead = other.empty() ? std::string(", and no other interface has one")
+                                            : fmt::format(": its route goes by {}", other);
   Finding finding{Cause::not_by_interface,
                   fmt::format("unreachable by interface {}: no route there", interface),
                   fmt::format("no route to {} by {}", host, interface),
-                  fmt::format("interface {} has no route to {}: {}", interface, host, instead),
+                  fmt::format("interface {} has no route to {}{}", interface, host, instead),
                   other.empty() ? fmt::format("ip route; a route to {}", host)
                                 : fmt::format("-i {}, or without -i", other)};
   if (!other.empty()) {
@@ -270,15 +213,22 @@ std::optional<Finding> no_route(const Evidence& evidence) {
       fmt::format("ip route; a route or default gateway for {}", host)};
   if (!evidence.path.family_has_address) {
     finding.explanation = fmt::format("this host has no {} address but loopback's, and no route",
-                                      family_word(evidence));
+                                      sys::family_word(evidence.peer.family()));
     finding.advice = "ip addr and ip route; or an address of the other family";
+  }
+  if (const auto& down = evidence.path.down_interfaces; !down.empty()) {
+    const bool one = down.size() == 1;
+    finding.explanation += fmt::format("; {} {} down, and the routes by {} are gone with that",
+                                       escape(fmt::format("{}", fmt::join(down, ", "))),
+                                       one ? "is" : "are", one ? "it" : "them");
+    finding.or_else = Cause::interface_down;
   }
   return finding;
 }
 
-constexpr std::array<Rule, 8> rules{ipv6_disabled, not_unicast,    not_by_interface,
-                                    no_free_port,  interface_down, source_cannot_reach,
-                                    route_refuses, no_route};
+constexpr std::array<Rule, 7> rules{ipv6_disabled,    not_unicast,         interface_down,
+                                    not_by_interface, source_cannot_reach, route_refuses,
+                                    no_route};
 
 }  // namespace
 

@@ -61,6 +61,8 @@ bool none_but_full_segments(const Evidence& evidence) {
          *info->snd_mss > every_path_takes && evidence.transfer.undelivered >= *info->snd_mss;
 }
 
+}  // namespace
+
 std::string probe_answer(const tcp::SynProbe& port) {
   switch (port.answer) {
     case Answer::syn_ack:
@@ -74,8 +76,10 @@ std::string probe_answer(const tcp::SynProbe& port) {
     case Answer::not_sent:
       break;
   }
-  return "a new connection is not answered either";
+  return "a new connection is not answered";
 }
+
+namespace {
 
 std::optional<Finding> path_mtu_black_hole(const Evidence& evidence) {
   // Whatever the network says of the way outweighs it.
@@ -151,35 +155,53 @@ std::string_view between(const Evidence& evidence) {
   return next_hop_is_peer(evidence) ? "the link to it" : "the way to it or back";
 }
 
+// What SYNs found of the peer since: they leave less to be supposed.
+void sharpen(const Evidence& evidence, Finding& finding) {
+  const auto& again = evidence.probes.again;
+  if (!again) return;
+  finding.evidence += "; " + probe_answer(*again);
+  finding.advice = "the host's power, and the way to it";
+  const std::string host = evidence.peer.host();
+  if (again->answer == Answer::syn_ack || again->answer == Answer::rst) {
+    finding.explanation = fmt::format(
+        "{} is up and answers new SYNs, but this connection is no longer acknowledged: a firewall "
+        "or NAT on the way has forgotten it",
+        host);
+    finding.advice = "--keepalive, shorter than that firewall or NAT remembers";
+  } else if (another_port_answered(evidence)) {
+    finding.evidence += fmt::format("; port {} answers", evidence.probes.other->peer.port());
+    finding.explanation = fmt::format(
+        "{} is up, but nothing on port {} is answered any more: a packet filter there "
+        "or on the way drops it",
+        host, evidence.peer.port());
+    finding.advice =
+        fmt::format("the filters' rules for {} tcp port {}", host, evidence.peer.port());
+  } else if (const std::string hop = last_hop(evidence); !hop.empty()) {
+    finding.evidence += fmt::format("; SYNs get as far as {}", hop);
+    finding.explanation = fmt::format(
+        "{} has gone silent: it is down, or the way is broken behind {}, or a packet filter there "
+        "began to drop",
+        host, hop);
+  }
+}
+
 std::optional<Finding> peer_vanished(const Evidence& evidence) {
   if (!unacknowledged(evidence)) return std::nullopt;
-  const bool fin_alone = evidence.transfer.undelivered == 0;
   const auto& again = evidence.probes.again;
-  const std::string headline =
+  Finding finding{
+      Cause::peer_vanished,
       evidence.transfer.end == End::lost
           ? fmt::format("connection lost after {}: timed out, the peer no longer acknowledges",
                         format_duration(evidence.transfer.duration))
           : fmt::format("timed out: no acknowledgement, and nothing received for {}",
-                        format_duration(evidence.after));
-  std::string seen = fmt::format("{}, {}{}{}", lost_bytes(evidence), retransmissions(evidence),
-                                 fin_alone ? " of the FIN" : "", last_heard(evidence));
-  std::string cause = fmt::format(
-      "{} has gone silent: the host is down, or {} is broken, or a packet filter began to drop",
-      evidence.peer.host(), between(evidence));
-  if (again) {
-    seen += "; " + probe_answer(*again);
-    if (again->answer == Answer::syn_ack || again->answer == Answer::rst) {
-      cause = fmt::format(
-          "{} is up and answers new SYNs, but this connection is no longer "
-          "acknowledged: a firewall or NAT on the way has forgotten it",
-          evidence.peer.host());
-    }
-  }
-  const bool up = again && (again->answer == Answer::syn_ack || again->answer == Answer::rst);
-  Finding finding{Cause::peer_vanished, headline, seen, cause,
-                  up      ? "--keepalive, shorter than that firewall or NAT remembers"
-                  : again ? "the host's power, and the way to it"
-                          : "whether the host answers a new connection (--diagnose active tries)"};
+                        format_duration(evidence.after)),
+      fmt::format("{}, {}{}{}", lost_bytes(evidence), retransmissions(evidence),
+                  evidence.transfer.undelivered == 0 ? " of the FIN" : "", last_heard(evidence)),
+      fmt::format(
+          "{} has gone silent: the host is down, or {} is broken, or a packet filter began to drop",
+          evidence.peer.host(), between(evidence)),
+      "whether the host answers a new connection (--diagnose active tries)"};
+  sharpen(evidence, finding);
   if (none_but_full_segments(evidence) && (!again || again->answer == Answer::syn_ack)) {
     finding.explanation +=
         "; or a link on the way takes only smaller packets than these first ones, and the ICMP "
@@ -200,7 +222,8 @@ std::optional<Finding> keepalive_unanswered(const Evidence& evidence) {
       fmt::format("{}; keepalive probes unanswered{}", lost_bytes(evidence), last_heard(evidence)),
       fmt::format("{} is gone without a FIN or RST: the host is down, or {} is broken",
                   evidence.peer.host(), between(evidence)),
-      "whether the host answers a new connection"};
+      "whether the host answers a new connection (--diagnose active tries)"};
+  sharpen(evidence, finding);
   const tcp::TcpInfo* const info = sample(evidence);
   if (info == nullptr || !info->retransmits) finding.or_else = Cause::peer_vanished;
   return finding;

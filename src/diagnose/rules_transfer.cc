@@ -47,25 +47,51 @@ std::string moved(const Evidence& evidence) {
                      format_bytes(evidence.transfer.received));
 }
 
+// What became of one more SYN to the same port, and what follows.
+void add_new_connection(const Evidence& evidence, Finding& finding) {
+  using Answer = tcp::SynProbe::Answer;
+  const auto& again = evidence.probes.again;
+  if (!again) return;
+  finding.evidence += "; " + probe_answer(*again);
+  const std::string host = evidence.peer.host();
+  const std::string port = fmt::format("port {}", evidence.peer.port());
+  switch (again->answer) {
+    case Answer::syn_ack:
+      finding.explanation += fmt::format(
+          "; {} is up and {} takes new connections, so it was about this one", host, port);
+      break;
+    case Answer::rst:
+      finding.explanation += fmt::format(
+          "; {} refuses new connections as well, so its listener is gone, or a filter cuts all",
+          port);
+      finding.advice =
+          fmt::format("whether the service on {} of {} still runs; ", port, host) + finding.advice;
+      break;
+    case Answer::icmp:
+      finding.explanation +=
+          fmt::format("; {} rejects new connections now", again->icmp->offender.host());
+      break;
+    case Answer::none:
+      finding.explanation += another_port_answered(evidence)
+                                 ? fmt::format(
+                                       "; {} is up, and a packet filter drops what goes to "
+                                       "{} now",
+                                       host, port)
+                                 : fmt::format(
+                                       "; {} has gone silent since: it is down, or a "
+                                       "packet filter drops what goes there now",
+                                       host);
+      break;
+    case Answer::not_sent:
+      break;
+  }
+}
+
 std::optional<Finding> reset(const Evidence& evidence) {
   if (!lost_with(evidence, {ECONNRESET, EPIPE})) return std::nullopt;
   const TransferFacts& transfer = evidence.transfer;
   const std::string after = format_duration(transfer.duration);
-  if (transfer.received == 0) {
-    return Finding{
-        Cause::reset_at_once,
-        fmt::format("connection lost after {}: reset by the peer (RST) before any data "
-                    "was received",
-                    after),
-        fmt::format("RST after {}; {}; {}", after, moved(evidence), lost_bytes(evidence)),
-        transfer.sent > 0
-            ? "the peer's program closed without reading what it had been sent, or died; or its "
-              "host restarted, or a NAT on the way forgot the connection; or a packet filter cut it"
-            : "the peer's program aborted the connection, or closed its listener before "
-              "it accepted; or a proxy or packet filter in front of it cut it",
-        "the log of the peer's program; its host's uptime"};
-  }
-  return Finding{
+  Finding finding{
       Cause::reset_after_data,
       fmt::format("connection lost after {}: reset by the peer (RST) after {} received", after,
                   format_bytes(transfer.received)),
@@ -76,6 +102,32 @@ std::optional<Finding> reset(const Evidence& evidence) {
                                            : "aborted the connection, or closed it without reading "
                                              "all that had come"),
       "the log of the peer's program; its host's uptime"};
+  if (transfer.received == 0) {
+    finding.cause = Cause::reset_at_once;
+    finding.headline = fmt::format(
+        "connection lost after {}: reset by the peer (RST) before any data was received", after);
+    finding.explanation =
+        transfer.sent > 0
+            ? "the peer's program closed without reading what it had been sent, or died; or its "
+              "host restarted, or a NAT on the way forgot the connection; or a packet filter cut it"
+            : "the peer's program aborted the connection, or closed its listener before "
+              "it accepted; or a proxy or packet filter in front of it cut it";
+  }
+  add_new_connection(evidence, finding);
+  return finding;
+}
+
+// "9000 bytes waiting for it: 4000 in this host's send buffer, 5000 not yet sent"
+std::string waiting_words(const Evidence& evidence) {
+  const TransferFacts& transfer = evidence.transfer;
+  const std::string all = format_bytes(transfer.undelivered) + " waiting for it";
+  const std::uint64_t syn = transfer.active ? 1 : 0;
+  const std::uint64_t acked = evidence.info->bytes_acked.value_or(0);
+  if (acked < syn || transfer.sent < acked - syn) return all;
+  const std::uint64_t buffered = transfer.sent - (acked - syn);
+  if (buffered == 0 || buffered >= transfer.undelivered) return all;
+  return fmt::format("{}: {} in this host's send buffer, {} not yet sent", all, buffered,
+                     transfer.undelivered - buffered);
 }
 
 std::optional<Finding> zero_window(const Evidence& evidence) {
@@ -88,8 +140,7 @@ std::optional<Finding> zero_window(const Evidence& evidence) {
       Cause::zero_window,
       fmt::format("timed out after {}: the peer's receive window is {}",
                   format_duration(evidence.after), *info->snd_wnd == 0 ? "zero" : "nearly zero"),
-      fmt::format("zero window ({} bytes); {} waiting for it", *info->snd_wnd,
-                  format_bytes(evidence.transfer.undelivered)),
+      fmt::format("zero window ({} bytes); {}", *info->snd_wnd, waiting_words(evidence)),
       fmt::format("the peer's program does not read: its kernel's buffer is full{}",
                   answers_probes ? ", and it still answers window probes" : ""),
       "what the peer's program is doing"};

@@ -9,6 +9,10 @@
 
 namespace tcptool::sys {
 
+std::string_view family_word(int family) {
+  return family == AF_INET6 ? "IPv6" : "IPv4";
+}
+
 std::optional<Address> Address::parse(std::string_view numeric, std::uint16_t port) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (numeric.empty() || numeric.size() >= text.size()) return std::nullopt;

@@ -16,6 +16,9 @@
 
 namespace tcptool::sys {
 
+// "IPv4" or "IPv6".
+std::string_view family_word(int family);
+
 class Address {
  public:
   // No address: family AF_UNSPEC. The kernel fills it through data() and capacity().

@@ -80,8 +80,9 @@ Result<void, SysError> give_up_files(Kernel& kernel, const Reach& reach) {
   if (!reach.removable_in.empty()) {
     if (auto added = allow_removal(kernel, rules.get(), reach.removable_in); !added) return added;
   }
-  if (reach.connects_to && ruleset.handled_access_net != 0) {
-    const LandlockRule port{LandlockRule::Type::net_port, landlock_connect_tcp, *reach.connects_to};
+  for (const std::uint16_t number : reach.connects_to) {
+    if (ruleset.handled_access_net == 0) break;
+    const LandlockRule port{LandlockRule::Type::net_port, landlock_connect_tcp, number};
     if (auto added = add_rule(kernel, rules.get(), port); !added) return added;
   }
   const Outcome restricted = kernel.landlock_restrict_self(rules.get());

@@ -23,7 +23,7 @@ Result<void, SysError> give_up_calls(Kernel& kernel, Refusal refusal, bool renam
 struct Reach {
   std::string removable_in;  // the directory in which a file may still be removed; empty: none
   bool connects_anywhere = false;
-  std::optional<std::uint16_t> connects_to;  // else to this port alone, or nowhere
+  std::vector<std::uint16_t> connects_to{};  // else to these ports alone, or nowhere
 };
 
 // By Landlock, as far as the kernel has it. Needs give_up_calls() first. Errors: those of the three

@@ -26,6 +26,10 @@ class Link(causes.TestCase):
         self.world.sh("c", "ip link set c0 down")
         self.assert_link(("10.77.0.2", 9000), "interface-down",
                          "^  cause   interface c0, which leads to 10.77.0.2, is down$")
+        self.assert_link(("-i", "c0", "10.77.0.2", 9000), "interface-down",
+                         "^  cause   interface c0, to which -i binds, is down$")
+        result = self.world.run("c", "connect", "10.98.0.1", 9000)
+        self.assert_text(result, 5, "internet", "; c0 is down, and the routes by it are gone")
 
     def test_nobody_answers_arp(self):
         self.assert_link(("10.77.0.99", 9000), "neighbour-silent",

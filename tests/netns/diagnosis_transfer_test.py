@@ -118,8 +118,30 @@ class Transfer(causes.TestCase):
             self.drop()
             process.send(b"lost")
         self.assert_ended(fault, 8, "peer-vanished", "transport",
-                          "a new connection is not answered either$", options=(*GIVE_UP, *ACTIVE),
-                          roles=("connect", ))
+                          r"a new connection is not answered; SYNs get as far as hop 1 \(10\.77\.1",
+                          options=(*GIVE_UP, *ACTIVE), roles=("connect", ))
+
+    def test_active_finds_a_port_dead_and_the_host_alive(self):
+        def fault(process, peer, _):
+            self.exchange(process, peer)
+            self.drop("tcp dport 9000 drop")
+            process.send(b"lost")
+        self.assert_ended(fault, 8, "peer-vanished", "transport",
+                          f"{SERVER} is up, but nothing on port 9000 is answered any more",
+                          options=(*GIVE_UP, *ACTIVE), roles=("connect", ))
+
+    def test_active_asks_after_a_reset_whether_the_port_still_listens(self):
+        self.assert_ended(lambda process, peer, _: ends.reset(peer), 8, "reset-at-once",
+                          "transport", "port 9000 takes new connections, so it was about this one",
+                          options=ACTIVE, roles=("connect", ))
+
+        def fault(process, peer, listener):
+            self.exchange(process, peer)
+            listener.close()
+            ends.reset(peer)
+        self.assert_ended(fault, 8, "reset-after-data", "transport",
+                          "port 9000 refuses new connections as well, so its listener is gone",
+                          options=ACTIVE, roles=("connect", ))
 
     def test_active_finds_that_the_way_has_forgotten_one_connection(self):
         def fault(process, peer, _):
@@ -191,7 +213,8 @@ class Transfer(causes.TestCase):
             self.exchange(process, peer)
             self.drop()
             process.send(b"f" * 20000)
-        self.assert_ended(fault, 8, "peer-vanished", "transport", "has gone silent: the host is ",
+        self.assert_ended(fault, 8, "peer-vanished", "transport",
+                          "has gone silent: it is down, or the way is broken behind hop 1",
                           options=(*GIVE_UP, *ACTIVE), roles=("connect", ))
 
     def test_a_peer_that_does_not_read(self):

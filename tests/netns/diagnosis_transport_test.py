@@ -61,6 +61,7 @@ class Transport(causes.TestCase):
                                               or_else="rejected-by-host")
                 self.assertRegex(text, r"(?m)^probe path .*: 1 \S+ .*, 2 \S+ .*, 3 RST \(")
                 self.assertRegex(text, "(?m)^probe SYN .*, heeding answers from TTL .*: no answer")
+                self.assertRegex(text, "(?m)its TTL shows that it came from as far away as .* is$")
 
     def test_a_service_that_listens_on_another_address_of_this_host(self):
         with self.world.server("c", "127.0.0.1", 9000):
@@ -91,6 +92,15 @@ class Transport(causes.TestCase):
         self.filter("c", "input", "tcp dport 9000 drop")
         self.assert_silent((CLIENT, 9000), "filtered-here",
                            "is this host itself: its own packet filter drops the SYN on its way in")
+
+    def test_where_some_of_many_connect_the_host_is_not_down(self):
+        with self.world.server("s", SERVER, 9000, backlog=1):
+            result = self.world.run("c", "connect", "--json", "--parallel", 4, "-w", "2s", SERVER,
+                                    9000)
+            told = self.assert_told(result, 7, "accept-queue-full", "transport",
+                                    or_else="filtered-by-host")
+            self.assertRegex(told["cause"], "is up and listens: its accept queue is full")
+            self.assertRegex(told["layers"][2]["evidence"], "; 2 beside it were made to the same")
 
     def test_a_full_accept_queue_of_this_host(self):
         with contextlib.ExitStack() as stack:
@@ -176,6 +186,8 @@ class Transport(causes.TestCase):
                          {(line["peer"], line["cause_id"]) for line in told}, result)
         self.assertRegex(ends.of_type(result, "error")["message"],
                          rf"none of 2 addresses: .*, of {SERVER}, which got furthest \(2 differ")
+        text = self.world.run("c", "connect", "many.test", 9000, etc=etc)
+        self.assert_stderr(r"^attempt 10\.77\.1\.99:9000: host unreachable: no answer to ARP", text)
 
     def test_addresses_that_fail_alike_share_a_block_for_people_and_have_their_own_as_data(self):
         alike = [f"10.77.1.{number}" for number in (97, 98, 99)]

@@ -166,6 +166,23 @@ Evidence idle() {
   return evidence;
 }
 
+tcp::SynProbe probe(tcp::SynProbe::Answer answer, std::uint16_t port) {
+  tcp::SynProbe out;
+  out.peer = at("10.99.0.9", port);
+  out.answer = answer;
+  return out;
+}
+
+Evidence here(Evidence evidence, std::vector<diagnose::PortHolder> holders) {
+  make_own(evidence);
+  evidence.host.holders = std::move(holders);
+  return evidence;
+}
+
+std::string text_of(const Evidence& evidence) {
+  return all_text(diagnose::diagnose(evidence).value());
+}
+
 std::string all_text(const diagnose::Diagnosis& diagnosis) {
   std::string out = diagnosis.headline + "|" + diagnosis.explanation + "|" + diagnosis.advice;
   for (const auto& row : diagnosis.layers) out += "|" + row.evidence;

@@ -22,8 +22,11 @@ diagnose::Evidence with_icmp(unsigned type, unsigned code, std::string_view offe
 // The peer is on the own link.
 void put_on_link(diagnose::Evidence& evidence, std::optional<sys::NeighbourState> neighbour);
 void make_own(diagnose::Evidence& evidence);  // the peer is this host itself
+diagnose::Evidence here(diagnose::Evidence evidence, std::vector<diagnose::PortHolder> holders);
 
 sys::Route route(std::string_view network, unsigned length, sys::RouteType type);
+constexpr unsigned listening = 10;  // as tcpi_state
+tcp::SynProbe probe(tcp::SynProbe::Answer answer, std::uint16_t port = 443);
 diagnose::PortHolder holder(std::string_view local, unsigned state, std::string_view remote = "");
 
 diagnose::Evidence prepare_failed(sys::Syscall call, int error, std::string_view object = "");
@@ -41,8 +44,9 @@ struct Sample {
 };
 std::vector<Sample> samples();
 
-// Everything that a diagnosis says.
+// Everything that a diagnosis says; of evidence that a rule knows.
 std::string all_text(const diagnose::Diagnosis& diagnosis);
+std::string text_of(const diagnose::Evidence& evidence);
 bool holds(const std::string& text, std::string_view part);
 
 // The cause's id, with "|" and the other one's; "" where no rule knows the evidence.

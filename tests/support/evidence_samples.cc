@@ -16,7 +16,6 @@ using sys::Syscall;
 
 constexpr unsigned established = 1;
 constexpr unsigned time_wait = 6;
-constexpr unsigned listening = 10;
 
 Evidence over(RouteType type, int error) {
   Evidence evidence = connect_failed(error);
@@ -85,6 +84,7 @@ std::vector<Sample> of_connecting() {
                                       [](Evidence& evidence) {
                                         evidence.path.route.reset();
                                         evidence.path.down_link = evidence.path.link;
+                                        evidence.path.down_link->up = false;
                                         evidence.path.link.reset();
                                       })},
       {Cause::neighbour_silent,

@@ -34,6 +34,7 @@ Evidence with_hostile_names(Evidence evidence) {
   evidence.host.port_range = word;
   if (evidence.path.link) evidence.path.link->name = word;
   if (evidence.path.down_link) evidence.path.down_link->name = word;
+  evidence.path.down_interfaces = {word};
   if (evidence.path.neighbour) evidence.path.neighbour->link_address = word;
   for (auto& holder : evidence.host.holders) holder.owner = sys::Owner{12, word};
   evidence.error.object += word;

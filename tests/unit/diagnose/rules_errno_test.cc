@@ -14,12 +14,9 @@ using sys::RouteType;
 using test::cause_of;
 using test::connect_failed;
 using test::holds;
+using test::text_of;
 
 namespace {
-
-std::string text_of(const Evidence& evidence) {
-  return test::all_text(diagnose::diagnose(evidence).value());
-}
 
 diagnose::Refusal by_rule(Action action, std::uint32_t priority = 100) {
   diagnose::Refusal refusal;

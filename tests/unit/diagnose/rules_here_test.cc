@@ -14,26 +14,17 @@ using sys::NeighbourState;
 using test::cause_of;
 using test::connect_failed;
 using test::connect_timed_out;
+using test::here;
 using test::holder;
 using test::holds;
+using test::listening;
+using test::text_of;
 using test::with_icmp;
 
 namespace {
 
 constexpr const char* own = "10.77.0.1";
 constexpr const char* router = "10.77.0.254";
-constexpr unsigned listening = 10;
-
-std::string text_of(const Evidence& evidence) {
-  return test::all_text(diagnose::diagnose(evidence).value());
-}
-
-Evidence here(Evidence evidence, std::vector<PortHolder> holders) {
-  test::make_own(evidence);
-  evidence.host.holders = std::move(holders);
-  return evidence;
-}
-
 PortHolder queue(unsigned length, unsigned limit) {
   PortHolder out = holder("0.0.0.0", listening);
   out.socket.rqueue = length;

@@ -15,16 +15,13 @@ using test::cause_of;
 using test::holder;
 using test::holds;
 using test::prepare_failed;
+using test::text_of;
 
 namespace {
 
 constexpr unsigned established = 1;
 constexpr unsigned time_wait = 6;
 constexpr unsigned listening = 10;
-
-std::string text_of(const Evidence& evidence) {
-  return test::all_text(diagnose::diagnose(evidence).value());
-}
 
 Evidence in_use(std::string_view asked, std::vector<PortHolder> holders) {
   Evidence evidence = prepare_failed(Syscall::bind, EADDRINUSE);

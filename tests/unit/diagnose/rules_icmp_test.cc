@@ -11,6 +11,7 @@ using namespace tcptool;
 using diagnose::Evidence;
 using test::cause_of;
 using test::holds;
+using test::text_of;
 using test::with_icmp;
 
 namespace {
@@ -21,10 +22,6 @@ constexpr const char* host = "10.99.0.9";
 constexpr const char* own6 = "fe80::77";
 constexpr const char* router6 = "2001:db8::1";
 constexpr const char* host6 = "2001:db8:9::9";
-
-std::string text_of(const Evidence& evidence) {
-  return test::all_text(diagnose::diagnose(evidence).value());
-}
 
 }  // namespace
 

@@ -15,6 +15,7 @@ using test::cause_of;
 using test::holds;
 using test::look_up_failed;
 using test::not_answered;
+using test::text_of;
 
 namespace {
 
@@ -22,10 +23,6 @@ tcp::NameServerAnswer truncated() {
   auto answer = answered(0);
   answer.truncated = true;
   return answer;
-}
-
-std::string text_of(const Evidence& evidence) {
-  return test::all_text(diagnose::diagnose(evidence).value());
 }
 
 }  // namespace
@@ -170,4 +167,21 @@ TEST_CASE("what answers without sense is not silent") {
   CHECK(holds(text_of(look_up_failed(EAI_AGAIN, {garbage, answered(2)})), "SERVFAIL"));
   CHECK(holds(text_of(look_up_failed(EAI_AGAIN, {garbage, answered(2)})), "DNSSEC"));
   CHECK(cause_of(look_up_failed(EAI_NONAME, {garbage})) == "name-not-found");
+}
+
+TEST_CASE("what cannot be a name of the DNS says why") {
+  const auto of = [](std::string name) {
+    Evidence evidence = look_up_failed(EAI_NONAME, {});
+    evidence.name.name = std::move(name);
+    return text_of(evidence);
+  };
+  for (const char* name : {"bad..name", ".name", ".", ".."}) {
+    CAPTURE(name);
+    CHECK(holds(of(name), "it has nothing before, between or behind dots"));
+  }
+  CHECK(holds(of(std::string(64, 'a') + ".org"), "one of its parts is 64 characters long, and 63"));
+  std::string long_name;
+  while (long_name.size() < 254) long_name += "ab.";
+  CHECK(holds(of(long_name), "it is 254 characters long, and 253 are allowed"));
+  CHECK_FALSE(holds(of(std::string(63, 'a') + ".org."), "characters long"));
 }

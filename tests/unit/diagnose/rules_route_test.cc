@@ -12,12 +12,9 @@ using diagnose::Evidence;
 using sys::RouteType;
 using test::connect_failed;
 using test::holds;
+using test::text_of;
 
 namespace {
-
-std::string text_of(const Evidence& evidence) {
-  return test::all_text(diagnose::diagnose(evidence).value());
-}
 
 Evidence over(RouteType type, int error) {
   Evidence evidence = connect_failed(error);
@@ -129,9 +126,18 @@ TEST_CASE("an interface without a route is the cause unless the network answered
   CHECK(holds(text, "route default is on c1"));
   Evidence nowhere = bound(connect_failed(ENETUNREACH), "");
   nowhere.path.route.reset();
-  CHECK(holds(text_of(nowhere), "and no other interface has one"));
+  CHECK(holds(text_of(nowhere), "c0 has no route to 10.99.0.9, and no other interface has one"));
   nowhere.path.link.reset();
   CHECK(cause_of(nowhere) == "no-route");
+  Evidence down = bound(connect_failed(ENETUNREACH));
+  down.path.link->up = false;
+  CHECK(cause_of(down) == "interface-down");
+  down.path.down_link = sys::Link{5, "c5", false, false, false, 1500};
+  CHECK(cause_of(down) == "interface-down");
+  CHECK(holds(text_of(down), "interface c0, to which -i binds, is down"));
+  CHECK(holds(text_of(down), "ip link set c0 up; or without -i"));
+  down.path.link->up = true;  // whatever another one is
+  CHECK(cause_of(down) == "not-by-interface");
 }
 
 TEST_CASE("no route is claimed of tables that were read, and not covered the address") {
@@ -140,6 +146,12 @@ TEST_CASE("no route is claimed of tables that were read, and not covered the add
   evidence.path.route.reset();
   CHECK(cause_of(evidence) == "no-route");
   CHECK(holds(text_of(evidence), "no default route"));
+  Evidence lost = evidence;
+  lost.path.down_interfaces = {"c1"};
+  CHECK(cause_of(lost) == "no-route|interface-down");
+  CHECK(holds(text_of(lost), "; c1 is down, and the routes by it are gone with that"));
+  lost.path.down_interfaces = {"c1", "c2"};
+  CHECK(holds(text_of(lost), "; c1, c2 are down, and the routes by them are gone with that"));
   evidence.path.family_has_address = false;
   CHECK(holds(text_of(evidence), "no IPv4 address but loopback's, and no route"));
   evidence.path.routes_known = false;

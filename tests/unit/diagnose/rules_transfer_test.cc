@@ -15,12 +15,9 @@ using test::cause_of;
 using test::holds;
 using test::idle;
 using test::lost;
+using test::text_of;
 
 namespace {
-
-std::string text_of(const Evidence& evidence) {
-  return test::all_text(diagnose::diagnose(evidence).value());
-}
 
 // `waiting` bytes are unacknowledged, sent again and again; `acked` of payload were acknowledged.
 Evidence stuck(Evidence evidence, std::uint64_t waiting, std::uint64_t acked) {
@@ -59,6 +56,42 @@ TEST_CASE("a reset is told by what came before it") {
   }
 }
 
+TEST_CASE("one more SYN after a reset tells what is left of the peer") {
+  const auto text = [](Answer answer) { return text_of(probed(lost(ECONNRESET), answer)); };
+  CHECK(holds(text(Answer::syn_ack), "; a new connection is answered"));
+  CHECK(holds(text(Answer::syn_ack), "port 80 takes new connections, so it was about this one"));
+  CHECK(holds(text(Answer::rst), "port 80 refuses new connections as well"));
+  CHECK(holds(text(Answer::rst), "whether the service on port 80 of"));
+  CHECK(holds(text(Answer::none), "has gone silent since"));
+  Evidence filtered = probed(lost(ECONNRESET), Answer::none);
+  filtered.probes.other = test::probe(Answer::rst);
+  CHECK(holds(text_of(filtered), "is up, and a packet filter drops what goes to port 80 now"));
+  Evidence rejected = probed(lost(EPIPE), Answer::icmp);
+  rejected.probes.again->icmp =
+      tcp::IcmpError{tcp::IcmpError::Protocol::icmp, 3, 13, EHOSTUNREACH, test::at("10.77.0.254")};
+  CHECK(holds(text_of(rejected), "; 10.77.0.254 rejects new connections now"));
+  CHECK(cause_of(rejected) == "reset-after-data");
+}
+
+TEST_CASE("where a connection went silent, SYNs tell how far the way still goes") {
+  for (const bool keepalive : {false, true}) {
+    Evidence evidence = keepalive ? lost(ETIMEDOUT) : stuck(lost(ETIMEDOUT), 9, 9000);
+    CHECK(holds(text_of(evidence), "--diagnose active tries"));
+    evidence = probed(evidence, Answer::none);
+    tcp::SynProbe hop = test::probe(Answer::icmp, 80);
+    hop.ttl = 2;
+    hop.icmp = tcp::IcmpError{tcp::IcmpError::Protocol::icmp, 11, 0, 0, test::at("10.77.0.254")};
+    evidence.probes.path = {hop};
+    CHECK(holds(text_of(evidence), "SYNs get as far as hop 2 (10.77.0.254)"));
+    CHECK(holds(text_of(evidence), "or the way is broken behind hop 2"));
+    evidence.probes.other = test::probe(Answer::syn_ack);
+    CHECK(holds(text_of(evidence), "port 443 answers"));
+    CHECK(holds(text_of(evidence), "is up, but nothing on port 80 is answered any more"));
+    CHECK(cause_of(evidence) == (keepalive ? "keepalive-unanswered" : "peer-vanished"));
+    CHECK(holds(text_of(probed(evidence, Answer::syn_ack)), "has forgotten it"));
+  }
+}
+
 TEST_CASE("a peer has vanished where what was sent is no longer acknowledged") {
   Evidence evidence = stuck(lost(ETIMEDOUT), 900, 4100);
   CHECK(cause_of(evidence) == "peer-vanished");
@@ -70,7 +103,7 @@ TEST_CASE("a peer has vanished where what was sent is no longer acknowledged") {
   CHECK(cause_of(evidence) == "unreachable-soft");
   CHECK(holds(text_of(evidence), "while the connection lived, and TCP gave up"));
   CHECK(holds(text_of(probed(evidence, Answer::rst)), "has forgotten it"));
-  CHECK(holds(text_of(probed(stuck(lost(ETIMEDOUT), 9, 9), Answer::none)), "not answered either"));
+  CHECK(holds(text_of(probed(stuck(lost(ETIMEDOUT), 9, 9), Answer::none)), "not answered"));
   Evidence clock = stuck(idle(), 900, 4100);
   clock.transfer.soft_error = EHOSTUNREACH;
   CHECK(cause_of(clock) == "unreachable-soft");
@@ -144,6 +177,9 @@ TEST_CASE("a zero window is a peer that does not read") {
   evidence.transfer.undelivered = 99'000;
   CHECK(cause_of(evidence) == "zero-window");
   CHECK(holds(text_of(evidence), "receive window is zero"));
+  CHECK(holds(text_of(evidence), "99000 bytes waiting for it|"));  // all 5000 sent arrived
+  evidence.transfer.sent = 45'000;
+  CHECK(holds(text_of(evidence), "it: 40000 in this host's send buffer, 59000 not yet sent"));
   CHECK(holds(text_of(evidence), "still answers window probes"));
   evidence.info->last_ack_received = 20s;
   CHECK_FALSE(holds(text_of(evidence), "window probes"));

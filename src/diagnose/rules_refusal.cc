@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// connect(2) failed with TCP's own answer, a RST, or with none at all.
+// connect(2) failed with TCP's own answer, a RST.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,25 +34,11 @@ bool takes(const sys::SocketRow& listener, const sys::Address& asked) {
 
 }  // namespace
 
-bool unanswered(const Evidence& evidence) {
-  return !evidence.icmp && (evidence.timed_out || evidence.error.error == ETIMEDOUT);
-}
-
 const PortHolder* listener_for(const Evidence& evidence) {
   for (const PortHolder& holder : evidence.host.holders) {
     if (holder.socket.state == state_listen && takes(holder.socket, evidence.peer)) return &holder;
   }
   return nullptr;
-}
-
-std::string timeout_headline(const Evidence& evidence) {
-  const unsigned again = evidence.info ? evidence.info->total_retrans.value_or(0) : 0;
-  if (evidence.dropped_here.value_or(false)) {
-    return fmt::format("timed out after {} ({})", format_duration(evidence.after),
-                       dropped_here_words(again));
-  }
-  return fmt::format("timed out after {} ({}, nothing came back)", format_duration(evidence.after),
-                     syn_count(evidence));
 }
 
 namespace {
@@ -78,6 +64,14 @@ std::optional<Finding> met_itself(const Evidence& evidence) {
       fmt::format("whether the service on port {} has been started", evidence.peer.port())};
 }
 
+// What to connect to instead: 0.0.0.0 and :: are for listeners, and one interface for who is there.
+std::string reached_by(const sys::SocketRow& listener) {
+  if (listener.ifindex != 0) return "";
+  const sys::Address& local = listener.local;
+  return local.is_any() ? sys::Address::loopback(local.family(), local.port()).text()
+                        : local.text();
+}
+
 std::optional<Finding> listens_elsewhere(const Evidence& evidence) {
   if (!refused(evidence) || !evidence.path.own_address || listener_for(evidence) != nullptr) {
     return std::nullopt;
@@ -91,7 +85,8 @@ std::optional<Finding> listens_elsewhere(const Evidence& evidence) {
     if (first == nullptr) first = &holder;
     ++count;
     where += (where.empty() ? "" : " and ") + holder.socket.local.text();
-    instead += (instead.empty() ? "" : " or ") + holder.socket.local.text();
+    const std::string way = reached_by(holder.socket);
+    if (!way.empty()) instead += (instead.empty() ? "connect to " : " or ") + way;
     if (holder.socket.local.is_any() && holder.socket.v6only) where += " (IPv6 only)";
     if (holder.socket.ifindex != 0) where += " (of one interface only)";
   }
@@ -103,7 +98,8 @@ std::optional<Finding> listens_elsewhere(const Evidence& evidence) {
                                           where, evidence.peer.text())
                             : fmt::format("what listens on this host does so on {}, not on {}",
                                           where, evidence.peer.text()),
-                 fmt::format("connect to {}, or let the service listen on all addresses", instead)};
+                 fmt::format("{}{}let the service listen on all addresses", instead,
+                             instead.empty() ? "" : ", or ")};
 }
 
 std::optional<Finding> nothing_listens_here(const Evidence& evidence) {
@@ -165,114 +161,30 @@ std::optional<Finding> nothing_listens(const Evidence& evidence) {
                   evidence.peer.port(), evidence.peer.host()),
       fmt::format("on {}: ss -ltn 'sport = {}' tells the two apart", evidence.peer.host(),
                   evidence.peer.port())};
-  // On one's own link there is no way whose length would tell.
-  if (!evidence.probes.made && evidence.path.next_hop.known() && !next_hop_is_peer(evidence)) {
+  finding.or_else = Cause::rejected_by_host;
+  const std::string host = evidence.peer.host();
+  if (evidence.probes.nearer) {  // unseen: see refused_on_the_way
+    finding.evidence += fmt::format("; its TTL shows that it came from as far away as {} is", host);
+    finding.explanation =
+        fmt::format("nothing listens on port {} of {}, or a packet filter on {} itself refuses",
+                    evidence.peer.port(), host, host);
+  } else if (const auto& other = evidence.probes.other) {
+    finding.evidence +=
+        fmt::format("; to port {}: {}", other->peer.port(), answer_word(other->answer));
+  } else if (!evidence.probes.made && evidence.path.next_hop.known() &&
+             !next_hop_is_peer(evidence)) {  // on one's own link no length of the way would tell
     finding.advice += "; so may --diagnose active, by how far away the RST was sent";
   }
-  finding.or_else = Cause::rejected_by_host;
   return finding;
 }
 
-std::string last_hop(const Evidence& evidence) {
-  std::string last;
-  for (const tcp::SynProbe& hop : evidence.probes.path) {
-    const bool known = hop.icmp && hop.icmp->offender.known();
-    if (known) last = fmt::format("hop {} ({})", hop.ttl, hop.icmp->offender.host());
-  }
-  return last;
-}
-
-// Another SYN was answered: the host is up and the path is whole, so that the port is filtered.
-std::optional<Finding> filtered_port(const Evidence& evidence) {
-  const auto& other = evidence.probes.other;
-  if (!unanswered(evidence) || !another_port_answered(evidence)) return std::nullopt;
-  const std::string_view between = next_hop_is_peer(evidence) ? "" : ", on the way";
-  const std::string host = evidence.peer.host();
-  Finding finding{
-      Cause::filtered_by_host, timeout_headline(evidence),
-      fmt::format("{} to port {} without an answer; one SYN to port {} was answered "
-                  "with {} after {}",
-                  syn_count(evidence), evidence.peer.port(), other->peer.port(),
-                  other->answer == Answer::rst ? "RST" : "SYN-ACK", format_duration(other->after)),
-      fmt::format("{} is up, but SYNs to port {} or their answers are dropped: by a packet filter "
-                  "(there{} or on this host), or by a listener whose accept queue is full",
-                  host, evidence.peer.port(), between),
-      fmt::format("the filters' rules for tcp port {} on {}{} and on this host",
-                  evidence.peer.port(), host, between)};
-  finding.or_else = Cause::accept_queue_full;
-  return finding;
-}
-
-std::string unanswered_words(const Evidence& evidence) {
-  return fmt::format("{} in {}, no answer, and no ICMP error", syn_count(evidence),
-                     format_duration(evidence.after));
-}
-
-// The host is on our link: it answers ARP or neighbour discovery, yet not the SYN; or it did once.
-std::optional<Finding> silent_on_link(const Evidence& evidence) {
-  if (!unanswered(evidence) || !next_hop_is_peer(evidence)) return std::nullopt;
-  const auto& neighbour = evidence.path.neighbour;
-  const std::string host = evidence.peer.host();
-  Finding finding{
-      Cause::filtered_or_down, timeout_headline(evidence), unanswered_words(evidence), {}, {}};
-  if (neighbour && neighbour->state == sys::NeighbourState::reachable) {
-    finding.cause = Cause::filtered_by_host;
-    finding.or_else = Cause::accept_queue_full;
-    finding.explanation = fmt::format(
-        "{} is up (it answers {}), but no answer to the SYN comes: a packet filter there or on "
-        "this host drops it or the answer, or the accept queue of a listener there is full",
-        host, neighbour_protocol(evidence.peer));
-    finding.advice =
-        fmt::format("the filter's rules on {} for tcp port {}; ss -ltn there shows the queue", host,
-                    evidence.peer.port());
-    return finding;
-  }
-  const bool known = neighbour && !neighbour->link_address.empty();
-  finding.explanation = fmt::format(
-      "{} is on this host's own link{}: it is down or has left, or a packet filter there or on "
-      "this "
-      "host drops the SYN or its answer",
-      host, known ? " and was heard of before" : "");
-  finding.advice = evidence.probes.made
-                       ? fmt::format("whether {} is up; the rules of the packet filters", host)
-                       : std::string("--diagnose active: a SYN to another port tells which");
-  return finding;
-}
-
-std::optional<Finding> filtered_or_down(const Evidence& evidence) {
-  if (!unanswered(evidence)) return std::nullopt;
-  const std::string host = evidence.peer.host();
-  Finding finding{Cause::filtered_or_down, timeout_headline(evidence), unanswered_words(evidence),
-                  fmt::format("a packet filter on this host, on the way or on {} drops the SYN or "
-                              "its answer, or the host is down or has no route back, or its "
-                              "listener's accept queue is full",
-                              host),
-                  "--diagnose active: a SYN to another port and the hops of the way tell which"};
-  if (!evidence.probes.made) return finding;
-  finding.advice = fmt::format("whether {} is up; the rules of the filters on the way", host);
-  if (const std::string hop = last_hop(evidence); !hop.empty()) {
-    finding.explanation = fmt::format(
-        "SYNs get as far as {}; there or behind it a packet filter drops them or their answers, "
-        "or {} is down or has no route back",
-        hop, host);
-    finding.advice = fmt::format(
-        "the rules and routes of {}; whether {} is up, and its own route to this host", hop, host);
-    finding.evidence += fmt::format("; the last hop that is known is {}", hop);
-  } else if (const sys::Address& gateway = evidence.path.next_hop; gateway.known()) {
-    finding.evidence += "; no hop answered a SYN with a small TTL";
-    finding.explanation += fmt::format("; or gateway {} does not forward", gateway.host());
-  }
-  return finding;
-}
-
-constexpr std::array<Rule, 9> rules{
-    met_itself,         listens_elsewhere, nothing_listens_here, refused_before_the_first_router,
-    refused_on_the_way, nothing_listens,   filtered_port,        silent_on_link,
-    filtered_or_down};
+constexpr std::array<Rule, 6> rules{met_itself,           listens_elsewhere,
+                                    nothing_listens_here, refused_before_the_first_router,
+                                    refused_on_the_way,   nothing_listens};
 
 }  // namespace
 
-std::span<const Rule> handshake_rules() {
+std::span<const Rule> refusal_rules() {
   return rules;
 }
 

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+// connect(2) timed out: no answer of any kind came to the SYN.
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+
+#include "base/text.h"
+#include "diagnose/rules.h"
+
+namespace tcptool::diagnose {
+
+bool unanswered(const Evidence& evidence) {
+  return !evidence.icmp && (evidence.timed_out || evidence.error.error == ETIMEDOUT);
+}
+
+std::string timeout_headline(const Evidence& evidence) {
+  const unsigned again = evidence.info ? evidence.info->total_retrans.value_or(0) : 0;
+  if (evidence.dropped_here.value_or(false)) {
+    return fmt::format("timed out after {} ({})", format_duration(evidence.after),
+                       dropped_here_words(again));
+  }
+  return fmt::format("timed out after {} ({}, nothing came back)", format_duration(evidence.after),
+                     syn_count(evidence));
+}
+
+std::string_view answer_word(tcp::SynProbe::Answer answer) {
+  if (answer == tcp::SynProbe::Answer::syn_ack) return "SYN-ACK";
+  if (answer == tcp::SynProbe::Answer::rst) return "RST";
+  return answer == tcp::SynProbe::Answer::icmp ? "an ICMP error" : "no answer";
+}
+
+namespace {
+
+// Another SYN was answered: the host is up and the path is whole, so that the port is filtered.
+std::optional<Finding> filtered_port(const Evidence& evidence) {
+  const auto& other = evidence.probes.other;
+  if (!unanswered(evidence) || !another_port_answered(evidence)) return std::nullopt;
+  const std::string_view between = next_hop_is_peer(evidence) ? "" : ", on the way";
+  const std::string host = evidence.peer.host();
+  Finding finding{
+      Cause::filtered_by_host, timeout_headline(evidence),
+      fmt::format("{} to port {} without an answer; one SYN to port {} was answered "
+                  "with {} after {}",
+                  syn_count(evidence), evidence.peer.port(), other->peer.port(),
+                  answer_word(other->answer), format_duration(other->after)),
+      fmt::format("{} is up, but SYNs to port {} or their answers are dropped: by a packet filter "
+                  "(there{} or on this host), or by a listener whose accept queue is full",
+                  host, evidence.peer.port(), between),
+      fmt::format("the filters' rules for tcp port {} on {}{} and on this host",
+                  evidence.peer.port(), host, between)};
+  finding.or_else = Cause::accept_queue_full;
+  return finding;
+}
+
+std::string unanswered_words(const Evidence& evidence) {
+  return fmt::format("{} in {}, no answer, and no ICMP error", syn_count(evidence),
+                     format_duration(evidence.after));
+}
+
+// Others of this run got through to the same port.
+std::optional<Finding> some_unanswered(const Evidence& evidence) {
+  if (!unanswered(evidence) || evidence.connected_beside == 0) return std::nullopt;
+  const std::string made = fmt::format("{} beside it {} made", evidence.connected_beside,
+                                       evidence.connected_beside == 1 ? "was" : "were");
+  Finding finding{
+      Cause::accept_queue_full, timeout_headline(evidence),
+      fmt::format("{}; {} to the same port", unanswered_words(evidence), made),
+      fmt::format("{} is up and listens: its accept queue is full, so that its kernel "
+                  "drops further SYNs, or a packet filter limits how many connections there may be",
+                  evidence.peer.host()),
+      fmt::format("on {}: ss -ltn 'sport = {}' shows the queue (Recv-Q) and its backlog (Send-Q)",
+                  evidence.peer.host(), evidence.peer.port())};
+  finding.or_else = Cause::filtered_by_host;
+  return finding;
+}
+
+// The host is on our link: it answers ARP or neighbour discovery, yet not the SYN; or it did once.
+std::optional<Finding> silent_on_link(const Evidence& evidence) {
+  if (!unanswered(evidence) || !next_hop_is_peer(evidence)) return std::nullopt;
+  const auto& neighbour = evidence.path.neighbour;
+  const std::string host = evidence.peer.host();
+  Finding finding{
+      Cause::filtered_or_down, timeout_headline(evidence), unanswered_words(evidence), {}, {}};
+  if (neighbour && neighbour->state == sys::NeighbourState::reachable) {
+    finding.cause = Cause::filtered_by_host;
+    finding.or_else = Cause::accept_queue_full;
+    finding.explanation = fmt::format(
+        "{} is up (it answers {}), but no answer to the SYN comes: a packet filter there or on "
+        "this host drops it or the answer, or the accept queue of a listener there is full",
+        host, neighbour_protocol(evidence.peer));
+    finding.advice =
+        fmt::format("the filter's rules on {} for tcp port {}; ss -ltn there shows the queue", host,
+                    evidence.peer.port());
+    return finding;
+  }
+  const bool known = neighbour && !neighbour->link_address.empty();
+  finding.explanation = fmt::format(
+      "{} is on this host's own link{}: it is down or has left, or a packet filter there or on "
+      "this "
+      "host drops the SYN or its answer",
+      host, known ? " and was heard of before" : "");
+  finding.advice = evidence.probes.made
+                       ? fmt::format("whether {} is up; the rules of the packet filters", host)
+                       : std::string("--diagnose active: a SYN to another port tells which");
+  return finding;
+}
+
+std::optional<Finding> filtered_or_down(const Evidence& evidence) {
+  if (!unanswered(evidence)) return std::nullopt;
+  const std::string host = evidence.peer.host();
+  Finding finding{Cause::filtered_or_down, timeout_headline(evidence), unanswered_words(evidence),
+                  fmt::format("a packet filter on this host, on the way or on {} drops the SYN or "
+                              "its answer, or the host is down or has no route back, or its "
+                              "listener's accept queue is full",
+                              host),
+                  "--diagnose active: a SYN to another port and the hops of the way tell which"};
+  if (!evidence.probes.made) return finding;
+  finding.advice = fmt::format("whether {} is up; the rules of the filters on the way", host);
+  if (const std::string hop = last_hop(evidence); !hop.empty()) {
+    finding.explanation = fmt::format(
+        "SYNs get as far as {}; there or behind it a packet filter drops them or their answers, "
+        "or {} is down or has no route back",
+        hop, host);
+    finding.advice = fmt::format(
+        "the rules and routes of {}; whether {} is up, and its own route to this host", hop, host);
+    finding.evidence += fmt::format("; the last hop that is known is {}", hop);
+  } else if (const sys::Address& gateway = evidence.path.next_hop; gateway.known()) {
+    finding.evidence += "; no hop answered a SYN with a small TTL";
+    finding.explanation += fmt::format("; or gateway {} does not forward", gateway.host());
+  }
+  return finding;
+}
+
+constexpr std::array<Rule, 4> rules{some_unanswered, filtered_port, silent_on_link,
+                                    filtered_or_down};
+
+}  // namespace
+
+std::span<const Rule> unanswered_rules() {
+  return rules;
+}
+
+}  // namespace tcptool::diagnose

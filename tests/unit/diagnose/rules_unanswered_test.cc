@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+// Nobody answered the SYN.
+#include <doctest/doctest.h>
+
+#include <cerrno>
+
+#include "support/evidence.h"
+
+using namespace tcptool;
+using Answer = tcp::SynProbe::Answer;
+using diagnose::Evidence;
+using sys::NeighbourState;
+using test::cause_of;
+using test::connect_timed_out;
+using test::holds;
+using test::probe;
+using test::text_of;
+
+TEST_CASE("where no hop answers, the gateway may not forward") {
+  Evidence evidence = connect_timed_out();
+  evidence.peer = test::at("10.99.0.9", 80);
+  evidence.path.next_hop = test::at("10.77.1.1", 0);
+  CHECK_FALSE(holds(text_of(evidence), "does not forward"));
+  evidence.probes.made = true;
+  CHECK(holds(text_of(evidence), "gateway 10.77.1.1 does not forward"));
+  CHECK(holds(text_of(evidence), "no route back"));
+}
+
+TEST_CASE("silence of a neighbour that answers ARP is a filter's or a full queue's") {
+  struct Row {
+    std::optional<NeighbourState> state;
+    const char* cause;
+  };
+  const char* const either = "filtered-or-down";
+  for (const Row& row :
+       std::vector<Row>{{NeighbourState::reachable, "filtered-by-host|accept-queue-full"},
+                        {NeighbourState::stale, either},
+                        {NeighbourState::delay, either},
+                        {NeighbourState::probe, either},
+                        {NeighbourState::permanent, either},
+                        {NeighbourState::noarp, either},
+                        {std::nullopt, either}}) {
+    Evidence evidence = connect_timed_out();
+    test::put_on_link(evidence, row.state);
+    CHECK(cause_of(evidence) == row.cause);
+  }
+  Evidence v6 = connect_timed_out(3, "2001:db8:9::9");
+  test::put_on_link(v6, NeighbourState::reachable);
+  CHECK(holds(text_of(v6), "it answers neighbour discovery"));
+}
+
+TEST_CASE("nothing is on the way to a host on the own link") {
+  Evidence evidence = test::connect_timed_out();
+  test::put_on_link(evidence, NeighbourState::stale);
+  evidence.path.neighbour->link_address = "52:54:00:12:34:56";
+  const std::string before = text_of(evidence);
+  CHECK_FALSE(holds(before, "on the way"));
+  CHECK(
+      holds(before, "is on this host's own link and was heard of before: it is down or has left"));
+  CHECK(holds(before, "--diagnose active: a SYN to another port tells which"));
+  evidence.probes.made = true;
+  CHECK_FALSE(holds(text_of(evidence), "--diagnose active"));
+  evidence.probes.other.emplace();
+  evidence.probes.other->answer = tcp::SynProbe::Answer::rst;
+  CHECK(cause_of(evidence) == "filtered-by-host|accept-queue-full");
+  CHECK_FALSE(holds(text_of(evidence), "on the way"));
+  CHECK(holds(text_of(evidence), "(there or on this host)"));
+  test::put_on_link(evidence, std::nullopt);
+  evidence.probes = {};
+  CHECK(holds(text_of(evidence), "is on this host's own link: it is down"));
+}
+
+TEST_CASE("silence from afar stays open, however little is known") {
+  Evidence evidence = connect_timed_out();  // its gateway is reachable
+  CHECK(cause_of(evidence) == "filtered-or-down");
+  CHECK(holds(text_of(evidence), "4 SYNs sent"));
+  CHECK(holds(text_of(evidence), "--diagnose active"));
+  evidence.info->total_retrans.reset();
+  CHECK(holds(text_of(evidence), "(SYN sent, nothing came back)"));
+  evidence.info.reset();
+  CHECK(cause_of(evidence) == "filtered-or-down");
+  evidence.path = {};
+  evidence.host = {};
+  CHECK(cause_of(evidence) == "filtered-or-down");
+  evidence.timed_out = false;
+  evidence.error.error = ETIMEDOUT;
+  CHECK(cause_of(evidence) == "filtered-or-down");
+}
+
+TEST_CASE("a probe to another port tells a filtered port from a dead host") {
+  Evidence evidence = connect_timed_out();
+  evidence.probes.made = true;
+  for (const Answer answer : {Answer::rst, Answer::syn_ack}) {
+    evidence.probes.other = probe(answer);
+    CHECK(cause_of(evidence) == "filtered-by-host|accept-queue-full");
+    CHECK(holds(text_of(evidence), "one SYN to port 443 was answered"));
+  }
+  for (const Answer answer : {Answer::none, Answer::not_sent}) {
+    evidence.probes.other = probe(answer);
+    CHECK(cause_of(evidence) == "filtered-or-down");
+    CHECK_FALSE(holds(text_of(evidence), "--diagnose active"));
+  }
+  tcp::SynProbe hop = probe(Answer::icmp, 80);
+  hop.ttl = 1;
+  hop.icmp = tcp::IcmpError{tcp::IcmpError::Protocol::icmp, 11, 0, 0, test::at("10.77.0.254")};
+  evidence.probes.path = {hop, probe(Answer::none, 80)};
+  CHECK(holds(text_of(evidence), "as far as hop 1 (10.77.0.254)"));
+}
+
+TEST_CASE("where others got through, it is the queue or a limit") {
+  Evidence evidence = connect_timed_out();
+  evidence.connected_beside = 1;
+  CHECK(cause_of(evidence) == "accept-queue-full|filtered-by-host");
+  CHECK(holds(text_of(evidence), "1 beside it was made to the same port"));
+  CHECK_FALSE(holds(text_of(evidence), "down"));
+  evidence.connected_beside = 4;
+  CHECK(holds(text_of(evidence), "4 beside it were made"));
+}
+
+TEST_CASE("silence of an IPv4 address in IPv6's form") {
+  Evidence silent = connect_timed_out(3, "::ffff:10.99.0.9");
+  test::put_on_link(silent, NeighbourState::reachable);
+  CHECK(cause_of(silent) == "filtered-by-host|accept-queue-full");
+}
