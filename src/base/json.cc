@@ -3,29 +3,56 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 
 namespace tcptool {
 
-void append_json_string(std::string& out, std::string_view bytes) {
-  out += '"';
-  for (const char c : bytes) {
+namespace {
+
+constexpr auto stands_for_itself = [](char c) {
+  return c >= 0x20 && c <= 0x7e && c != '"' && c != '\\';
+};
+
+template <class Out>
+void append_escaped(Out& out, char c) {
+  if (c == '"' || c == '\\') {
+    out += '\\';
+    out += c;
+  } else if (c == '\n') {
+    out += "\\n";
+  } else {
+    constexpr std::string_view digits = "0123456789abcdef";
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (byte < 0x20 || byte > 0x7e) {
-      constexpr std::string_view digits = "0123456789abcdef";
-      out += "\\u00";
-      out += digits[byte >> 4];
-      out += digits[byte & 0xf];
-    } else {
-      out += c;
-    }
+    out += "\\u00";
+    out += digits[byte >> 4];
+    out += digits[byte & 0xf];
+  }
+}
+
+template <class Out>
+void append_string(Out& out, std::string_view bytes) {
+  out += '"';
+  while (!bytes.empty()) {
+    const auto* const end = std::find_if_not(bytes.begin(), bytes.end(), stands_for_itself);
+    const auto plain = static_cast<std::size_t>(end - bytes.begin());
+    out += bytes.substr(0, plain);
+    bytes.remove_prefix(plain);
+    if (bytes.empty()) break;
+    append_escaped(out, bytes.front());
+    bytes.remove_prefix(1);
   }
   out += '"';
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view bytes) {
+  append_string(out, bytes);
+}
+
+void append_json_string(LineBuffer& out, std::string_view bytes) {
+  append_string(out, bytes);
 }
 
 void JsonObject::begin_field(std::string_view name) {

@@ -10,10 +10,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/line_buffer.h"
+
 namespace tcptool {
 
 // The bytes as a JSON string, quotes included.
 void append_json_string(std::string& out, std::string_view bytes);
+void append_json_string(LineBuffer& out, std::string_view bytes);
 
 class JsonObject {
  public:

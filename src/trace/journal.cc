@@ -12,28 +12,28 @@ void Journal::add(std::unique_ptr<Sink> sink) {
 }
 
 void Journal::tell_payload(const Payload& payload) {
-  flush();
+  tell();
   for (const auto& sink : sinks_) {
     if (sink->wants_payload()) sink->take_payload(payload);
   }
 }
 
 void Journal::tell_tcp_change(const TcpChange& change) {
-  flush();
+  tell();
   for (const auto& sink : sinks_) {
     if (sink->wants_telemetry()) sink->take_tcp_change(change);
   }
 }
 
 void Journal::tell_timeline(const Timeline& timeline) {
-  flush();
+  tell();
   for (const auto& sink : sinks_) {
     if (sink->wants_telemetry()) sink->take_timeline(timeline);
   }
 }
 
 Event& Journal::begin(sys::Syscall call) {
-  if (made_ - told_ == kept && traced()) flush();
+  if (made_ - told_ == kept && traced()) tell();
   Event& event = events_[made_ % kept];
   event.begin(call);
   return event;
@@ -45,13 +45,20 @@ void Journal::commit() {
   if (!undecided_ && sinks_.empty()) told_ = made_;
 }
 
-void Journal::flush() {
+void Journal::tell() {
   if (telling_ || sinks_.empty()) return;
   telling_ = true;
   told_ = std::max(told_, made_ - std::min(made_, kept));
   for (; told_ != made_; ++told_) {
     for (const auto& sink : sinks_) sink->take(events_[told_ % kept]);
   }
+  telling_ = false;
+}
+
+void Journal::flush() {
+  if (telling_) return;
+  tell();
+  telling_ = true;
   for (const auto& sink : sinks_) sink->flush();
   telling_ = false;
 }

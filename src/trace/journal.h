@@ -46,6 +46,8 @@ class Journal {
   [[nodiscard]] std::vector<const Event*> last(std::size_t most) const;
 
  private:
+  void tell();  // the events that are pending
+
   std::array<Event, kept> events_;
   std::size_t made_ = 0;  // events, ever
   std::size_t told_ = 0;  // of those, to the sinks

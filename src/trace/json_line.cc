@@ -3,8 +3,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include <charconv>
-
 #include "base/json.h"
 #include "sys/names.h"
 #include "trace/control.h"
@@ -18,32 +16,22 @@ std::string_view chars(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-template <class Integer>
-void append_number(std::string& out, Integer value) {
-  std::array<char, 24> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  out.append(digits.data(), end);
-}
-
 // `,"name":` or, as the first of its object, `"name":`.
-void append_name(std::string& out, std::string_view name) {
-  if (out.back() != '{') out += ',';
-  out += '"';
-  out += name;
-  out += "\":";
+void append_name(LineBuffer& out, std::string_view name) {
+  out.append_between(out.back() == '{' ? "\"" : ",\"", name, "\":");
 }
 
-void add(std::string& out, std::string_view name, std::int64_t value) {
+void add(LineBuffer& out, std::string_view name, std::int64_t value) {
   append_name(out, name);
-  append_number(out, value);
+  out.append_number(value);
 }
 
-void add(std::string& out, std::string_view name, std::string_view value) {
+void add(LineBuffer& out, std::string_view name, std::string_view value) {
   append_name(out, name);
   append_json_string(out, value);
 }
 
-void append_poll_fds(std::string& out, std::span<const std::byte> kept) {
+void append_poll_fds(LineBuffer& out, std::span<const std::byte> kept) {
   out += '[';
   for (std::size_t i = 0; i < kept.size() / sizeof(pollfd); ++i) {
     const auto fd = unpack<pollfd>(kept, i * sizeof(pollfd));
@@ -56,15 +44,15 @@ void append_poll_fds(std::string& out, std::span<const std::byte> kept) {
   out += ']';
 }
 
-void append_epoll_event(std::string& out, const epoll_event& event) {
+void append_epoll_event(LineBuffer& out, const epoll_event& event) {
   out += '{';
   add(out, "events", sys::epoll_events_name(event.events));
   append_name(out, "data");
-  append_number(out, std::uint64_t{event.data.u64});
+  out.append_number(std::uint64_t{event.data.u64});
   out += '}';
 }
 
-void append_epoll_events(std::string& out, std::span<const std::byte> kept) {
+void append_epoll_events(LineBuffer& out, std::span<const std::byte> kept) {
   out += '[';
   for (const epoll_event& event : unpack_epoll_events(kept)) {
     if (out.back() != '[') out += ',';
@@ -73,7 +61,7 @@ void append_epoll_events(std::string& out, std::span<const std::byte> kept) {
   out += ']';
 }
 
-void append_texts(std::string& out, std::span<const std::byte> kept) {
+void append_texts(LineBuffer& out, std::span<const std::byte> kept) {
   out += '[';
   for (const std::string_view text : unpack_texts(kept)) {
     if (out.back() != '[') out += ',';
@@ -83,20 +71,20 @@ void append_texts(std::string& out, std::span<const std::byte> kept) {
 }
 
 // No limit is as large as there are numbers.
-void append_limit(std::string& out, std::string_view name, std::uint64_t limit) {
+void append_limit(LineBuffer& out, std::string_view name, std::uint64_t limit) {
   if (limit == RLIM_INFINITY) return add(out, name, "RLIM_INFINITY");
   append_name(out, name);
-  append_number(out, limit);
+  out.append_number(limit);
 }
 
-void append_limits(std::string& out, const sys::RLimit& limits) {
+void append_limits(LineBuffer& out, const sys::RLimit& limits) {
   out += '{';
   append_limit(out, "rlim_cur", limits.soft);
   append_limit(out, "rlim_max", limits.hard);
   out += '}';
 }
 
-void append_wait_status(std::string& out, int wstatus) {
+void append_wait_status(LineBuffer& out, int wstatus) {
   if (WIFEXITED(wstatus)) {
     out += '{';
     add(out, "WEXITSTATUS", WEXITSTATUS(wstatus));
@@ -107,11 +95,11 @@ void append_wait_status(std::string& out, int wstatus) {
     append_name(out, "WCOREDUMP");
     out += WCOREDUMP(wstatus) ? "true}" : "false}";
   } else {
-    append_number(out, wstatus);
+    out.append_number(wstatus);
   }
 }
 
-void append_signals(std::string& out, std::int64_t bits) {
+void append_signals(LineBuffer& out, std::int64_t bits) {
   out += '[';
   for (int signum = 1; signum < 32; ++signum) {
     if ((bits >> signum & 1) == 0) continue;
@@ -121,7 +109,7 @@ void append_signals(std::string& out, std::int64_t bits) {
   out += ']';
 }
 
-void append_control_data(std::string& out, const ControlMessage& control) {
+void append_control_data(LineBuffer& out, const ControlMessage& control) {
   if (const auto stamps = timestamps(control)) {
     out += '{';
     add(out, "software", timestamp_text(stamps->times.front()));
@@ -143,7 +131,7 @@ void append_control_data(std::string& out, const ControlMessage& control) {
   out += '}';
 }
 
-void append_message(std::string& out, std::span<const std::byte> blob) {
+void append_message(LineBuffer& out, std::span<const std::byte> blob) {
   const Message message = unpack_message(blob);
   out += '{';
   if (!message.name.empty()) add(out, "msg_name", address_text(message.name));
@@ -164,7 +152,7 @@ void append_message(std::string& out, std::span<const std::byte> blob) {
   out += '}';
 }
 
-void append_option_value(std::string& out, const Event& event, const Arg& arg) {
+void append_option_value(LineBuffer& out, const Event& event, const Arg& arg) {
   const auto* const option = option_of(event);
   const auto blob = event.blob(arg);
   const bool is_text = option == nullptr || option->type == sys::OptionType::text;
@@ -176,27 +164,27 @@ void append_option_value(std::string& out, const Event& event, const Arg& arg) {
     add(out, "l_linger", value.l_linger);
     out += '}';
   } else if (!is_text && blob.size() == sizeof(int) && option->name != "SO_ERROR") {
-    append_number(out, unpack<int>(blob));
+    out.append_number(unpack<int>(blob));
   } else {
     append_json_string(out, decode(event, arg));
   }
 }
 
-void append_file_status(std::string& out, const FileStatus& status) {
+void append_file_status(LineBuffer& out, const FileStatus& status) {
   out += '{';
   add(out, "st_mode", file_type_name(status.mode));
   add(out, "st_size", status.size);
   out += '}';
 }
 
-void append_value(std::string& out, const Event& event, const Arg& arg) {
+void append_value(LineBuffer& out, const Event& event, const Arg& arg) {
   const auto blob = event.blob(arg);
   switch (arg.kind) {
     case ArgKind::integer:
     case ArgKind::fd:
     case ArgKind::ioctl_value:
     case ArgKind::offset:
-      return append_number(out, arg.value);
+      return out.append_number(arg.value);
     case ArgKind::limits:
       return append_limits(out, unpack<sys::RLimit>(blob));
     case ArgKind::epoll_event:
@@ -208,7 +196,7 @@ void append_value(std::string& out, const Event& event, const Arg& arg) {
     case ArgKind::texts:
       return append_texts(out, blob);
     case ArgKind::length:
-      return append_number(out, blob.empty() ? arg.value : unpack<int>(blob));
+      return out.append_number(blob.empty() ? arg.value : unpack<int>(blob));
     case ArgKind::bytes:
     case ArgKind::text:
       return append_json_string(out, chars(blob));
@@ -225,9 +213,9 @@ void append_value(std::string& out, const Event& event, const Arg& arg) {
     case ArgKind::pipe_ends: {
       const auto ends = unpack<std::array<int, 2>>(blob);
       out += '[';
-      append_number(out, ends[0]);
+      out.append_number(ends[0]);
       out += ',';
-      append_number(out, ends[1]);
+      out.append_number(ends[1]);
       out += ']';
       return;
     }
@@ -239,12 +227,12 @@ void append_value(std::string& out, const Event& event, const Arg& arg) {
 }  // namespace
 
 std::string json_line(const Event& event, sys::TimePoint start) {
-  std::string out;
+  LineBuffer out;
   append_json_line(out, event, start);
-  return out;
+  return std::string(out.text());
 }
 
-void append_json_line(std::string& out, const Event& event, sys::TimePoint start,
+void append_json_line(LineBuffer& out, const Event& event, sys::TimePoint start,
                       std::string_view explanation) {
   const std::chrono::nanoseconds since = event.start - start;
   out += R"({"type":"call")";

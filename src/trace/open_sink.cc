@@ -17,18 +17,18 @@ class LineSink final : public Sink {
 
   void take(const Event& event) override {
     if (!passes(event, options_.filter)) return;
-    line_.clear();
     const std::string explanation = options_.explain ? explain(event) : "";
     if (is_json()) {
-      append_json_line(line_, event, options_.start, explanation);
-    } else if (options_.format == Format::strace) {
-      line_ = strace_line(event);
-    } else {
-      line_ = text_line(event, options_.start, options_.color);
+      json_.clear();
+      append_json_line(json_, event, options_.start, explanation);
+      return writer_.write_line(json_.text());
     }
-    if (line_.empty()) return;
-    writer_.write_line(line_);
-    if (explanation.empty() || is_json()) return;
+    const std::string line = options_.format == Format::strace
+                                 ? strace_line(event)
+                                 : text_line(event, options_.start, options_.color);
+    if (line.empty()) return;
+    writer_.write_line(line);
+    if (explanation.empty()) return;
     // Under the call's name.
     writer_.write_line((options_.format == Format::text ? "              # " : "# ") + explanation);
   }
@@ -65,7 +65,7 @@ class LineSink final : public Sink {
 
   SinkOptions options_;
   LineWriter& writer_;
-  std::string line_;  // kept for its room
+  LineBuffer json_;  // kept for its room
 };
 
 class SummarySink final : public Sink {

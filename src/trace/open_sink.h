@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/line_buffer.h"
 #include "base/line_writer.h"
 #include "trace/filter.h"
 
@@ -35,7 +36,7 @@ std::string strace_line(const Event& event);
 // The same as one JSON object of type "call": times in ns, numbers as numbers.
 std::string json_line(const Event& event, sys::TimePoint start);
 // The same, with a field "explain" where there is an explanation.
-void append_json_line(std::string& out, const Event& event, sys::TimePoint start,
+void append_json_line(LineBuffer& out, const Event& event, sys::TimePoint start,
                       std::string_view explanation = {});
 
 // What stands in a trace where `count` lines were lost.

@@ -82,7 +82,9 @@ Outcome TracedKernel::fcntl(int fd, int op, int arg) {
   }
   make(event, [&] { return inner_.fcntl(fd, op, arg); });
   if (op == F_SETFL && event.outcome.ok()) {
-    mark(fd, {(arg & O_NONBLOCK) != 0, known(fd).socket});
+    Descriptor descriptor = known(fd);
+    descriptor.nonblocking = (arg & O_NONBLOCK) != 0;
+    mark(fd, descriptor);
   }
   return told(event);
 }
@@ -140,7 +142,8 @@ Outcome TracedKernel::open(const std::string& pathname, int flags, unsigned mode
   event.add("flags", ArgKind::open_flags, flags);
   if ((flags & O_CREAT) != 0) event.add("mode", ArgKind::permissions, mode);
   make(event, [&] { return inner_.open(pathname, flags, mode); });
-  mark(event.outcome.as_int(), {(flags & O_NONBLOCK) != 0});
+  mark(event.outcome.as_int(), {.nonblocking = (flags & O_NONBLOCK) != 0,
+                                .closes_at_once = (flags & O_ACCMODE) == O_RDONLY});
   return told(event);
 }
 
@@ -174,11 +177,17 @@ Outcome TracedKernel::poll_once(std::span<pollfd> fds, int timeout) {
   event.add("fds", ArgKind::poll_fds, static_cast<std::int64_t>(fds.size()), std::as_bytes(fds),
             most_fds * sizeof(pollfd));
   event.add("timeout", ArgKind::integer, timeout);
+  if (journal_.traced()) mark_readable(fds);
   return told(event);
 }
 
 Outcome TracedKernel::read(int fd, std::span<std::byte> buf) {
-  flush_if_blocking(fd);
+  if (Descriptor descriptor = known(fd); descriptor.readable) {
+    descriptor.readable = false;
+    mark(fd, descriptor);
+  } else {
+    flush_if_blocking(fd);
+  }
   Event& event = journal_.begin(Syscall::read);
   event.add("fd", ArgKind::fd, fd);
   make(event, [&] { return inner_.read(fd, buf); });

@@ -31,19 +31,23 @@ TracedKernel::Descriptor TracedKernel::known(int fd) const {
   return fd < 0 || number >= descriptors_.size() ? Descriptor{} : descriptors_[number];
 }
 
-bool TracedKernel::may_block(int fd) const {
-  return !known(fd).nonblocking;
+void TracedKernel::mark_readable(std::span<const pollfd> fds) {
+  for (const pollfd& entry : fds) {
+    const auto number = static_cast<std::size_t>(entry.fd);
+    if (entry.fd < 0 || (entry.revents & (POLLIN | POLLHUP)) == 0) continue;
+    if (number >= descriptors_.size()) descriptors_.resize(number + 1);
+    descriptors_[number].readable = true;
+  }
 }
 
 void TracedKernel::flush_if_blocking(int fd, int flags) {
-  if ((flags & MSG_DONTWAIT) == 0 && may_block(fd)) journal_.flush();
+  if ((flags & MSG_DONTWAIT) == 0 && !known(fd).nonblocking) journal_.flush();
 }
 
 // Blocks where SO_LINGER is set, even on a socket that does not block.
-
 Outcome TracedKernel::close(int fd) {
   telemetry_.closes(fd);
-  journal_.flush();
+  if (!known(fd).closes_at_once) journal_.flush();
   Event& event = journal_.begin(Syscall::close);
   event.add("fd", ArgKind::fd, fd);
   make(event, [&] { return inner_.close(fd); });

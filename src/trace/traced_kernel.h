@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Decorates a kernel: every call is made by the kernel inside and told to the journal as one event.
-// Reading the clock is no event. Before a call that can block, the journal tells what is pending.
+// Reading the clock is no event. Before a call that can block, the journal tells what is pending; a
+// read that poll has called ready is none.
 #pragma once
 
 #include <utility>
@@ -92,14 +93,16 @@ class TracedKernel final : public sys::Kernel {
   // The event counts; returns to the caller what the call returned.
   sys::Outcome told(Event& event);
 
-  // What is known of descriptors: those that were opened not to block, and what sockets are.
+  // What is known of descriptors.
   struct Descriptor {
     bool nonblocking = false;
     Event::Socket socket = Event::Socket::unknown;
+    bool closes_at_once = false;  // no SO_LINGER, nor anything else that its end may wait for
+    bool readable = false;        // poll said so, and nothing has been read since
   };
   void mark(int fd, Descriptor known);
   [[nodiscard]] Descriptor known(int fd) const;
-  [[nodiscard]] bool may_block(int fd) const;
+  void mark_readable(std::span<const pollfd> fds);
   void flush_if_blocking(int fd, int flags = 0);
 
   // One call each, of which the telemetry may need a second.

@@ -96,7 +96,7 @@ Outcome TracedKernel::signalfd(int fd, const sigset_t& mask, int flags) {
   event.add("flags", ArgKind::signalfd_flags, flags);
   make(event, [&] { return inner_.signalfd(fd, mask, flags); });
   // SFD_NONBLOCK is the same bit.
-  mark(event.outcome.as_int(), {(flags & O_NONBLOCK) != 0});
+  mark(event.outcome.as_int(), {.nonblocking = (flags & O_NONBLOCK) != 0, .closes_at_once = true});
   return told(event);
 }
 

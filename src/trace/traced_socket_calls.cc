@@ -79,7 +79,9 @@ Outcome TracedKernel::accept4(int sockfd, sys::Address& peer, int flags) {
   make(event, [&] { return inner_.accept4(sockfd, peer, flags); });
   add_filled(event, peer);
   event.add("flags", ArgKind::socket_flags, flags);
-  mark(event.outcome.as_int(), {(flags & SOCK_NONBLOCK) != 0, Event::Socket::tcp});
+  mark(event.outcome.as_int(), {.nonblocking = (flags & SOCK_NONBLOCK) != 0,
+                                .socket = Event::Socket::tcp,
+                                .closes_at_once = true});
   const Outcome outcome = told(event);
   if (outcome.ok()) telemetry_.accepts(outcome.as_int());
   return outcome;
@@ -234,6 +236,11 @@ Outcome TracedKernel::setsockopt(int sockfd, int level, int optname,
             Event::most_payload);
   event.add_length("optlen", optval.size());
   make(event, [&] { return inner_.setsockopt(sockfd, level, optname, optval); });
+  if (level == SOL_SOCKET && optname == SO_LINGER) {
+    Descriptor descriptor = known(sockfd);
+    descriptor.closes_at_once = false;
+    mark(sockfd, descriptor);
+  }
   return told(event);
 }
 
@@ -252,7 +259,9 @@ Outcome TracedKernel::socket(int domain, int type, int protocol) {
   event.add("protocol", ArgKind::protocol, protocol);
   make(event, [&] { return inner_.socket(domain, type, protocol); });
   event.socket = kind_of(domain, type);
-  mark(event.outcome.as_int(), {(type & SOCK_NONBLOCK) != 0, event.socket});
+  mark(
+      event.outcome.as_int(),
+      {.nonblocking = (type & SOCK_NONBLOCK) != 0, .socket = event.socket, .closes_at_once = true});
   return told(event);
 }
 

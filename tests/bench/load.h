@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-static double now(void) {
+static inline double now(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
   return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
@@ -19,7 +19,7 @@ static void die(const char* what) {
   exit(2);
 }
 
-static int compare(const void* left, const void* right) {
+static inline int compare(const void* left, const void* right) {
   const double a = *(const double*)left, b = *(const double*)right;
   return (a > b) - (a < b);
 }

@@ -14,8 +14,9 @@ the end: the bars that tcptool is to reach. A first round, which does not count,
 with what must be in its place, the others count them; a tool that lost some, or did not end within
 the time it has, is LOST and left out. cat is ucspi-tcp's tcpserver and tcpclient with cat on the
 socket, socat has -b262144. What is not installed is left out; relay_load.c, compiled with cc, feeds
-and reads. Files are in /dev/shm. Both ends, feeder and reader share this machine: GB/s is what the
-whole machine does, and another load beside it shows in them.
+and reads. bare is relay_bare.c, no peer but what the same calls cost without a tool around them.
+Files are in /dev/shm. Both ends, feeder and reader share this machine: GB/s is what the whole
+machine does, and another load beside it shows in them.
 """
 
 import argparse
@@ -34,6 +35,7 @@ from transfer import (Lost, beside_unread, echo_server, round_trips, shots, syst
 
 MIB = 1 << 20
 SMALL_WRITES = 1_000_000
+LEAST_BLOCK = 4096  # bytes a write, of which bare makes the best
 
 
 @dataclasses.dataclass
@@ -48,11 +50,13 @@ class Row:
     block: int = 65536
 
     def size(self, bench):
-        whole = SMALL_WRITES * self.block if self.block < 4096 else bench.size
+        whole = SMALL_WRITES * self.block if self.block < LEAST_BLOCK else bench.size
         return min(whole, bench.size) // len(self.ways)
 
     def measure(self, bench):
         tools = ["tcptool", *(tool for tool in peers() if tool != "cat" or len(self.ways) == 1)]
+        if self.block >= LEAST_BLOCK:
+            tools.append("bare")
         found = in_turn(bench, tools,
                         lambda tool, check: transfer(bench, (tool, tool), self, check))
         tell(bench, self.name, found, "GB/s", best(found))
@@ -85,7 +89,7 @@ class RoundTrips:
     size: int
 
     def measure(self, bench):
-        tools = ["tcptool", *(tool for tool in peers() if tool != "cat")]
+        tools = ["tcptool", *(tool for tool in peers() if tool != "cat"), "bare"]
         found = in_turn(bench, tools, lambda tool, _: round_trips(bench, tool, self.size))
         tell(bench, self.name, found, "us p50", "nc")
         bars(bench, self.name, found, "nc", "<=", 1.0)
@@ -97,7 +101,7 @@ class Shots:
     name: str
 
     def measure(self, bench):
-        tools = ["tcptool", *(tool for tool in peers() if tool != "cat")]
+        tools = ["tcptool", *(tool for tool in peers() if tool != "cat"), "bare"]
         with echo_server(bench) as port:
             memory = {tool: [] for tool in tools}
 
@@ -180,7 +184,7 @@ def medians(found, name):
 
 def best(found):
     """The fastest peer that lost nothing."""
-    speeds = {name: medians(found, name)[0] for name in found if name != "tcptool"}
+    speeds = {name: medians(found, name)[0] for name in found if name not in ("tcptool", "bare")}
     return max((name for name in speeds if speeds[name]), key=speeds.get, default=None)
 
 
@@ -221,9 +225,10 @@ def bars(bench, row, found, base, sense, wanted, most_cpu=None):
 class Bench:
     """What is to be measured, with what; the source file is made once."""
 
-    def __init__(self, options, load, folder):
-        self.tcptool = os.path.abspath(options.tcptool)
-        self.load = load
+    def __init__(self, options, folder, programs):
+        self.programs = {"tcptool": os.path.abspath(options.tcptool),
+                         "bare": compiled("relay_bare", programs)}
+        self.load = compiled("relay_load", programs)
         self.rounds = options.rounds or (3 if options.quick else 7)
         self.size = (options.size or (128 if options.quick else 1024)) * MIB
         self.trips = 1000 if options.quick else 5000
@@ -270,7 +275,7 @@ def main():
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory() as programs, \
             tempfile.TemporaryDirectory(dir=memory) as folder:
-        bench = Bench(options, compiled("relay_load", programs), folder)
+        bench = Bench(options, folder, programs)
         for row in rows:
             row.measure(bench)
     bench.tell_bars()

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """tcptool and its peers: the commands that make a listener and a connector of each.
 
-cat is on a socket that ucspi-tcp made, and goes one way only.
+cat is on a socket that ucspi-tcp made, and goes one way only. bare is relay_bare.c, no peer but the
+limit. `programs`: where tcptool and bare are.
 """
 
 import shutil
@@ -15,12 +16,13 @@ def peers():
     return [tool for tool, program in programs.items() if shutil.which(program)]
 
 
-def listener(tool, tcptool, port, task):
+def listener(tool, programs, port, task):
     """The command; its task is to "send" stdin, to "receive" into stdout, or "both"."""
     address = f"TCP4-LISTEN:{port},bind={LOOPBACK},reuseaddr"
     serve = f"exec tcpserver -HRl0 {LOOPBACK} {port} sh -c "
     return {
-        "tcptool": [tcptool, "listen", "-q", LOOPBACK, port],
+        "tcptool": [programs["tcptool"], "listen", "-q", LOOPBACK, port],
+        "bare": [programs["bare"], "listen", LOOPBACK, port, task],
         # Without -d one whose stdin is at its end loses what still comes.
         "nc": ["nc.openbsd", "-l", "-d" if task == "receive" else "-N", LOOPBACK, port],
         "ncat": ["ncat", "-n", "-l", *ncat_task(task), LOOPBACK, port],
@@ -30,11 +32,12 @@ def listener(tool, tcptool, port, task):
     }[tool]
 
 
-def connector(tool, tcptool, port, task):
+def connector(tool, programs, port, task):
     address = f"TCP4:{LOOPBACK}:{port}"
     copy = "exec cat <&6" if task == "receive" else "exec cat >&7"
     return {
-        "tcptool": [tcptool, "connect", "-q", LOOPBACK, port],
+        "tcptool": [programs["tcptool"], "connect", "-q", LOOPBACK, port],
+        "bare": [programs["bare"], "connect", LOOPBACK, port, task],
         "nc": ["nc.openbsd", "-d" if task == "receive" else "-N", LOOPBACK, port],
         "ncat": ["ncat", "-n", *ncat_task(task), LOOPBACK, port],
         "socat": ["socat", "-b262144", *socat_task(task, address)],

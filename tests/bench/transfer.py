@@ -177,7 +177,7 @@ def start_pair(run, bench, pair, client, server):
     for tool, command, (stdin, stdout) in zip(pair, (listener, connector), (server, client)):
         task = "both" if None not in (stdin, stdout) else "send" if stdin is not None else "receive"
         begin = time.monotonic()
-        pid = run.start(command(tool, bench.tcptool, port, task), stdin, stdout)
+        pid = run.start(command(tool, bench.programs, port, task), stdin, stdout)
         processes.append(pid)
         if command is listener and not listens(port, lambda pid=pid: run.running(pid)):
             raise Lost("it does not listen")
@@ -255,7 +255,7 @@ def shots(bench, tool, port):
     with Run(bench.limit) as run:
         told, out = run.pipe()
         told = run.kept(os.dup(told))
-        command = connector(tool, bench.tcptool, port, "both")
+        command = connector(tool, bench.programs, port, "both")
         process = run.start([bench.load, "shots", bench.shots, *command], None, out)
         run.close_given()
         run.wait(process)
@@ -283,7 +283,7 @@ def system_calls(bench, tool, port):
     if not shutil.which("strace"):
         return None
     with tempfile.NamedTemporaryFile("r", encoding="ascii") as counts:
-        command = connector(tool, bench.tcptool, str(port), "both")
+        command = connector(tool, bench.programs, str(port), "both")
         subprocess.run(["strace", "-f", "-c", "-o", counts.name, *command], input=b"x",
                        capture_output=True, timeout=60, check=False)
         total = re.search(r"^100\.00\s+\S+\s+(?:\S+\s+)?(\d+)\s+(?:\d+\s+)?total$", counts.read(),

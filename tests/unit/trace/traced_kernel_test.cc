@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "support/scripted_kernel.h"
+#include "support/told.h"
 #include "support/world.h"
 #include "sys/linux_kernel.h"
 #include "sys/lookup.h"
@@ -24,28 +25,9 @@
 using namespace tcptool;
 using sys::Outcome;
 using sys::Syscall;
+using test::Told;
 
 namespace {
-
-class Events final : public trace::Sink {
- public:
-  explicit Events(std::vector<trace::Event>& out) : events_(out) {}
-  void take(const trace::Event& event) override { events_.push_back(event); }
-
- private:
-  std::vector<trace::Event>& events_;
-};
-
-// A journal and what it has told.
-struct Told {
-  Told() { journal.add(std::make_unique<Events>(told)); }
-  const std::vector<trace::Event>& events() {
-    journal.flush();
-    return told;
-  }
-  trace::Journal journal;
-  std::vector<trace::Event> told;
-};
 
 struct Scene {
   sys::LinuxKernel linux_kernel;
@@ -251,43 +233,4 @@ TEST_CASE("with nobody to tell, the clock is read for no call, and the last call
   CHECK(kept.back()->start == last);
   CHECK(kept.back()->duration == trace::Event::unknown_duration);
   CHECK(journal.last(1000).size() == trace::Journal::kept);
-}
-
-TEST_CASE("what is pending is told before a call that can block, and not before others") {
-  Scene scene;
-  const auto pair = test::make_tcp_pair();
-  std::array<std::byte, 8> buffer{};
-  const std::span<std::byte> bytes(buffer);
-  static_cast<void>(scene.kernel.getpid());
-  static_cast<void>(scene.kernel.recv(pair.ours.fd(), bytes, MSG_DONTWAIT));
-  static_cast<void>(scene.kernel.poll({}, 0));
-  CHECK(scene.told.told.empty());
-  static_cast<void>(scene.kernel.poll({}, 1));
-  CHECK(scene.told.told.size() == 3);
-  const Outcome null = scene.kernel.open("/dev/null", O_RDWR | O_NONBLOCK, 0);
-  static_cast<void>(scene.kernel.write(null.as_int(), bytes));
-  CHECK(scene.told.told.size() == 3);
-  static_cast<void>(scene.kernel.close(null.as_int()));
-  CHECK(scene.told.told.size() == 6);
-  const test::Pipe pipe = test::make_pipe();
-  static_cast<void>(scene.kernel.write(pipe.write_end.fd(), bytes));
-  CHECK(scene.told.told.size() == 7);
-}
-
-TEST_CASE("a descriptor of any number that was opened not to block is known not to") {
-  Scene scene;
-  std::array<std::byte, 8> buffer{};
-  scene.inner.script(Syscall::accept4).answers(1'000'000);
-  scene.inner.script(Syscall::recv).fails(EAGAIN);
-  sys::Address peer;
-  static_cast<void>(scene.kernel.accept4(3, peer, SOCK_NONBLOCK));
-  const std::size_t told = scene.told.told.size();
-  static_cast<void>(scene.kernel.recv(1'000'000, buffer, 0));
-  CHECK(scene.told.told.size() == told);
-  static_cast<void>(scene.kernel.recv(999'999, buffer, 0));
-  CHECK(scene.told.told.size() == told + 2);
-  scene.inner.script(Syscall::fcntl).answers(0);
-  static_cast<void>(scene.kernel.fcntl(1'000'000, F_SETFL, O_RDWR));
-  static_cast<void>(scene.kernel.recv(1'000'000, buffer, 0));
-  CHECK(scene.told.told.size() == told + 4);
 }
