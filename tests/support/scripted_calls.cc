@@ -86,7 +86,14 @@ Outcome ScriptedKernel::getuid() {
 }
 
 Outcome ScriptedKernel::ioctl(int fd, unsigned long request, int& argument) {
-  return play(Syscall::ioctl, fd, [&](std::size_t) { return inner_.ioctl(fd, request, argument); });
+  bool played = true;
+  const Outcome outcome = play(Syscall::ioctl, fd, [&](std::size_t) {
+    played = false;
+    return inner_.ioctl(fd, request, argument);
+  });
+  if (!played || !outcome.ok()) return outcome;
+  argument = outcome.as_int();
+  return {};
 }
 
 Outcome ScriptedKernel::kill(pid_t pid, int sig) {

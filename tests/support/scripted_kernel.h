@@ -35,6 +35,7 @@ class Script {
   Script& every(std::size_t step);
 
   void fails(int error) { outcome_ = sys::Outcome{-1, error}; }
+  // Of ioctl(2): by way of its argument.
   void answers(std::int64_t value) { outcome_ = sys::Outcome{value, 0}; }
   void at_most(std::size_t bytes) { limit_ = bytes; }               // of calls that move bytes
   void after(std::function<void()> act) { act_ = std::move(act); }  // this; then the real call
