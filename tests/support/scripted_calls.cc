@@ -131,6 +131,11 @@ Outcome ScriptedKernel::open(const std::string& pathname, int flags, unsigned mo
       play(Syscall::open, -1, [&](std::size_t) { return inner_.open(pathname, flags, mode); }));
 }
 
+Outcome ScriptedKernel::pidfd_getfd(int pidfd, int targetfd, unsigned flags) {
+  return opened(play(Syscall::pidfd_getfd, pidfd,
+                     [&](std::size_t) { return inner_.pidfd_getfd(pidfd, targetfd, flags); }));
+}
+
 Outcome ScriptedKernel::pidfd_open(pid_t pid, unsigned flags) {
   return opened(
       play(Syscall::pidfd_open, -1, [&](std::size_t) { return inner_.pidfd_open(pid, flags); }));
