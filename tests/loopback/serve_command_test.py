@@ -202,6 +202,17 @@ class Command(tool.TestCase):
         self.assertEqual({None, "SIGTERM"},
                          {end.get("signal") for end in ends.of_all(result, "command-ended")})
 
+    def test_one_that_fails_in_the_grace_has_finished_in_time(self):
+        with server(command=["sh", "-c", "read line; exit 3"]) as process, \
+                clients(process, 1) as (peer,):
+            ends.wait_until(lambda: children(process), "the command")
+            process.signal(signal.SIGTERM)
+            process.wait_for('"type":"winding-down"')
+            peer.sendall(b"go on\n")
+            end = serve.served(process.finish())
+        self.assertEqual((1, 1, 1, 0), (end["in_flight_at_signal"], end["finished_in_grace"],
+                                        end["failed"], end["cut_short"]))
+
     def test_the_client_has_its_fin_once_the_command_has_closed_its_ends(self):
         with server(command=["sh", "-c", "echo all; exec >&- <&-; sleep 600"]) as process, \
                 clients(process, 1) as (peer,):
