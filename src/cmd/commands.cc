@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -31,7 +32,7 @@ Commands::Commands(Context& context, sys::EventPoll& poll, const std::vector<std
 Result<pid_t, sys::SysError> Commands::spawn(const tcp::Connection& connection) {
   sys::Kernel& kernel = context_.kernel;
   const int fd = connection.fd.get();
-  // Programs expect read(2) to wait. We do nothing more with it but close it.
+  // Programs expect read(2) to wait. The connection is the child's alone after this.
   const sys::Outcome flags = kernel.fcntl(fd, F_GETFL, 0);
   if (!flags.ok())
     return tcptool::failure(sys::SysError{sys::Syscall::fcntl, flags.error, "F_GETFL"});
@@ -68,7 +69,7 @@ void Commands::add(tcp::Connection connection) {
   child.pid = *spawned;
   child.peer = connection.peer;
   child.started = started;
-  child.socket = std::move(connection.fd);
+  static_cast<void>(connection.fd.close());  // kept, it would keep back the FIN
   const std::uint64_t token = next_token_++;
   if (const sys::Outcome opened = context_.kernel.pidfd_open(child.pid, 0); opened.ok()) {
     child.pidfd = sys::Fd(context_.kernel, opened.as_int());
@@ -145,11 +146,23 @@ std::vector<int> Commands::await_ends() {
   return left;
 }
 
+// A FIN would call whole what is not: the last one to close the socket resets it. It is among the
+// command's descriptors, unless it has closed it, and then the client has its FIN already.
+void Commands::reset_at_end(const Child& child) {
+  sys::Kernel& kernel = context_.kernel;
+  for (const int target : {STDIN_FILENO, STDOUT_FILENO}) {
+    const sys::Outcome got = kernel.pidfd_getfd(child.pidfd.get(), target, 0);
+    if (!got.ok()) continue;
+    const sys::Fd socket(kernel, got.as_int());
+    sys::Address peer;  // by now it may be something else that has this number
+    if (!kernel.getpeername(socket.get(), peer).ok() || peer.unmapped() != child.peer) continue;
+    return tcp::reset_at_close(kernel, socket.get());
+  }
+}
+
 void Commands::cut_short() {
   if (children_.empty()) return;
-  // The last one to close its socket resets it: a FIN would call whole what is not.
-  for (const auto& [token, child] : children_)
-    tcp::reset_at_close(context_.kernel, child.socket.get());
+  for (const auto& [token, child] : children_) reset_at_end(child);
   signal_groups(SIGTERM);
   const std::vector<int> stubborn = await_ends();
   for (const auto& [token, child] : children_) {

@@ -26,7 +26,8 @@ class Commands final : public relay::Service {
   void on_time() override;
   void wind_down() override {}
   // Ends the commands that are left, and with them the connections, which are theirs: SIGTERM to
-  // their process groups, and SIGKILL to what is still there half a second later.
+  // their process groups, and SIGKILL to what is still there half a second later. The connections
+  // of those that the kernel lets us look into (pidfd_getfd(2)) end with RST, others with FIN.
   void cut_short() override;
   [[nodiscard]] std::size_t clients() const override { return children_.size(); }
 
@@ -38,8 +39,6 @@ class Commands final : public relay::Service {
   struct Child {
     pid_t pid = 0;
     sys::Fd pidfd;  // becomes readable at its end; not open where there was no descriptor for it
-    // Ours as well, so that what is cut short can be reset; closed as soon as the child has ended.
-    sys::Fd socket;
     sys::Address peer;
     sys::TimePoint started;
   };
@@ -47,6 +46,7 @@ class Commands final : public relay::Service {
   [[nodiscard]] Result<pid_t, sys::SysError> spawn(const tcp::Connection& connection);
   // Whether the child has ended; then it is reaped and told of.
   bool reap(const Child& child);
+  void reset_at_end(const Child& child);
   void signal_groups(int signum);
   // Waits until all have ended, at most for a moment; they are not reaped. The pidfds of the rest.
   std::vector<int> await_ends();

@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-
 #include "base/text.h"
 #include "cmd/confine.h"
 #include "cmd/connector.h"

@@ -13,7 +13,10 @@ void ServedClients::client_ended(const relay::ClientEnd& end) {
     context_.console.status(client_closed_message(end, words_.client_buffer));
   }
   counts_.add(end);
-  if (wind_down_ && end.reason == relay::ClientEnd::Reason::complete) ++wind_down_->finished;
+  using Reason = relay::ClientEnd::Reason;
+  // A command that fails has ended in time all the same.
+  const bool finished = end.reason == Reason::complete || end.reason == Reason::failed;
+  if (wind_down_ && finished) ++wind_down_->finished;
   last_status_ = status_of(end);
   acceptor_.descriptor_freed();
 }

@@ -157,15 +157,16 @@ void Server::wind_down() {
   service_->wind_down();
 }
 
-// SIGTERM lets the clients finish; anything else, or a second signal, ends at once.
+// SIGTERM lets the clients finish; anything else, or a second signal, ends at once. Cutting short
+// takes a descriptor, which the listener leaves where there is none.
 std::optional<Exit> Server::take_signal(int signum) {
   const bool gently = signum == SIGTERM && !grace_end_ && options_.grace.count() > 0;
   signum_ = signum;
+  acceptor_.close();
   if (!gently) {
     service_->cut_short();
     return Exit{ExitStatus::ok, signum};
   }
-  acceptor_.close();
   if (service_->idle()) return Exit{ExitStatus::ok, signum};
   context_.console.status(winding_down_message(signum, service_->clients(), options_.grace));
   wind_down();
@@ -174,6 +175,7 @@ std::optional<Exit> Server::take_signal(int signum) {
 
 std::optional<Exit> Server::take_time(const sys::Wake& wake, sys::Deadline first_client) {
   if (wake.reason == sys::Wake::Reason::run_deadline) {
+    acceptor_.close();
     service_->cut_short();
     context_.console.failure(
         ExitStatus::timeout,

@@ -4,7 +4,8 @@
 #include <sys/ioctl.h>
 
 #include <algorithm>
-#include <cerrno>
+
+#include "tcp/listener.h"
 
 namespace tcptool::relay {
 
@@ -99,11 +100,7 @@ void ClientSet::send_fin(Client& client) {
 void ClientSet::end(Client& client, ClientEnd::Reason reason, std::uint64_t undelivered,
                     sys::SysError error) {
   // A connection that is lost to us may well stand: a FIN would say that this was all.
-  if (reason != ClientEnd::Reason::complete) {
-    const linger at_once{1, 0};
-    static_cast<void>(kernel_.setsockopt(client.fd(), SOL_SOCKET, SO_LINGER,
-                                         std::as_bytes(std::span(&at_once, 1))));
-  }
+  if (reason != ClientEnd::Reason::complete) tcp::reset_at_close(kernel_, client.fd());
   ClientEnd end;
   end.reason = reason;
   end.peer = client.connection.peer;

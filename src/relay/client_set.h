@@ -55,10 +55,11 @@ class ClientSet {
   sys::Outcome send(Client& client, std::span<const std::byte> buf);
   void send_fin(Client& client);
 
-  // Tells of the client's end and closes it, by RST unless it is complete. The reference is
-  // dead then.
   // Whether the client's kernel has acknowledged more than when this was last asked.
   [[nodiscard]] bool takes(Client& client);
+
+  // Tells of the client's end and closes it, by RST unless it is complete. The reference is
+  // dead then.
   void end(Client& client, ClientEnd::Reason reason, std::uint64_t undelivered = 0,
            sys::SysError error = {});
   // Lost, by the error that a call reported.

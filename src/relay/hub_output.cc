@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // What goes from the hub's clients to stdout, one line at a time.
-#include <algorithm>
 #include <cerrno>
 
 #include "relay/hub.h"

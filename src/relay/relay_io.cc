@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The relay's single steps: one call each, and what its outcome means.
-#include <array>
+#include <algorithm>
 #include <cerrno>
 
 #include "relay/relay.h"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // The relay's steps along the paths of relay/path.h, beside which there is no buffer.
-#include <algorithm>
 #include <array>
 #include <cerrno>
 

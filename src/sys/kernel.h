@@ -134,6 +134,8 @@ class Kernel {
   // The outcome's value is the position that it leaves, in bytes from the beginning.
   virtual Outcome lseek(int fd, std::int64_t offset, int whence) = 0;
   virtual Outcome open(const std::string& pathname, int flags, unsigned mode) = 0;
+  // A duplicate, close-on-exec, of what is `targetfd` in that process.
+  virtual Outcome pidfd_getfd(int pidfd, int targetfd, unsigned flags) = 0;
   virtual Outcome pidfd_open(pid_t pid, unsigned flags) = 0;
   virtual Outcome pipe2(std::array<int, 2>& pipefd, int flags) = 0;
   // timeout in milliseconds, -1 for none, as in poll(2).

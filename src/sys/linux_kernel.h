@@ -38,6 +38,7 @@ class LinuxKernel final : public Kernel {
   Outcome listen(int sockfd, int backlog) override;
   Outcome lseek(int fd, std::int64_t offset, int whence) override;
   Outcome open(const std::string& pathname, int flags, unsigned mode) override;
+  Outcome pidfd_getfd(int pidfd, int targetfd, unsigned flags) override;
   Outcome pidfd_open(pid_t pid, unsigned flags) override;
   Outcome pipe2(std::array<int, 2>& pipefd, int flags) override;
   Outcome poll(std::span<pollfd> fds, int timeout) override;

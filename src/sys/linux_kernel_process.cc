@@ -163,8 +163,12 @@ Outcome LinuxKernel::landlock_restrict_self(int ruleset_fd) {
                  ::syscall(SYS_landlock_restrict_self, ruleset_fd, 0));
 }
 
+// libc has both from 2.36 on.
+Outcome LinuxKernel::pidfd_getfd(int pidfd, int targetfd, unsigned flags) {
+  return outcome(Syscall::pidfd_getfd, pidfd, ::syscall(SYS_pidfd_getfd, pidfd, targetfd, flags));
+}
+
 Outcome LinuxKernel::pidfd_open(pid_t pid, unsigned flags) {
-  // libc has it from 2.36 on.
   return outcome(Syscall::pidfd_open, 0, ::syscall(SYS_pidfd_open, pid, flags));
 }
 

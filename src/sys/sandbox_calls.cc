@@ -162,7 +162,8 @@ constexpr std::array seam_numbers{
     SeamNumber{Syscall::listen, __NR_listen},
     SeamNumber{Syscall::lseek, __NR_lseek},
     SeamNumber{Syscall::open, __NR_openat},
-    SeamNumber{Syscall::pidfd_open, none},  // of a command, which is not confined
+    SeamNumber{Syscall::pidfd_getfd, none},  // of a command, which is not confined
+    SeamNumber{Syscall::pidfd_open, none},   // the same
     SeamNumber{Syscall::pipe2, __NR_pipe2},
     SeamNumber{Syscall::poll, nr_poll},
     SeamNumber{Syscall::prctl, none},

@@ -33,6 +33,7 @@ enum class Syscall {
   listen,
   lseek,
   open,
+  pidfd_getfd,
   pidfd_open,
   pipe2,
   poll,
@@ -62,7 +63,7 @@ enum class Syscall {
   posix_spawn,
 };
 
-inline constexpr std::array<std::string_view, 50> syscall_names{
+inline constexpr std::array<std::string_view, 51> syscall_names{
     "accept4",
     "bind",
     "close",
@@ -86,6 +87,7 @@ inline constexpr std::array<std::string_view, 50> syscall_names{
     "listen",
     "lseek",
     "open",
+    "pidfd_getfd",
     "pidfd_open",
     "pipe2",
     "poll",

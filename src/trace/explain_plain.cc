@@ -40,7 +40,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 11> option_s
 }};
 
 // Of the calls in which an outcome is not worth a sentence of its own.
-constexpr std::array<std::pair<Syscall, std::string_view>, 30> plain_sentences{{
+constexpr std::array<std::pair<Syscall, std::string_view>, 31> plain_sentences{{
     {Syscall::socket,
      "transport: makes a TCP endpoint; it has no address and no role yet, and nothing has been "
      "sent"},
@@ -76,6 +76,8 @@ constexpr std::array<std::pair<Syscall, std::string_view>, 30> plain_sentences{{
      "application: puts a descriptor into that set, takes it out, or changes what is waited for"},
     {Syscall::pidfd_open,
      "application: makes the end of a process something that epoll and poll can wait for"},
+    {Syscall::pidfd_getfd,
+     "application: takes a duplicate of a command's descriptor, to reset the connection behind it"},
     {Syscall::prlimit64, "application: asks for a limit of this process, or changes it"},
     {Syscall::getpid, "application: asks for this process's number"},
     {Syscall::prctl,

@@ -41,6 +41,7 @@ class TracedKernel final : public sys::Kernel {
   sys::Outcome listen(int sockfd, int backlog) override;
   sys::Outcome lseek(int fd, std::int64_t offset, int whence) override;
   sys::Outcome open(const std::string& pathname, int flags, unsigned mode) override;
+  sys::Outcome pidfd_getfd(int pidfd, int targetfd, unsigned flags) override;
   sys::Outcome pidfd_open(pid_t pid, unsigned flags) override;
   sys::Outcome pipe2(std::array<int, 2>& pipefd, int flags) override;
   sys::Outcome poll(std::span<pollfd> fds, int timeout) override;

@@ -50,6 +50,15 @@ Outcome TracedKernel::kill(pid_t pid, int sig) {
   return told(event);
 }
 
+Outcome TracedKernel::pidfd_getfd(int pidfd, int targetfd, unsigned flags) {
+  Event& event = journal_.begin(Syscall::pidfd_getfd);
+  event.add("pidfd", ArgKind::fd, pidfd);
+  event.add("targetfd", ArgKind::integer, targetfd);  // the other process's number
+  event.add("flags", ArgKind::integer, flags);
+  make(event, [&] { return inner_.pidfd_getfd(pidfd, targetfd, flags); });
+  return told(event);
+}
+
 Outcome TracedKernel::pidfd_open(pid_t pid, unsigned flags) {
   Event& event = journal_.begin(Syscall::pidfd_open);
   event.add("pid", ArgKind::integer, pid);

@@ -9,6 +9,7 @@ import socket
 import unittest
 
 import ends
+import oracle
 import serve
 import tool
 from serve import clients, server, wait_accepted
@@ -200,6 +201,46 @@ class Command(tool.TestCase):
                                      end["cut_short"]))
         self.assertEqual({None, "SIGTERM"},
                          {end.get("signal") for end in ends.of_all(result, "command-ended")})
+
+    def test_one_that_fails_in_the_grace_has_finished_in_time(self):
+        with server(command=["sh", "-c", "read line; exit 3"]) as process, \
+                clients(process, 1) as (peer,):
+            ends.wait_until(lambda: children(process), "the command")
+            process.signal(signal.SIGTERM)
+            process.wait_for('"type":"winding-down"')
+            peer.sendall(b"go on\n")
+            end = serve.served(process.finish())
+        self.assertEqual((1, 1, 1, 0), (end["in_flight_at_signal"], end["finished_in_grace"],
+                                        end["failed"], end["cut_short"]))
+
+    def test_the_client_has_its_fin_once_the_command_has_closed_its_ends(self):
+        with server(command=["sh", "-c", "echo all; exec >&- <&-; sleep 600"]) as process, \
+                clients(process, 1) as (peer,):
+            self.assertEqual((b"all\n", False), ends.read_until_end(peer))
+            self.assertTrue(children(process))
+            process.signal(signal.SIGINT)
+            self.assertEqual(1, serve.served(process.finish())["cut_short"])
+
+    def test_cut_short_it_is_reset_whichever_end_the_command_has_left(self):
+        for given_up in ("</dev/null", ">/dev/null"):
+            script = f"echo up; exec {given_up}; exec sleep 600"
+            with self.subTest(given_up=given_up), \
+                    server(command=["sh", "-c", script]) as process, \
+                    clients(process, 1) as (peer,):
+                self.assertEqual(b"up\n", ends.receive(peer, 3))
+                process.signal(signal.SIGINT)
+                self.assertEqual((b"", True), ends.read_until_end(peer))
+
+    @unittest.skipIf(oracle.sanitized(), "it has descriptors of its own")
+    def test_a_command_costs_one_descriptor_and_without_any_left_is_reset_all_the_same(self):
+        few = 32
+        with server(preexec_fn=serve.few_descriptors(few), command=["cat"]) as process, \
+                clients(process, few) as peers:
+            process.wait_for("EMFILE")
+            self.assertGreater(ends.settled(lambda: len(children(process))), few // 2)
+            process.signal(signal.SIGINT)
+            for peer in peers:
+                self.assertEqual((b"", True), ends.read_until_end(peer))
 
     def test_what_ignores_sigterm_is_killed_with_all_its_processes(self):
         # The inner shell outlives the outer one, which ends by SIGTERM.

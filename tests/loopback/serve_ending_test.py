@@ -12,12 +12,7 @@ import ends
 import oracle
 import serve
 import tool
-from serve import clients, server, wait_accepted
-
-
-def few_descriptors(count):
-    """For preexec_fn: the hard limit too, since -k raises the soft one to it."""
-    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
+from serve import clients, few_descriptors, server, wait_accepted
 
 
 def accepted(process):

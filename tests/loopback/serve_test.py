@@ -4,7 +4,6 @@
 import os
 import pty
 import socket
-import time
 
 import ends
 import serve
@@ -98,18 +97,6 @@ class ToAll(tool.TestCase):
         with open(path, "rb") as stdin, server("-N", stdin=stdin) as process, \
                 clients(process, 1) as (peer,):
             self.assertEqual((size, digest), tool.sha256_of(peer))
-
-    def test_the_only_client_may_read_slowly(self):
-        data = "".join(f"{number:08d}" for number in range(20 * MIB // 8))
-        with open(ends.written(f"{self.tmp}/data", data), "rb") as stdin, \
-                server("-N", stdin=stdin) as process, clients(process, 1) as (peer,):
-            got = b""
-            for _ in range(30):  # longer than the patience with one that does not read
-                time.sleep(0.1)
-                got += peer.recv(1 << 16)
-            self.assertEqual(data.encode(), got + ends.read_until_end(peer)[0])
-            peer.close()
-            self.assertEqual(1, serve.served(stop(process))["complete"])
 
     def test_a_client_that_never_reads_is_reset_and_another_has_all_byte_for_byte(self):
         path, size = f"{self.tmp}/data", 24 * MIB

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Listening, for one client and for many, our trace tells what `strace -f` tells."""
 
+import os
 import signal
 import socket
 import unittest
@@ -66,8 +67,13 @@ class Listen(oracle.Scenarios):
                     peer.shutdown(socket.SHUT_WR)
                     self.assertEqual((b"x", False), ends.read_until_end(peer))
             serve.wait_told(process, "command-ended", 2)
-            process.signal(signal.SIGINT)
-            return process.finish()
+            with serve.clients(process, 1) as (cut_short,):
+                cut_short.sendall(b"x")
+                self.assertEqual(b"x", ends.receive(cut_short, 1))
+                _strace, tcptool, _cat = tool.family(process.pid)
+                os.kill(tcptool, signal.SIGINT)
+                self.assertEqual((b"", True), ends.read_until_end(cut_short))
+                return process.finish()
 
     @scenario
     def test_serve_echo(self):

@@ -16,19 +16,19 @@ import tree
 
 SEAM = re.compile(r"(src/sys/)?linux_kernel\w*\.cc(\.o)?")
 CALLS = """
-    accept accept4 bind chdir chmod clock_gettime clock_nanosleep clone close connect creat dup
-    dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_wait eventfd execl execle
-    execlp execv execve execvp execvpe fchmod fcntl fcntl64 fork freeaddrinfo fstat fstat64 fstatat
+    accept accept4 bind chdir chmod clock_gettime clock_nanosleep clone close connect creat dup dup2
+    dup3 epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_wait eventfd execl execle execlp
+    execv execve execvp execvpe fchmod fcntl fcntl64 fork freeaddrinfo fstat fstat64 fstatat
     fstatat64 fsync ftruncate getaddrinfo getdents64 getifaddrs getnameinfo getpeername getpid
     getppid getrlimit getrlimit64 getsockname getsockopt gettimeofday getuid if_indextoname
     if_nametoindex ioctl isatty kill link listen lseek lseek64 lstat lstat64 mkfifo mkstemp
-    mkstemp64 nanosleep open open64 openat openat64 pause pidfd_open pipe pipe2 poll posix_spawn
-    posix_spawnp ppoll prctl pread prlimit prlimit64 pselect pthread_kill pthread_sigmask pwrite
-    raise read readlink readv recv recvfrom recvmmsg recvmsg rename renameat rmdir select send
-    sendfile sendmmsg sendmsg sendto setitimer setrlimit setrlimit64 setsockopt shutdown sigaction
-    signal signalfd sigprocmask sleep socket socketpair splice stat stat64 syscall tcgetattr
-    tcsetattr tee timerfd_create timerfd_gettime timerfd_settime unlink unlinkat usleep vfork
-    vmsplice wait wait4 waitid waitpid write writev
+    mkstemp64 nanosleep open open64 openat openat64 pause pidfd_getfd pidfd_open pipe pipe2 poll
+    posix_spawn posix_spawnp ppoll prctl pread prlimit prlimit64 pselect pthread_kill
+    pthread_sigmask pwrite raise read readlink readv recv recvfrom recvmmsg recvmsg rename renameat
+    rmdir select send sendfile sendmmsg sendmsg sendto setitimer setrlimit setrlimit64 setsockopt
+    shutdown sigaction signal signalfd sigprocmask sleep socket socketpair splice stat stat64
+    syscall tcgetattr tcsetattr tee timerfd_create timerfd_gettime timerfd_settime unlink unlinkat
+    usleep vfork vmsplice wait wait4 waitid waitpid write writev
 """.split()
 RAW = re.compile(r"(?<![\w>:.])::\s*(" + "|".join(CALLS) + r")\s*\(")
 ERRNO = re.compile(r"\b(errno|__errno_location)\b")

@@ -86,7 +86,14 @@ Outcome ScriptedKernel::getuid() {
 }
 
 Outcome ScriptedKernel::ioctl(int fd, unsigned long request, int& argument) {
-  return play(Syscall::ioctl, fd, [&](std::size_t) { return inner_.ioctl(fd, request, argument); });
+  bool played = true;
+  const Outcome outcome = play(Syscall::ioctl, fd, [&](std::size_t) {
+    played = false;
+    return inner_.ioctl(fd, request, argument);
+  });
+  if (!played || !outcome.ok()) return outcome;
+  argument = outcome.as_int();
+  return {};
 }
 
 Outcome ScriptedKernel::kill(pid_t pid, int sig) {
@@ -122,6 +129,11 @@ Outcome ScriptedKernel::lseek(int fd, std::int64_t offset, int whence) {
 Outcome ScriptedKernel::open(const std::string& pathname, int flags, unsigned mode) {
   return opened(
       play(Syscall::open, -1, [&](std::size_t) { return inner_.open(pathname, flags, mode); }));
+}
+
+Outcome ScriptedKernel::pidfd_getfd(int pidfd, int targetfd, unsigned flags) {
+  return opened(play(Syscall::pidfd_getfd, pidfd,
+                     [&](std::size_t) { return inner_.pidfd_getfd(pidfd, targetfd, flags); }));
 }
 
 Outcome ScriptedKernel::pidfd_open(pid_t pid, unsigned flags) {

@@ -35,6 +35,7 @@ class Script {
   Script& every(std::size_t step);
 
   void fails(int error) { outcome_ = sys::Outcome{-1, error}; }
+  // Of ioctl(2): by way of its argument.
   void answers(std::int64_t value) { outcome_ = sys::Outcome{value, 0}; }
   void at_most(std::size_t bytes) { limit_ = bytes; }               // of calls that move bytes
   void after(std::function<void()> act) { act_ = std::move(act); }  // this; then the real call
@@ -106,6 +107,7 @@ class ScriptedKernel final : public sys::Kernel {
   sys::Outcome listen(int sockfd, int backlog) override;
   sys::Outcome lseek(int fd, std::int64_t offset, int whence) override;
   sys::Outcome open(const std::string& pathname, int flags, unsigned mode) override;
+  sys::Outcome pidfd_getfd(int pidfd, int targetfd, unsigned flags) override;
   sys::Outcome pidfd_open(pid_t pid, unsigned flags) override;
   sys::Outcome pipe2(std::array<int, 2>& pipefd, int flags) override;
   sys::Outcome poll(std::span<pollfd> fds, int timeout) override;

@@ -2,6 +2,7 @@
 """A `tcptool listen` for many clients, and the clients."""
 
 import contextlib
+import resource
 import signal
 import socket
 
@@ -40,6 +41,11 @@ def client(process, buffer=None):
         peer.close()
         raise
     return peer
+
+
+def few_descriptors(count):
+    """For preexec_fn: the hard limit too, since -k raises the soft one to it."""
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
 
 
 def name(peer):

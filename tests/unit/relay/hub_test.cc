@@ -2,6 +2,7 @@
 #include "relay/hub.h"
 
 #include <doctest/doctest.h>
+#include <sys/ioctl.h>
 
 #include <cerrno>
 
@@ -122,6 +123,73 @@ TEST_CASE("one that stays behind stdin is reset, and another has everything") {
   REQUIRE(scene.ends.size() == 1);
   CHECK(scene.ends[0].reason == Reason::too_slow);
   CHECK(scene.ends[0].undelivered == 1000);
+}
+
+namespace {
+
+// A hub whose only client has taken 100 of the bytes that stdin brings, and has room for no more.
+class OneIsBehind : public HubScene {
+ public:
+  OneIsBehind() {
+    policy.client_buffer = 1000;
+    start();
+    peer_ = client(&ours);
+    kernel.script(Syscall::send).on(ours).nth(1).at_most(100);
+    kernel.script(Syscall::send).on(ours).fails(EAGAIN);
+    stdin_writer.write(std::string(2000, 'x'));
+    wait(0ms);
+  }
+
+  // As pass(), though to epoll the socket has room all the time.
+  void wait(std::chrono::nanoseconds time) {
+    constexpr int rounds = 20;
+    kernel.advance(time);
+    for (int i = 0; i < rounds; ++i) round();
+  }
+
+  int ours = -1;
+
+ private:
+  Plug peer_;
+};
+
+}  // namespace
+
+TEST_CASE("stdin waits for the only client for as long as its kernel acknowledges something") {
+  OneIsBehind scene;
+  scene.kernel.script(Syscall::ioctl).on(scene.ours).nth(1).answers(80);  // not acknowledged yet
+  scene.kernel.script(Syscall::ioctl).on(scene.ours).nth(2).answers(79);
+  scene.kernel.script(Syscall::ioctl).on(scene.ours).answers(79);
+  for (int patience = 0; patience < 3; ++patience) {
+    CHECK(scene.ends.empty());
+    scene.wait(Hub::stall_patience);
+  }
+  REQUIRE(scene.ends.size() == 1);
+  CHECK(scene.ends[0].reason == Reason::too_slow);
+  CHECK(scene.ends[0].sent == 100);
+}
+
+TEST_CASE("stdin waits once for a client that acknowledges nothing, or of which nobody knows") {
+  for (const bool known : {true, false}) {
+    OneIsBehind scene;
+    auto& asked = scene.kernel.script(Syscall::ioctl).on(scene.ours);
+    known ? asked.answers(100) : asked.fails(EINVAL);
+    scene.wait(Hub::stall_patience - 100ms);
+    CHECK(scene.ends.empty());
+    scene.wait(100ms);
+    REQUIRE(scene.ends.size() == 1);
+    CHECK(scene.ends[0].reason == Reason::too_slow);
+  }
+}
+
+TEST_CASE("what a client's kernel has acknowledged is what TIOCOUTQ leaves of what was sent") {
+  OneIsBehind scene;
+  int queued = 100;
+  while (queued > 0) REQUIRE(scene.linux_kernel.ioctl(scene.ours, TIOCOUTQ, queued).ok());
+  scene.wait(Hub::stall_patience);
+  CHECK(scene.ends.empty());
+  scene.wait(Hub::stall_patience);
+  CHECK(scene.ends.size() == 1);
 }
 
 TEST_CASE("a descriptor that epoll cannot take for want of memory ends stdin, not the processor") {

@@ -154,6 +154,11 @@ TEST_CASE("a child's end is readable at its pidfd, and then taken") {
   const test::Plug watched(pidfd.as_int());
   pollfd ready{watched.fd(), POLLIN, 0};
   CHECK(shell.kernel.poll(std::span(&ready, 1), 0).value == 0);
+  const auto taken = shell.kernel.pidfd_getfd(watched.fd(), 0, 0);
+  REQUIRE(taken.ok());
+  test::Plug(taken.as_int()).write("no end of a line");
+  CHECK(shell.ours.read() == "no end of a line");
+  CHECK(shell.kernel.pidfd_getfd(watched.fd(), 99, 0).error == EBADF);
   int wstatus = 77;
   CHECK(shell.kernel.wait4(shell.pid, wstatus, WNOHANG).value == 0);
   CHECK(wstatus == 77);

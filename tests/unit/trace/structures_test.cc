@@ -158,6 +158,12 @@ TEST_CASE("a child's state is its exit status, or the signal that ended it") {
   watched.add("pid", ArgKind::integer, 7);
   watched.add("flags", ArgKind::pidfd_flags, 0);
   CHECK(strace(watched) == "pidfd_open(7, 0) = 9");
+  Event taken = event_of(Syscall::pidfd_getfd, {10, 0});
+  taken.add("pidfd", ArgKind::fd, 9);
+  taken.add("targetfd", ArgKind::integer, 0);
+  taken.add("flags", ArgKind::integer, 0);
+  CHECK(strace(taken) == "pidfd_getfd(9, 0, 0) = 10");
+  CHECK(json_args(taken) == R"({"pidfd":9,"targetfd":0,"flags":0})");
 }
 
 TEST_CASE("a program that was started is told with as many of its arguments as there is room for") {

@@ -99,6 +99,7 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
   scene.check(Syscall::listen, [&](Kernel& k) { return k.listen(7, 1); });
   scene.check(Syscall::lseek, [&](Kernel& k) { return k.lseek(7, 100, SEEK_CUR); });
   scene.check(Syscall::open, [&](Kernel& k) { return k.open("/dev/null", O_RDONLY, 0); });
+  scene.check(Syscall::pidfd_getfd, [&](Kernel& k) { return k.pidfd_getfd(7, 0, 0); });
   scene.check(Syscall::pidfd_open, [&](Kernel& k) { return k.pidfd_open(::getpid(), 0); });
   scene.check(Syscall::pipe2, [&](Kernel& k) {
     std::array<int, 2> ends{};
