@@ -37,7 +37,7 @@ struct Subcommand {
 // What the words came to. `subcommand` is nullptr where none of them is one.
 struct SortedWords {
   const Subcommand* subcommand = nullptr;
-  bool help = false;                        // -h or --help, wherever it stands
+  bool help = false;                        // -h or --help before it; behind it, it has its own
   bool version = false;                     // -V or --version in the place of a subcommand
   std::vector<std::string> unknown_before;  // what stands in that place and is none
   std::vector<std::string> unknown;         // what the subcommand has no option for

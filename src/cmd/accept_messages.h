@@ -40,9 +40,9 @@ Message denied_message(const sys::Address& peer, const std::optional<tcp::Access
 // "queue 2/1, 3 segments dropped".
 Message queue_message(const QueueState& state);
 
-// SYNs were dropped: why, what the clients see, and what to raise. `deepest` is the queue at its
-// longest so far, `asked` the backlog that was passed to listen(2), `somaxconn` its bound where it
-// is known.
+// Segments were dropped: why, as far as the queue tells, what the clients see, and what to raise.
+// `deepest` is the queue at its longest so far, `asked` the backlog that was passed to listen(2),
+// `somaxconn` its bound where it is known.
 struct OverflowFacts {
   sys::Address local;
   tcp::AcceptQueue deepest;

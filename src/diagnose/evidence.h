@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What was observed of a failure: plain facts, each as it was read, nothing concluded. A fact that
-// could not be read is not there. The rules of diagnose.h make a cause of it.
+// could not be read is not there. diagnosis.h makes a cause of it.
 #pragma once
 
 #include <chrono>

@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 #include <linux/landlock.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 
 #include <array>
 
@@ -43,9 +41,6 @@ constexpr std::array<LandlockRight, 2> scopes{{
 constexpr std::array<LandlockRight, 1> ruleset_flags{
     {{"LANDLOCK_CREATE_RULESET_VERSION", LANDLOCK_CREATE_RULESET_VERSION, 1}}};
 
-constexpr std::array<LandlockRight, 1> seccomp_flags{
-    {{"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW, 0}}};
-
 }  // namespace
 
 std::span<const LandlockRight> landlock_fs_rights() {
@@ -83,14 +78,6 @@ std::string rights_name(std::span<const LandlockRight> rights, std::uint64_t bit
 
 std::string ruleset_flags_name(unsigned flags) {
   return rights_name(ruleset_flags, flags);
-}
-
-std::string prctl_op_name(int op) {
-  return op == PR_SET_NO_NEW_PRIVS ? "PR_SET_NO_NEW_PRIVS" : fmt::format("{}", op);
-}
-
-std::string seccomp_flags_name(unsigned flags) {
-  return rights_name(seccomp_flags, flags);
 }
 
 }  // namespace tcptool::sys

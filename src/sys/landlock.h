@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The numbers of the calls by which a process confines itself, by name; Landlock's rights, with the
-// ABI that brought each: see landlock(7). Debian 12's header knows those of the second ABI, and the
-// kernel says which it knows.
+// Landlock's rights by name, with the ABI that brought each: see landlock(7). Debian 12's header
+// knows those of the second ABI, and the kernel says which it knows.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +30,5 @@ std::uint64_t known_rights(std::span<const LandlockRight> rights, int abi, std::
 std::string rights_name(std::span<const LandlockRight> rights, std::uint64_t bits);
 
 std::string ruleset_flags_name(unsigned flags);  // "LANDLOCK_CREATE_RULESET_VERSION", "0"
-std::string prctl_op_name(int op);               // "PR_SET_NO_NEW_PRIVS"
-std::string seccomp_flags_name(unsigned flags);  // "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "0"
 
 }  // namespace tcptool::sys

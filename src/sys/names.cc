@@ -3,12 +3,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -285,6 +287,16 @@ std::string ioctl_request_name(unsigned long request) {
   static constexpr std::array<Named, 3> table{
       {{SIOCINQ, "SIOCINQ"}, {SIOCOUTQ, "SIOCOUTQ"}, {SIOCOUTQNSD, "SIOCOUTQNSD"}}};
   return name_or_number(table, static_cast<std::int64_t>(request));
+}
+
+std::string prctl_op_name(int op) {
+  constexpr Named unprivileged{PR_SET_NO_NEW_PRIVS, "PR_SET_NO_NEW_PRIVS"};
+  return name_or_number({&unprivileged, 1}, op);
+}
+
+std::string seccomp_flags_name(unsigned flags) {
+  constexpr Named spec_allow{SECCOMP_FILTER_FLAG_SPEC_ALLOW, "SECCOMP_FILTER_FLAG_SPEC_ALLOW"};
+  return flags_by_name({&spec_allow, 1}, flags);
 }
 
 }  // namespace tcptool::sys

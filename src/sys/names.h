@@ -69,5 +69,7 @@ std::string splice_flags_name(int flags);               // "SPLICE_F_NONBLOCK", 
 std::string whence_name(int whence);                    // of lseek: "SEEK_CUR"
 std::string fcntl_op_name(int op);                      // "F_GETFL"
 std::string ioctl_request_name(unsigned long request);  // "SIOCOUTQ"
+std::string prctl_op_name(int op);                      // "PR_SET_NO_NEW_PRIVS"
+std::string seccomp_flags_name(unsigned flags);         // "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "0"
 
 }  // namespace tcptool::sys

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The process gives rights away, for itself and all its threads, and for ever; see SANDBOX in
-// tcptool(1). In two steps, since a process in a Landlock domain may no longer look whose the
-// sockets of others are (/proc/PID/fd), which a diagnosis asks while there is no connection yet.
+// The process gives rights away, for ever; see SANDBOX in tcptool(1). In two steps, since a process
+// in a Landlock domain may no longer look whose the sockets of others are (/proc/PID/fd), which a
+// diagnosis asks while there is no connection yet. Each step binds the thread that takes it and
+// those that it starts from then on: the first is taken before there is another, the second not
+// always, since the resolver's thread of a look-up that was given up may still be at work.
 #pragma once
 
 #include <cstdint>

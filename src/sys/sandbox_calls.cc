@@ -65,12 +65,18 @@ constexpr std::array old_denied{
     __NR_creat, __NR_mkdir,  __NR_mknod,      __NR_symlink, __NR_link,           __NR_rmdir,
     __NR_chmod, __NR_chown,  __NR_lchown,     __NR_utime,   __NR_utimes,         __NR_futimesat,
     __NR_iopl,  __NR_ioperm, __NR_modify_ldt, __NR_uselib,  __NR_kexec_file_load};
-constexpr std::array renaming{__NR_rename, __NR_renameat, __NR_renameat2, __NR_unlink,
-                              __NR_unlinkat};
 #else
 constexpr std::array old_denied{__NR_kexec_file_load};
-constexpr std::array renaming{__NR_renameat2, __NR_unlinkat};
 #endif
+
+constexpr std::array renaming{
+#ifdef __NR_rename
+    __NR_rename, __NR_unlink,
+#endif
+#ifdef __NR_renameat  // architectures newer than arm64 lack it
+    __NR_renameat,
+#endif
+    __NR_renameat2, __NR_unlinkat};
 
 constexpr std::uint32_t refuse_with(int error) {
   return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
@@ -86,6 +92,7 @@ void append_by_argument(std::vector<CallRule>& rules, std::uint32_t action) {
   constexpr std::uint32_t set_flags = FS_IOC_SETFLAGS;
   constexpr std::uint32_t set_attributes = FS_IOC_FSSETXATTR;
   constexpr std::uint32_t terminal_selection = 0x541C;  // TIOCLINUX
+  constexpr std::uint32_t any_pid = ~0U;                // but 0, which is this process
   rules.insert(rules.end(),
                {{__NR_openat, action, When::bits, 2, writing},
                 {__NR_clone, action, When::bits, 0, namespaces},
@@ -100,6 +107,7 @@ void append_by_argument(std::vector<CallRule>& rules, std::uint32_t action) {
                 {__NR_ioctl, action, When::equal, 1, terminal_selection},
                 {__NR_ioctl, action, When::equal, 1, set_flags},
                 {__NR_ioctl, action, When::equal, 1, set_attributes},
+                {__NR_prlimit64, action, When::bits, 0, any_pid},
                 {__NR_clone3, refuse_with(ENOSYS)},
                 {__NR_openat2, refuse_with(ENOSYS)}});
 #if defined(__x86_64__)
@@ -126,7 +134,11 @@ enum SeamCall : long {
   nr_epoll_wait = __NR_epoll_pwait,
   nr_poll = __NR_ppoll,
   nr_readlink = __NR_readlinkat,
+#ifdef __NR_renameat
+  nr_rename = __NR_renameat,
+#else
   nr_rename = __NR_renameat2,
+#endif
   nr_unlink = __NR_unlinkat,
 };
 #endif

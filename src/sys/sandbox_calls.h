@@ -11,10 +11,12 @@ namespace tcptool::sys {
 enum class Refusal { error, kill };
 
 // Refuses, with EPERM or by killing the process: to start programs, to change files and what
-// there is of them (but `renames` leaves rename and unlink), other processes, namespaces, mounts,
-// keys, the kernel and its clock, and to connect past Landlock. clone3(2) and openat2(2), whose
-// arguments no filter sees, are refused with ENOSYS: libc then makes the older calls. Empty where
-// the architecture is none that is known here.
+// there is of them (but `renames` leaves rename and unlink), to trace other processes, reach into
+// them or change their limits, namespaces, mounts, keys, the kernel and its clock, and to connect
+// past Landlock. clone3(2) and openat2(2), whose arguments no filter sees, are refused with ENOSYS:
+// libc then makes the older calls. What it cannot see is under SANDBOX in tcptool(1): paths above
+// all, so that bind(2) may make a UNIX socket and /proc/PID/mem be read. Empty where the
+// architecture is none that is known here.
 std::vector<sock_filter> deny_program(Refusal refusal, bool renames);
 
 // Kills at every call but those of the kernel seam, and those that libc makes by itself.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the kernel tells of a listening socket's accept queue: the connections whose handshake is
-// done and that wait for accept(2), how many may, and how many SYNs it dropped.
+// done and that wait for accept(2), how many may, and how many segments it dropped.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,10 @@ struct AcceptQueue {
 // Out of TCP_INFO. Nothing where the kernel does not say, or the socket does not listen.
 std::optional<AcceptQueue> read_accept_queue(sys::Kernel& kernel, int fd);
 
-// What this socket has dropped since it was made: SYNs, each retransmission by itself, and the last
-// segments of handshakes. Wraps around. See SO_MEMINFO, SK_MEMINFO_DROPS in linux/sock_diag.h.
+// The segments that this socket has dropped since it was made: SYNs, each retransmission by itself,
+// and the last of a handshake where there was no room for it, but also any that opens no
+// connection, as a port scan sends it; the kernel does not tell them apart. Wraps around. See
+// SO_MEMINFO, SK_MEMINFO_DROPS in linux/sock_diag.h.
 std::optional<std::uint32_t> read_listen_drops(sys::Kernel& kernel, int fd);
 
 }  // namespace tcptool::tcp

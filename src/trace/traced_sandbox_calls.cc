@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "sys/landlock.h"
+#include "sys/names.h"
 #include "trace/traced_kernel.h"
 
 namespace tcptool::trace {

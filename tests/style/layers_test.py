@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The house's floors (src/README.md): what a file may include, and where the libraries are."""
+"""The house's floors (src/README.md): what a file may include, where the libraries are, and that
+every source is on the map."""
 
+import fnmatch
 import posixpath
+import re
 
 import tool
 import tree
 
+MAP = "src/README.md"
 LEVEL = {"libraries.cc": 0, "base": 1, "sys": 2, "trace": 3, "tcp": 3, "relay": 4, "diagnose": 4,
          "cmd": 5, "cli": 6, "main.cc": 7}
 
@@ -62,6 +66,33 @@ def strangers(texts):
                 yield f"{path}:{number}: <{name}> outside sys/ and tcp/"
 
 
+def charted(text):
+    """The paths in src/ that the table of src/README.md names; * stands for anything."""
+    folder = None
+    for _, line in tree.lines(text.partition("## Room by room")[2].partition("\n## ")[0]):
+        first = line.removeprefix("| ").partition(" |")[0]
+        if found := re.fullmatch(r"\*\*(\w+)/\*\*", first):
+            folder = found[1]
+        elif folder:
+            yield from (f"src/{folder}/{name}" for name in re.findall(r"`([^`]+)`", first))
+
+
+def unlike_the_map(texts):
+    """Every .cc in a folder of src/ that is not on the map, and every name there without a file."""
+    sources = [path for path, _ in tree.matching(texts, "src/*/*.cc", "src/*/*.h")]
+    charted_sources = set()
+    for name in charted(texts[MAP]):
+        patterns = (name,) if name.endswith((".cc", ".h")) else (name + ".cc", name + ".h")
+        here = {path for path in sources for pattern in patterns
+                if fnmatch.fnmatchcase(path, pattern)}
+        charted_sources |= here
+        if not here:
+            yield f"{MAP}: {name} is no source"
+    for path in sources:
+        if path.endswith(".cc") and path not in charted_sources:
+            yield f"{MAP}: {path} is missing"
+
+
 class Layers(tool.TestCase):
     def test_includes_go_down_or_stay_in_the_room(self):
         texts = tree.files()
@@ -70,6 +101,23 @@ class Layers(tool.TestCase):
 
     def test_libraries_and_socket_headers_stay_in_their_rooms(self):
         self.assert_none(strangers(tree.files()))
+
+    def test_every_source_is_on_the_map_and_nothing_else(self):
+        self.assert_none(unlike_the_map(tree.files()))
+
+    def test_what_the_map_lacks_and_what_is_gone_is_found(self):
+        table = ("## Room by room\n| **base/** | |\n| `text`, `json.h` | `not_a_file` |\n"
+                 "| **sys/** | |\n| `rules_*` | x |\n## Next\n| `fd` | |\n")
+        sound = dict.fromkeys(("src/base/text.cc", "src/base/text.h", "src/base/json.h",
+                               "src/base/other.h", "src/sys/rules_a.cc", "src/main.cc"), "")
+        sound[MAP] = table
+        self.assertEqual([], list(unlike_the_map(sound)))
+        for path in ("src/base/json.cc", "src/base/rules_a.cc", "src/sys/fd.cc"):
+            self.assertEqual([f"{MAP}: {path} is missing"],
+                             list(unlike_the_map(sound | {path: ""})))
+        for path in ("src/base/json.h", "src/sys/rules_a.cc"):
+            self.assertEqual(1, len(list(unlike_the_map(
+                {name: text for name, text in sound.items() if name != path}))), path)
 
     def test_upward_and_sideways_includes_are_found(self):
         house = dict.fromkeys(("src/base/text.h", "src/sys/fd.h", "src/trace/event.h",

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <syscall.h>
 
@@ -152,6 +153,12 @@ TEST_CASE("what is denied, and what is not") {
                             __NR_pidfd_getfd}) {
     CHECK_MESSAGE(run(program, call(number)) == denied, number);
   }
+#ifdef __NR_rename
+  for (const long number : {__NR_rename, __NR_unlink}) CHECK(run(program, call(number)) == denied);
+#endif
+#ifdef __NR_renameat
+  CHECK(run(program, call(__NR_renameat)) == denied);
+#endif
   if (!sys::has_sanitizer()) {
     for (const long number : {__NR_execve, __NR_execveat, __NR_ptrace}) {
       CHECK_MESSAGE(run(program, call(number)) == denied, number);
@@ -190,6 +197,10 @@ TEST_CASE("arguments decide") {
   CHECK(run(program, call(__NR_sendto, {3, 0, 1, MSG_FASTOPEN})) == denied);
   CHECK(run(program, call(__NR_ioctl, {0, FIONREAD})) == SECCOMP_RET_ALLOW);
   CHECK(run(program, call(__NR_ioctl, {0, TIOCSTI})) == denied);
+  CHECK(run(program, call(__NR_prlimit64, {0, RLIMIT_NOFILE, 1})) == SECCOMP_RET_ALLOW);
+  for (const std::uint64_t pid : {1ULL, 4711ULL, ~0ULL}) {
+    CHECK_MESSAGE(run(program, call(__NR_prlimit64, {pid, RLIMIT_NOFILE, 1})) == denied, pid);
+  }
 }
 
 TEST_CASE("a file may still be renamed and removed where that is wanted") {
@@ -197,6 +208,9 @@ TEST_CASE("a file may still be renamed and removed where that is wanted") {
   if (program.empty()) SKIP_CASE("no filter for this architecture");
   CHECK(run(program, call(__NR_unlinkat)) == SECCOMP_RET_ALLOW);
   CHECK(run(program, call(__NR_renameat2)) == SECCOMP_RET_ALLOW);
+#ifdef __NR_renameat
+  CHECK(run(program, call(__NR_renameat)) == SECCOMP_RET_ALLOW);
+#endif
   CHECK(run(program, call(__NR_mkdirat)) == SECCOMP_RET_KILL_PROCESS);
   CHECK(run(program, call(__NR_clone3)) == unknown);
 }

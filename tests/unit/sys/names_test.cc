@@ -3,12 +3,14 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -80,6 +82,10 @@ TEST_CASE("flags are joined by their names, what has none follows in hex") {
   CHECK(splice_flags_name(0) == "0");
   CHECK(ioctl_request_name(SIOCOUTQ) == "SIOCOUTQ");
   CHECK(ioctl_request_name(1) == "1");
+  CHECK(prctl_op_name(PR_SET_NO_NEW_PRIVS) == "PR_SET_NO_NEW_PRIVS");
+  CHECK(prctl_op_name(-1) == "-1");
+  CHECK(seccomp_flags_name(SECCOMP_FILTER_FLAG_SPEC_ALLOW) == "SECCOMP_FILTER_FLAG_SPEC_ALLOW");
+  CHECK(seccomp_flags_name(0) == "0");
 }
 
 TEST_CASE("every known option is found by its name and by its number, each once") {
