@@ -64,7 +64,8 @@ std::optional<std::chrono::nanoseconds> icmp_delay(const Evidence& evidence);
 constexpr std::chrono::milliseconds at_once(500);
 // With what the routing decision answers where this refuses. See ip-rule(8), ip-route(8).
 int errno_of(const Refusal& refusal);
-// A blackhole of this host's, for certain: a route or a rule.
+// Where connect(2) failed with EINVAL, whether it was a blackhole of this host's for certain, a
+// route or a rule: rules that refuse with another errno were not taken.
 bool discards(const PathFacts& path, const PolicyFacts& policy);
 bool next_hop_is_peer(const Evidence& evidence);  // no gateway is between
 // The listener of this host, if any, that takes connections to evidence.peer.

@@ -95,8 +95,10 @@ int errno_of(const Refusal& refusal) {
 
 bool discards(const PathFacts& path, const PolicyFacts& policy) {
   if (path.route && path.route->type == sys::RouteType::blackhole) return true;
-  const auto& refusals = policy.refusals;
-  return !refusals.empty() && refusals.front().certain && errno_of(refusals.front()) == EINVAL;
+  const auto& all = policy.refusals;
+  const auto first = std::find_if(
+      all.begin(), all.end(), [](const Refusal& refusal) { return errno_of(refusal) == EINVAL; });
+  return first != all.end() && first->certain;
 }
 
 bool next_hop_is_peer(const Evidence& evidence) {

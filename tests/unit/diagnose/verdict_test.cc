@@ -88,7 +88,10 @@ TEST_CASE("what this host's tables say of the way may change the class") {
   CHECK(diagnose::class_by_way(discarded, {}, policy) == FailureClass::local);
   policy.refusals[0].certain = true;
   CHECK(diagnose::class_by_way(discarded, {}, policy) == FailureClass::unreachable);
+  policy.refusals.insert(policy.refusals.begin(), diagnose::Refusal{});
   policy.refusals[0].rule.action = sys::RoutingRule::Action::prohibit;
+  CHECK(diagnose::class_by_way(discarded, {}, policy) == FailureClass::unreachable);
+  policy.refusals.pop_back();
   CHECK(diagnose::class_by_way(discarded, {}, policy) == FailureClass::local);
 
   diagnose::PathFacts nowhere;
