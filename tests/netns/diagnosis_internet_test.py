@@ -79,7 +79,8 @@ class Internet(causes.TestCase):
                                                    f"the route {kind} {net} of this host ")
                     self.assertEqual("unknown", told["layers"][0]["state"])
         for source, host in (("10.77.1.2", "10.93.0.1"), ("2001:db8:1::2", "2001:db8:93::1")):
-            self.assert_internet(("-s", source, host, 9000), "route-blackhole", "the route blackhole")
+            self.assert_internet(("-s", source, host, 9000), "route-blackhole",
+                                 "the route blackhole ")
 
     def test_a_packet_filter_on_this_host(self):
         self.reject("c", "output", "admin-prohibited", "admin-prohibited")
