@@ -93,7 +93,7 @@ std::optional<Finding> reset(const Evidence& evidence) {
 // "9000 bytes waiting for it: 4000 in this host's send buffer, 5000 not yet sent"
 std::string waiting_words(const Evidence& evidence) {
   const TransferFacts& transfer = evidence.transfer;
-  const std::string all = format_bytes(transfer.undelivered) + " waiting for it";
+  std::string all = format_bytes(transfer.undelivered) + " waiting for it";
   const std::uint64_t syn = transfer.active ? 1 : 0;
   const std::uint64_t acked = evidence.info->bytes_acked.value_or(0);
   if (acked < syn || transfer.sent < acked - syn) return all;
