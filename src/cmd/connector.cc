@@ -24,15 +24,13 @@ void say_furthest(Try& result, const std::string& object) {
   for (const auto& diagnosis : result.diagnoses) {
     if (diagnosis) causes.emplace(diagnosis->cause, diagnosis->or_else);
   }
-  const tcp::Attempt* const furthest = diagnose::furthest(result.attempts);
-  if (furthest == nullptr) return;
-  const auto place = static_cast<std::size_t>(furthest - result.attempts.data());
-  const bool known = place < result.diagnoses.size() && result.diagnoses[place];
-  std::string text =
-      fmt::format("none of {} addresses: {}", result.addresses,
-                  known ? result.diagnoses[place]->headline : diagnose::judge(*furthest).reason);
+  const tcp::Attempt& furthest = result.attempts[result.furthest];
+  const bool known = result.furthest < result.diagnoses.size() && result.diagnoses[result.furthest];
+  std::string text = fmt::format(
+      "none of {} addresses: {}", result.addresses,
+      known ? result.diagnoses[result.furthest]->headline : diagnose::judge(furthest).reason);
   if (causes.size() > 1) {
-    text += fmt::format(", of {}, which got furthest ({} different causes)", furthest->peer.host(),
+    text += fmt::format(", of {}, which got furthest ({} different causes)", furthest.peer.host(),
                         causes.size());
   }
   result.failure = failure_message("connect", object, text);
@@ -236,14 +234,6 @@ void Connector::fail_to_resolve(Try& result, const tcp::Endpoint& endpoint,
   last_reason_ = result.failure.text;
 }
 
-bool Connector::no_way_by_interface(const Try& result) {
-  const std::string interface = bound_interface(options_.common);
-  return !interface.empty() &&
-         std::all_of(result.attempts.begin(), result.attempts.end(), [&](const auto& attempt) {
-           return diagnose::read_path(context_.kernel, attempt.peer, interface).not_by_interface;
-         });
-}
-
 void Connector::fail_to_connect(Try& result, const tcp::Endpoint& endpoint, const sys::Wake& wake) {
   const bool one = result.addresses == 1;
   const std::string object = object_of(result, endpoint);
@@ -254,20 +244,21 @@ void Connector::fail_to_connect(Try& result, const tcp::Endpoint& endpoint, cons
         cmd::interrupted(context_, options_.common, "connect", object, wake, last_reason_);
     return;
   }
-  diagnose::Verdict verdict = diagnose::judge_all(result.attempts);
-  if (verdict.kind == diagnose::FailureClass::no_answer && no_way_by_interface(result)) {
-    verdict.kind = diagnose::FailureClass::unreachable;
+  const std::string interface = bound_interface(options_.common);
+  std::vector<diagnose::FailureClass> kinds;
+  for (const tcp::Attempt& attempt : result.attempts) {
+    kinds.push_back(diagnose::class_of(context_.kernel, attempt, interface));
   }
+  result.furthest = diagnose::furthest(result.attempts, kinds);
   const bool mistake =
       std::any_of(result.attempts.begin(), result.attempts.end(),
                   [](const auto& attempt) { return sys::own_mistake(attempt.error); });
-  result.exit.status = mistake ? ExitStatus::failure : status_of(verdict.kind);
+  result.exit.status = mistake ? ExitStatus::failure : status_of(kinds[result.furthest]);
+  last_reason_ = diagnose::judge(result.attempts[result.furthest]).reason;
   const std::string reason =
-      one ? verdict.reason
-          : fmt::format("none of {} addresses: {}", result.addresses, verdict.reason);
+      one ? last_reason_ : fmt::format("none of {} addresses: {}", result.addresses, last_reason_);
   result.failure = failure_message("connect", object, reason);
   if (one) result.failure.fields.append(attempt_fields(result.attempts.front()));
-  last_reason_ = verdict.reason;
 }
 
 }  // namespace tcptool::cmd

@@ -25,6 +25,7 @@ struct Try {
   std::optional<tcp::ResolveFailure> unresolved;
   sys::Deadline deadline;
   std::vector<tcp::Attempt> attempts;
+  std::size_t furthest = 0;  // the place of the attempt that decides
   std::vector<std::optional<diagnose::Diagnosis>> diagnoses;  // of the attempts, in their order
   std::vector<tcp::OptionReport> options;
   std::size_t addresses = 0;
@@ -107,9 +108,6 @@ class Connector {
 
   void fail_to_resolve(Try& result, const tcp::Endpoint& endpoint,
                        const tcp::ResolveFailure& failed);
-
-  // -i may ask for an interface that leads nowhere near: SYNs left by it, and reached nobody.
-  bool no_way_by_interface(const Try& result);
 
   void fail_to_connect(Try& result, const tcp::Endpoint& endpoint, const sys::Wake& wake);
 

@@ -10,11 +10,14 @@
 #include "cmd/parallel_messages.h"
 #include "cmd/session.h"
 #include "cmd/stdin_end.h"
+#include "diagnose/collect.h"
 #include "sys/process.h"
 #include "tcp/active_open.h"
 
 namespace tcptool::cmd {
 namespace {
+
+using End = tcp::Attempt::End;
 
 constexpr std::size_t chunk = 64 * 1024;  // bytes of a peer, at once
 
@@ -65,14 +68,12 @@ class Parallel {
 
   // What ends the run, if anything.
   std::optional<Exit> wait() {
-    std::vector<pollfd> fds;  // stdin's, then one of each member
+    std::vector<pollfd> fds{stdin_.entry()};  // then one of each member
     fds.reserve(members_.size() + 1);
-    fds.push_back(stdin_.entry());
-    sys::Deadline until;
+    sys::Deadline until = waiting_ > 0 ? target_.policy.deadline : sys::Deadline();
     for (const Member& member : members_) {
       if (member.open.under_way()) {
         fds.push_back({member.open.fd(), POLLOUT, 0});
-        until = sys::earlier(until, target_.policy.deadline);
         if (tells()) until = sys::earlier(until, member.open.next_look());
       } else {
         fds.push_back({member.held ? member.held->fd.get() : -1, POLLIN, 0});
@@ -104,7 +105,7 @@ class Parallel {
       tcp::ActiveOpen& open = members_[i].open;
       if (!open.under_way()) continue;
       if (late) {
-        open.end(tcp::Attempt::End::timed_out);
+        open.end(End::timed_out);
         take_outcome(i);
       } else if (tells() && now >= open.next_look()) {
         RaceNotes notes(context_.console, place(i));
@@ -175,17 +176,20 @@ class Parallel {
 
   // Those without a connection, by what became of them; the first of each class.
   std::map<diagnose::FailureClass, const tcp::Attempt*> count_failed() {
-    std::map<diagnose::FailureClass, const tcp::Attempt*> first;
+    // All have one source and one peer, so that those that failed alike are of one class.
+    std::map<std::pair<diagnose::FailureClass, int>, std::vector<const tcp::Attempt*>> alike;
     for (const Member& member : members_) {
       const tcp::Attempt& attempt = member.open.attempt();
-      if (attempt.end == tcp::Attempt::End::connected) continue;
-      if (attempt.end == tcp::Attempt::End::interrupted) {
-        ++end_.interrupted;
-        continue;
-      }
-      const auto kind = diagnose::judge(attempt).kind;
-      ++end_.failed[kind];
-      first.emplace(kind, &attempt);
+      if (attempt.end == End::interrupted) ++end_.interrupted;
+      if (attempt.end == End::interrupted || attempt.end == End::connected) continue;
+      alike[{diagnose::judge(attempt).kind, attempt.error.error}].push_back(&attempt);
+    }
+    std::map<diagnose::FailureClass, const tcp::Attempt*> first;
+    for (const auto& [key, attempts] : alike) {
+      const tcp::Attempt& one = *attempts.front();
+      const auto kind = diagnose::class_of(kernel_, one, bound_interface(options_.common));
+      end_.failed[kind] += attempts.size();
+      first.emplace(kind, &one);
     }
     return first;
   }
@@ -216,12 +220,11 @@ class Parallel {
 
   Exit interrupt(const sys::Wake& wake) {
     for (Member& member : members_) {
-      if (member.open.under_way()) member.open.end(tcp::Attempt::End::interrupted);
+      if (member.open.under_way()) member.open.end(End::interrupted);
     }
     if (!decided_) count_failed();
     end_.signal = wake.signal;
-    const bool held = decided_ && wake.reason == sys::Wake::Reason::signal;
-    if (held) return {exit_.status, wake.signal};
+    if (decided_ && wake.reason == sys::Wake::Reason::signal) return {exit_.status, wake.signal};
     return interrupted(context_, options_.common, "connect", object_, wake);
   }
 

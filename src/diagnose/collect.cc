@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "diagnose/collect.h"
 
-#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -53,11 +52,6 @@ void read_holders(sys::Kernel& kernel, std::uint16_t port, std::uint32_t states,
   for (PortHolder& holder : host.holders) {
     if (holder.socket.inode != 0) holder.owner = sys::socket_owner(kernel, holder.socket.inode);
   }
-}
-
-// What a lookup of a route says where it finds none that may be used.
-bool routing_error(int error) {
-  return error == EACCES || error == EINVAL || error == ENETUNREACH || error == EHOSTUNREACH;
 }
 
 }  // namespace
@@ -152,7 +146,7 @@ Evidence collect_connect(sys::Kernel& kernel, const tcp::Attempt& attempt,
   evidence.path = read_path(kernel, attempt.peer, asked.interface);
   evidence.host = read_host(kernel);
   const bool routing_may_refuse = !attempt.icmp && attempt.error.call == sys::Syscall::connect &&
-                                  routing_error(attempt.error.error);
+                                  sys::is_routing_error(attempt.error.error);
   if (routing_may_refuse) evidence.policy = read_policy(kernel, attempt.peer, attempt.local);
   if (evidence.path.own_address) {
     read_holders(kernel, attempt.peer.port(), listening, evidence.host);

@@ -4,7 +4,11 @@
 // be read is left out.
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "diagnose/evidence.h"
+#include "diagnose/verdict.h"
 #include "sys/waiter.h"
 #include "tcp/connection.h"
 #include "tcp/resolve.h"
@@ -29,10 +33,21 @@ Evidence collect_transfer(sys::Kernel& kernel, const sys::Address& peer, const s
                           std::chrono::nanoseconds after, const std::optional<tcp::TcpInfo>& info,
                           const TransferFacts& transfer);
 
+// Of a host's rules and routes what may refuse packets from `source`, which may be unknown, to
+// `destination`: in the order asked, up to the rule that is taken for certain.
+std::vector<Refusal> find_refusals(std::span<const sys::RoutingRule> rules,
+                                   std::span<const sys::Route> routes,
+                                   const sys::Address& destination, const sys::Address& source);
+
 // What this host's policy routing makes of packets from `local`, which may be unknown, to
 // `address`.
 PolicyFacts read_policy(sys::Kernel& kernel, const sys::Address& address,
                         const sys::Address& local);
+
+// The class of an attempt that failed or timed out, on a socket that was bound to `interface` if
+// any: judge()'s, and by this host's tables where it hangs on them.
+FailureClass class_of(sys::Kernel& kernel, const tcp::Attempt& attempt,
+                      const std::string& interface);
 
 // net.ipv6.conf.all.disable_ipv6 is set.
 bool ipv6_disabled(sys::Kernel& kernel);

@@ -28,10 +28,8 @@ std::optional<sys::Neighbour> neighbour_of(sys::Kernel& kernel, const PathFacts&
 }
 
 // An entry that refuses does so whatever interface is asked for.
-bool refuses(const sys::Route* route) {
-  return route != nullptr &&
-         (route->type == sys::RouteType::unreachable || route->type == sys::RouteType::prohibit ||
-          route->type == sys::RouteType::blackhole);
+bool refuses(const sys::Route& route) {
+  return sys::refusal_errno(route.type) != 0;
 }
 
 // The route of a socket that is bound to the interface `index`; nothing where that has none, though
@@ -58,22 +56,6 @@ void set_not_by_interface(PathFacts& path, const sys::Link& bound) {
   path.own_address = false;
 }
 
-// The entry of one table for it.
-const sys::Route* entry_of(const std::vector<sys::Route>& routes, std::uint32_t table,
-                           const sys::Address& destination) {
-  const sys::Route* best = nullptr;
-  for (const sys::Route& route : routes) {
-    const bool covers =
-        route.table == table && sys::covers(route.destination, route.prefix_length, destination);
-    if (!covers) continue;
-    const bool better =
-        best == nullptr || route.prefix_length > best->prefix_length ||
-        (route.prefix_length == best->prefix_length && route.priority < best->priority);
-    if (better) best = &route;
-  }
-  return best;
-}
-
 // Whether the rule may mean packets from `source` (unknown: any of this host's) to `destination`.
 bool may_mean(const sys::RoutingRule& rule, const sys::Address& source,
               const sys::Address& destination) {
@@ -89,10 +71,53 @@ bool for_certain(const sys::RoutingRule& rule, const sys::Address& source) {
   return !rule.conditional && (!rule.source.known() || (source.known() && !source.is_any()));
 }
 
+// The rule to which rules[from], a goto, leads: the first of that priority, which stands behind it.
+// The kernel passes over a goto that has none.
+std::optional<std::size_t> target_of(std::span<const sys::RoutingRule> rules, std::size_t from) {
+  for (std::size_t i = from + 1; i < rules.size(); ++i) {
+    if (rules[i].priority == rules[from].target) return i;
+  }
+  return std::nullopt;
+}
+
+// A look-up that found no way, and not one that could not be made: that has other errors.
+bool is_kernels_answer(const sys::SysError& error) {
+  return error.call == sys::Syscall::recvmsg && sys::is_routing_error(error.error);
+}
+
 }  // namespace
 
 bool ipv6_disabled(sys::Kernel& kernel) {
   return sys::read_sysctl(kernel, "/proc/sys/net/ipv6/conf/all/disable_ipv6").value_or(0) == 1;
+}
+
+std::vector<Refusal> find_refusals(std::span<const sys::RoutingRule> rules,
+                                   std::span<const sys::Route> routes,
+                                   const sys::Address& destination, const sys::Address& source) {
+  using Action = sys::RoutingRule::Action;
+  std::vector<Refusal> refusals;
+  std::uint32_t perhaps_jumped_to = 0;  // a priority: what is before it may not be asked
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const sys::RoutingRule& rule = rules[i];
+    if (rule.action == Action::other || !may_mean(rule, source, destination)) continue;
+    Refusal refusal{rule, std::nullopt, for_certain(rule, source)};
+    refusal.certain = refusal.certain && rule.priority >= perhaps_jumped_to;
+    if (rule.action == Action::go_to) {
+      const auto target = target_of(rules, i);
+      if (!target) continue;
+      if (refusal.certain) i = *target - 1;
+      perhaps_jumped_to = std::max(perhaps_jumped_to, rule.target);
+      continue;
+    }
+    if (rule.action == Action::table) {
+      const sys::Route* const entry = sys::best_in_table(routes, rule.table, destination);
+      if (entry == nullptr || entry->type == sys::RouteType::throw_) continue;
+      refusal.route = *entry;
+    }
+    if (!refusal.route || refuses(*refusal.route)) refusals.push_back(refusal);
+    if (refusal.certain) break;  // no later rule is asked
+  }
+  return refusals;
 }
 
 PolicyFacts read_policy(sys::Kernel& kernel, const sys::Address& address,
@@ -103,28 +128,12 @@ PolicyFacts read_policy(sys::Kernel& kernel, const sys::Address& address,
   const auto looked_up = sys::route_to(kernel, destination);
   if (looked_up) {
     policy.look_up_error = 0;
-  } else if (looked_up.error().call == sys::Syscall::recvmsg) {  // the kernel's answer
+  } else if (is_kernels_answer(looked_up.error())) {
     policy.look_up_error = looked_up.error().error;
   }
   const auto rules = sys::routing_rules(kernel, destination.family());
   const auto routes = sys::routes(kernel, destination.family());
-  if (!rules || !routes) return policy;
-  policy.known = true;
-  for (const sys::RoutingRule& rule : *rules) {
-    if (!may_mean(rule, source, destination)) continue;
-    Refusal refusal{rule, std::nullopt, for_certain(rule, source)};
-    using Action = sys::RoutingRule::Action;
-    if (rule.action == Action::other) continue;
-    if (rule.action == Action::table) {
-      const sys::Route* const entry = entry_of(*routes, rule.table, destination);
-      if (entry == nullptr || entry->type == sys::RouteType::throw_) continue;
-      refusal.route = *entry;
-    }
-    if (rule.action != Action::table || refuses(&*refusal.route)) {
-      policy.refusals.push_back(refusal);
-    }
-    if (refusal.certain) break;  // no later rule is asked
-  }
+  if (rules && routes) policy.refusals = find_refusals(*rules, *routes, destination, source);
   return policy;
 }
 
@@ -158,7 +167,7 @@ PathFacts read_path(sys::Kernel& kernel, const sys::Address& address,
   const auto bound = std::find_if(links.begin(), links.end(), [&](const sys::Link& link) {
     return !interface.empty() && link.name == interface;
   });
-  const bool is_bound = bound != links.end() && !refuses(route);
+  const bool is_bound = bound != links.end() && (route == nullptr || !refuses(*route));
   std::optional<sys::Route> own_way;
   if (is_bound) own_way = route_by(kernel, destination, bound->index, route);
   if (own_way) route = &*own_way;
@@ -176,6 +185,16 @@ PathFacts read_path(sys::Kernel& kernel, const sys::Address& address,
   }
   path.neighbour = neighbour_of(kernel, path);
   return path;
+}
+
+FailureClass class_of(sys::Kernel& kernel, const tcp::Attempt& attempt,
+                      const std::string& interface) {
+  const FailureClass kind = judge(attempt).kind;
+  if (!hangs_on_way(attempt, !interface.empty())) return kind;
+  const PathFacts path = read_path(kernel, attempt.peer, interface);
+  const bool refused = kind != FailureClass::no_answer;
+  return class_by_way(attempt, path,
+                      refused ? read_policy(kernel, attempt.peer, attempt.local) : PolicyFacts{});
 }
 
 }  // namespace tcptool::diagnose

@@ -83,6 +83,30 @@ LayerRow transport_row(const Evidence& evidence) {
   return {Layer::transport, LayerState::unknown, ""};
 }
 
+// `finding`'s layer as failed, and those below as the evidence has them.
+std::vector<LayerRow> layer_rows(const Evidence& evidence, const Finding& finding) {
+  const Layer failed = info_of(finding.cause).layer;
+  if (failed == Layer::name || failed == Layer::this_host) {
+    return {{failed, LayerState::failed, finding.evidence}};
+  }
+  std::vector<LayerRow> rows{link_row(evidence, finding),
+                             internet_row(evidence, finding),
+                             transport_row(evidence),
+                             {Layer::application, LayerState::unknown, ""}};
+  for (LayerRow& row : rows) {
+    if (row.layer == failed) {
+      row.state = LayerState::failed;
+      row.evidence = finding.evidence;
+    } else if (row.layer > failed && evidence.step == Step::transfer) {
+      row = {row.layer, LayerState::unknown, ""};
+    } else if (row.layer > failed) {
+      row.state = LayerState::not_reached;
+      row.evidence = row.layer == Layer::transport ? finding.transport : "";
+    }
+  }
+  return rows;
+}
+
 std::optional<Finding> first_of(std::span<const Rule> rules, const Evidence& evidence) {
   for (const Rule rule : rules) {
     if (auto finding = rule(evidence)) return finding;
@@ -123,80 +147,6 @@ void make_printable(std::string& text) {
 std::string_view layer_state_name(LayerState state) {
   constexpr std::array<std::string_view, 4> names{"ok", "failed", "not reached", "unknown"};
   return names[static_cast<std::size_t>(state)];
-}
-
-bool answered_from_afar(const Evidence& evidence) {
-  if (evidence.step == Step::transfer || another_port_answered(evidence)) return true;
-  if (evidence.icmp) return !evidence.host.addresses.empty() && !icmp_from_here(evidence);
-  return !evidence.timed_out && evidence.error.error == ECONNREFUSED;
-}
-
-bool another_port_answered(const Evidence& evidence) {
-  using Answer = tcp::SynProbe::Answer;
-  const auto& other = evidence.probes.other;
-  return other && (other->answer == Answer::rst || other->answer == Answer::syn_ack);
-}
-
-bool icmp_from_here(const Evidence& evidence) {
-  if (!evidence.icmp) return false;
-  const sys::Address offender = evidence.icmp->offender.with_zone(0, "");
-  const auto& own = evidence.host.addresses;
-  return std::any_of(own.begin(), own.end(), [&](const sys::Address& address) {
-    return address.with_zone(0, "") == offender;
-  });
-}
-
-bool next_hop_is_peer(const Evidence& evidence) {
-  const sys::Address& hop = evidence.path.next_hop;
-  return hop.known() &&
-         hop.with_zone(0, "").host() == evidence.peer.unmapped().with_zone(0, "").host();
-}
-
-std::string syn_count(const Evidence& evidence) {
-  if (!evidence.info || !evidence.info->total_retrans) return "SYN sent";
-  const auto again = *evidence.info->total_retrans;
-  return again == 0 ? "1 SYN sent" : fmt::format("{} SYNs sent", again + 1);
-}
-
-std::string dropped_here_words(unsigned sent_again) {
-  const std::string times = sent_again == 1 ? "once" : fmt::format("{} times", sent_again);
-  return fmt::format("the SYN, sent again {}, was dropped each time by this host itself", times);
-}
-
-std::string last_hop(const Evidence& evidence) {
-  std::string last;
-  for (const tcp::SynProbe& hop : evidence.probes.path) {
-    const bool known = hop.icmp && hop.icmp->offender.known();
-    if (known) last = fmt::format("hop {} ({})", hop.ttl, hop.icmp->offender.host());
-  }
-  return last;
-}
-
-std::string neighbour_protocol(const sys::Address& address) {
-  return address.family() == AF_INET6 ? "neighbour discovery" : "ARP";
-}
-
-std::vector<LayerRow> layer_rows(const Evidence& evidence, const Finding& finding) {
-  const Layer failed = info_of(finding.cause).layer;
-  if (failed == Layer::name || failed == Layer::this_host) {
-    return {{failed, LayerState::failed, finding.evidence}};
-  }
-  std::vector<LayerRow> rows{link_row(evidence, finding),
-                             internet_row(evidence, finding),
-                             transport_row(evidence),
-                             {Layer::application, LayerState::unknown, ""}};
-  for (LayerRow& row : rows) {
-    if (row.layer == failed) {
-      row.state = LayerState::failed;
-      row.evidence = finding.evidence;
-    } else if (row.layer > failed && evidence.step == Step::transfer) {
-      row = {row.layer, LayerState::unknown, ""};
-    } else if (row.layer > failed) {
-      row.state = LayerState::not_reached;
-      row.evidence = row.layer == Layer::transport ? finding.transport : "";
-    }
-  }
-  return rows;
 }
 
 std::optional<Diagnosis> diagnose(const Evidence& evidence) {

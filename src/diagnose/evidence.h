@@ -56,8 +56,7 @@ struct Refusal {
 
 // Read where connect failed with an error that a routing decision gives.
 struct PolicyFacts {
-  bool known = false;                // rules and tables could be read
-  std::vector<Refusal> refusals;     // in the order asked, up to the rule that is taken for certain
+  std::vector<Refusal> refusals;     // as find_refusals() has them
   std::optional<int> look_up_error;  // of the kernel's own look-up (ip route get); 0: a route
 };
 

@@ -36,12 +36,24 @@ std::span<const Rule> errno_rules();       // step connect: where all of these k
 std::span<const Rule> transfer_rules();    // step transfer: reset, or the peer takes nothing
 std::span<const Rule> silence_rules();     // step transfer: nothing came any more
 
-// The rows of the layers, `finding`'s as failed and those below as the evidence has them.
-std::vector<LayerRow> layer_rows(const Evidence& evidence, const Finding& finding);
+constexpr unsigned state_listen = 10;  // as tcpi_state
+constexpr unsigned state_time_wait = 6;
 
 // What an ICMP error comes to; evidence.icmp is there.
 Finding icmp_finding(const Evidence& evidence, Cause cause, std::string explanation,
                      std::string advice);
+
+// Of the evidence, in rules_facts.cc.
+// connect(2) failed with one of these errors, and nothing from the network says why.
+bool failed_here(const Evidence& evidence, std::initializer_list<int> errors);
+bool unanswered(const Evidence& evidence);  // nothing came back to the SYN
+// An established connection was lost with one of these errors.
+bool lost_with(const Evidence& evidence, std::initializer_list<int> errors);
+// The user's time ran out while nothing moved. --timeout may strike in the midst of a transfer.
+bool waited_in_vain(const Evidence& evidence);
+bool answered_from_afar(const Evidence& evidence);     // something came back from the network
+bool another_port_answered(const Evidence& evidence);  // the probe of one, by TCP itself
+bool icmp_from_here(const Evidence& evidence);         // an address of this host's sent the error
 bool says_host_unreachable(const tcp::IcmpError& icmp);
 // How long after the SYN that it answers the error came. Nothing where several SYNs had been sent
 // and it does not quote enough of its one: it may be the answer to the last, the first having been
@@ -50,35 +62,30 @@ std::optional<std::chrono::nanoseconds> icmp_delay(const Evidence& evidence);
 // A router asks for a silent host's link-layer address for seconds (RFC 1122 section 2.3.2.1; on
 // Linux three times, a second apart) before it says so; what a rule says comes at once.
 constexpr std::chrono::milliseconds at_once(500);
-
-// connect(2) failed with one of these errors, and nothing from the network says why.
-bool failed_here(const Evidence& evidence, std::initializer_list<int> errors);
-
-// An established connection was lost with one of these errors.
-bool lost_with(const Evidence& evidence, std::initializer_list<int> errors);
-// The user's time ran out while nothing moved. --timeout may strike in the midst of a transfer.
-bool waited_in_vain(const Evidence& evidence);
-std::string lost_bytes(const Evidence& evidence);  // "12 bytes for the peer were not acknowledged"
-
-// Nothing came back.
-bool unanswered(const Evidence& evidence);
-std::string timeout_headline(const Evidence& evidence);
+// With what the routing decision answers where this refuses. See ip-rule(8), ip-route(8).
+int errno_of(const Refusal& refusal);
+// Where connect(2) failed with EINVAL, whether it was a blackhole of this host's for certain, a
+// route or a rule: rules that refuse with another errno were not taken.
+bool discards(const PathFacts& path, const PolicyFacts& policy);
+bool next_hop_is_peer(const Evidence& evidence);  // no gateway is between
 // The listener of this host, if any, that takes connections to evidence.peer.
 const PortHolder* listener_for(const Evidence& evidence);
 
-// Words that several rules share.
-std::string connect_error_words(
-    const Evidence& evidence);  // "connect: no route to host (EHOSTUNREACH) at once"
-std::string dropped_here_words(unsigned sent_again);  // "the SYN, sent again once, was dropped ..."
-std::string syn_count(const Evidence& evidence);      // "3 SYNs sent"
-std::string holder_text(const PortHolder& holder);    // "process 12 (sshd) of uid 0"
-bool answered_from_afar(const Evidence& evidence);    // something came back from the network
-bool icmp_from_here(const Evidence& evidence);        // an address of this host's sent the error
-bool next_hop_is_peer(const Evidence& evidence);      // no gateway is between
-bool another_port_answered(const Evidence& evidence);        // the probe of one, by TCP itself
+// In words, in rules_words.cc.
+// "connect: no route to host (EHOSTUNREACH) at once"
+std::string connect_error_words(const Evidence& evidence);
+std::string syn_count(const std::optional<tcp::TcpInfo>& info);  // "3 SYNs sent"
+// "the SYN, sent again once, was dropped ..."
+std::string dropped_here_words(const std::optional<tcp::TcpInfo>& info);
+// "timed out after 10 s (3 SYNs sent, nothing came back)"
+std::string timeout_text(std::chrono::nanoseconds after, const std::optional<tcp::TcpInfo>& info,
+                         std::optional<bool> dropped_here);
+std::string timeout_headline(const Evidence& evidence);
+std::string lost_bytes(const Evidence& evidence);   // "12 bytes for the peer were not acknowledged"
+std::string holder_text(const PortHolder& holder);  // "process 12 (sshd) of uid 0"
 std::string_view answer_word(tcp::SynProbe::Answer answer);  // "RST", "no answer"
+std::string probe_answer(const tcp::SynProbe& again);        // "a new connection is answered"
 std::string last_hop(const Evidence& evidence);  // "hop 2 (10.0.1.1)", that a probe came to; or ""
-std::string probe_answer(const tcp::SynProbe& again);         // "a new connection is answered"
 std::string neighbour_protocol(const sys::Address& address);  // "ARP" or "neighbour discovery"
 
 }  // namespace tcptool::diagnose

@@ -14,19 +14,6 @@
 namespace tcptool::diagnose {
 namespace {
 
-using Action = sys::RoutingRule::Action;
-using sys::RouteType;
-
-// With what the routing decision answers where this refuses. See ip-rule(8), ip-route(8).
-int errno_of(const Refusal& refusal) {
-  if (refusal.route) {
-    if (refusal.route->type == RouteType::prohibit) return EACCES;
-    return refusal.route->type == RouteType::unreachable ? EHOSTUNREACH : EINVAL;
-  }
-  if (refusal.rule.action == Action::prohibit) return EACCES;
-  return refusal.rule.action == Action::unreachable ? ENETUNREACH : EINVAL;
-}
-
 Cause cause_of(int error) {
   if (error == EACCES) return Cause::route_prohibit;
   return error == EINVAL ? Cause::route_blackhole : Cause::route_unreachable;
@@ -47,15 +34,19 @@ std::string_view headline_of(Cause cause) {
 std::string text_of(const Refusal& refusal) {
   std::string text = fmt::format("rule {} ({})", refusal.rule.priority, refusal.rule.text());
   if (refusal.route) {
-    const bool prohibits = refusal.route->type == RouteType::prohibit;
-    const bool unreachable = refusal.route->type == RouteType::unreachable;
-    text += fmt::format(" with the entry {} {}",
-                        prohibits     ? "prohibit"
-                        : unreachable ? "unreachable"
-                                      : "blackhole",
+    text += fmt::format(" with the entry {} {}", sys::route_type_name(refusal.route->type),
                         refusal.route->text());
   }
   return text;
+}
+
+bool refused_by_routing(const Evidence& evidence) {
+  const int error = evidence.error.error;
+  return sys::is_routing_error(error) && failed_here(evidence, {error});
+}
+
+std::string where_routing_is(const Evidence& evidence) {
+  return fmt::format("ip rule; ip route show table all; ip route get {}", evidence.peer.host());
 }
 
 std::vector<Refusal> refusals_with(const Evidence& evidence, int error) {
@@ -69,7 +60,7 @@ std::vector<Refusal> refusals_with(const Evidence& evidence, int error) {
 std::optional<Finding> refused_by_rule(const Evidence& evidence) {
   constexpr std::size_t most = 3;
   const int error = evidence.error.error;
-  if (!failed_here(evidence, {EACCES, EINVAL, ENETUNREACH, EHOSTUNREACH})) return std::nullopt;
+  if (!refused_by_routing(evidence)) return std::nullopt;
   const auto refusals = refusals_with(evidence, error);
   if (refusals.empty()) return std::nullopt;
   const Cause cause = cause_of(error);
@@ -97,15 +88,10 @@ std::optional<Finding> refused_by_rule(const Evidence& evidence) {
   return finding;
 }
 
-// No rule of those that could be read, but the kernel's own look-up says the same; or nothing could
-// be read, so that the errno is all there is.
+// No rule of those that could be read, but the kernel's own look-up says the same.
 std::optional<Finding> refused_by_look_up(const Evidence& evidence) {
   const int error = evidence.error.error;
-  const auto& look_up = evidence.policy.look_up_error;
-  if (look_up.value_or(error) != error ||
-      !failed_here(evidence, {EACCES, EINVAL, ENETUNREACH, EHOSTUNREACH})) {
-    return std::nullopt;
-  }
+  if (evidence.policy.look_up_error != error || !refused_by_routing(evidence)) return std::nullopt;
   const std::string host = evidence.peer.host();
   if (error == ENETUNREACH) {
     return Finding{
@@ -115,17 +101,45 @@ std::optional<Finding> refused_by_look_up(const Evidence& evidence) {
         fmt::format("no rule of this host's policy routing leads to a table with a usable "
                     "entry for {}",
                     host),
-        fmt::format("ip rule; ip route show table all; ip route get {}", host)};
+        where_routing_is(evidence)};
   }
   const Cause cause = cause_of(error);
-  Finding finding{cause, std::string(headline_of(cause)), connect_error_words(evidence),
-                  fmt::format("this host's own routing {} {}{}; nothing was sent", verb_of(cause),
-                              host, look_up ? ", as the kernel's look-up of a route says too" : ""),
-                  fmt::format("ip rule; ip route show table all; ip route get {}", host)};
-  if (!look_up && error == EACCES) {
-    finding.explanation += "; or a security policy forbids it";
+  return Finding{cause, std::string(headline_of(cause)), connect_error_words(evidence),
+                 fmt::format("this host's own routing {} {}, as the kernel's look-up of a route "
+                             "says too; nothing was sent",
+                             verb_of(cause), host),
+                 where_routing_is(evidence)};
+}
+
+// That look-up could not be made either, so that the errno is all there is.
+std::optional<Finding> refused_unseen(const Evidence& evidence) {
+  if (evidence.policy.look_up_error || !refused_by_routing(evidence)) return std::nullopt;
+  const int error = evidence.error.error;
+  const std::string host = evidence.peer.host();
+  Finding finding{error == ENETUNREACH ? Cause::no_route : cause_of(error),
+                  fmt::format("no way from this host to {} ({})", host, sys::errno_name(error)),
+                  connect_error_words(evidence),
+                  fmt::format("nothing but the errno is known: a route or a rule of this host's "
+                              "policy routing {} {}",
+                              verb_of(cause_of(error)), host),
+                  where_routing_is(evidence)};
+  if (error == ENETUNREACH) {
+    finding.explanation = fmt::format(
+        "the kernel found no route: this host's tables have none to {}, or the rules of its policy "
+        "routing ask no table that has one, or declare it unreachable",
+        host);
+    finding.or_else = Cause::route_unreachable;
+  } else if (error == EACCES) {
+    finding.explanation += ", or a security policy forbids it";
     finding.or_else = Cause::output_filter;
+  } else if (error == EINVAL && evidence.source.known()) {
+    finding.explanation += fmt::format(
+        ", or it cannot be reached from the source address {}, of another interface or scope",
+        evidence.source.host());
+    finding.advice += "; another source address (-s), or none";
+    finding.or_else = Cause::source_cannot_reach;
   }
+  finding.explanation += "; nothing was sent";
   return finding;
 }
 
@@ -156,13 +170,12 @@ std::optional<Finding> refused_by_kernel(const Evidence& evidence) {
 // The user's own choice of the port: the kernel keeps one connection apart from another by
 // addresses and ports alone.
 Finding source_port_taken(const Evidence& evidence) {
-  constexpr unsigned time_wait = 6;  // as tcpi_state
   const std::string port = fmt::format("{}", evidence.source.port());
   for (const PortHolder& holder : evidence.host.holders) {
     const sys::SocketRow& socket = holder.socket;
     if (!(socket.remote.unmapped() == evidence.peer.unmapped())) continue;
     const std::string ends = fmt::format("{} -> {}", socket.local.text(), socket.remote.text());
-    if (socket.state != time_wait) {
+    if (socket.state != state_time_wait) {
       return {Cause::source_port_in_use, "the source port is in use (EADDRNOTAVAIL)",
               fmt::format("{} ({}) belongs to {}", ends, sys::tcp_state_name(socket.state),
                           holder_text(holder)),
@@ -232,8 +245,9 @@ std::optional<Finding> no_memory(const Evidence& evidence) {
                  "what uses it: /proc/net/sockstat, net.ipv4.tcp_mem"};
 }
 
-constexpr std::array<Rule, 7> rules{no_free_port,  refused_by_rule, refused_by_look_up, forbidden,
-                                    output_filter, no_memory,       refused_by_kernel};
+constexpr std::array<Rule, 8> rules{no_free_port,   refused_by_rule,  refused_by_look_up,
+                                    refused_unseen, forbidden,        output_filter,
+                                    no_memory,      refused_by_kernel};
 
 }  // namespace
 

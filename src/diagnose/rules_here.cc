@@ -76,7 +76,7 @@ std::optional<Finding> accept_queue_full(const Evidence& evidence) {
   return Finding{
       Cause::accept_queue_full, timeout_headline(evidence),
       fmt::format("{} without an answer; accept queue of {}: {} waiting, backlog {}",
-                  syn_count(evidence), socket.local.text(), socket.rqueue, socket.wqueue),
+                  syn_count(evidence.info), socket.local.text(), socket.rqueue, socket.wqueue),
       fmt::format("the accept queue of {} is full ({} waiting, backlog {}): {} does not "
                   "accept, and the kernel drops further SYNs",
                   socket.local.text(), socket.rqueue, socket.wqueue, holder_text(*listener)),
@@ -140,8 +140,7 @@ std::optional<Finding> rejected_here(const Evidence& evidence) {
 }
 
 std::string dropped_row(const Evidence& evidence) {
-  const unsigned again = evidence.info ? evidence.info->total_retrans.value_or(0) : 0;
-  return dropped_here_words(again) + " (TCPRetransFail in /proc/net/netstat)";
+  return dropped_here_words(evidence.info) + " (TCPRetransFail in /proc/net/netstat)";
 }
 
 // To this host itself.
@@ -149,7 +148,7 @@ std::optional<Finding> filtered_here(const Evidence& evidence) {
   if (!unanswered(evidence) || !evidence.path.own_address) return std::nullopt;
   const std::string host = evidence.peer.host();
   Finding finding{Cause::filtered_here, timeout_headline(evidence),
-                  fmt::format("{} to this host itself, no answer", syn_count(evidence)),
+                  fmt::format("{} to this host itself, no answer", syn_count(evidence.info)),
                   fmt::format("{} is this host itself: its own packet filter drops the SYN, on its "
                               "way out or in, or the answer",
                               host),

@@ -14,9 +14,6 @@ namespace {
 
 using sys::Syscall;
 
-constexpr unsigned state_listen = 10;  // as tcpi_state
-constexpr unsigned state_time_wait = 6;
-
 bool failed_as(const Evidence& evidence, Syscall call, int error) {
   return evidence.error.call == call && evidence.error.error == error;
 }
@@ -248,14 +245,6 @@ constexpr std::array<Rule, 9> rules{port_in_use,       privileged_port,  ipv6_di
                                     no_such_interface, option_refused,   no_memory};
 
 }  // namespace
-
-std::string holder_text(const PortHolder& holder) {
-  if (holder.owner) {
-    return fmt::format("process {} ({}) of uid {}", holder.owner->pid,
-                       escape(holder.owner->program), holder.socket.uid);
-  }
-  return fmt::format("a process of uid {}", holder.socket.uid);
-}
 
 std::span<const Rule> host_rules() {
   return rules;

@@ -3,9 +3,7 @@
 // the destination, or a router between. This host's own ones are in rules_here.cc.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
-#include <cerrno>
 
 #include "base/text.h"
 #include "diagnose/icmp_names.h"
@@ -75,35 +73,6 @@ std::string evidence_text(const Evidence& evidence) {
   }
   return text;
 }
-
-}  // namespace
-
-bool says_host_unreachable(const IcmpError& icmp) {
-  return v4(icmp) ? icmp.type == 3 && (icmp.code == 1 || icmp.code == 7)
-                  : icmp.type == 1 && icmp.code == 3;
-}
-
-std::optional<std::chrono::nanoseconds> icmp_delay(const Evidence& evidence) {
-  if (evidence.icmp_delay) return evidence.icmp_delay;
-  constexpr auto first_again = 950ms;  // RFC 6298 section 2.1: a second
-  const bool first = evidence.info && evidence.info->retransmits == 0U &&
-                     evidence.info->total_retrans.value_or(0) == 0;
-  if (first || evidence.icmp_after < first_again) return evidence.icmp_after;
-  return std::nullopt;
-}
-
-Finding icmp_finding(const Evidence& evidence, Cause cause, std::string explanation,
-                     std::string advice) {
-  Finding finding{cause, icmp_meaning(*evidence.icmp), evidence_text(evidence),
-                  std::move(explanation), std::move(advice)};
-  finding.transport = fmt::format("{}, no TCP answer", syn_count(evidence));
-  if (evidence.timed_out) {
-    finding.headline += fmt::format(", and no answer within {}", format_duration(evidence.after));
-  }
-  return finding;
-}
-
-namespace {
 
 std::optional<Finding> ttl_exceeded(const Evidence& evidence) {
   if (!evidence.icmp || !is_ttl_exceeded(*evidence.icmp)) return std::nullopt;
@@ -288,6 +257,17 @@ constexpr std::array<Rule, 5> rules{ttl_exceeded, too_big, rejected_by_host,
                                     from_afar<unreachable_on_the_way>};
 
 }  // namespace
+
+Finding icmp_finding(const Evidence& evidence, Cause cause, std::string explanation,
+                     std::string advice) {
+  Finding finding{cause, icmp_meaning(*evidence.icmp), evidence_text(evidence),
+                  std::move(explanation), std::move(advice)};
+  finding.transport = fmt::format("{}, no TCP answer", syn_count(evidence.info));
+  if (evidence.timed_out) {
+    finding.headline += fmt::format(", and no answer within {}", format_duration(evidence.after));
+  }
+  return finding;
+}
 
 std::span<const Rule> icmp_rules() {
   return rules;

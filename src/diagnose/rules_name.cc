@@ -35,10 +35,13 @@ const Answer* find(const Evidence& evidence, auto matches) {
   return found == answers.end() ? nullptr : &*found;
 }
 
+bool answered(const Answer& answer) {
+  return answer.kind == Answer::Kind::answered;
+}
+
 // Knows the name, and no address of the type. A truncated answer may have lost it.
 bool is_empty(const Answer& answer) {
-  return answer.kind == Answer::Kind::answered && answer.rcode == 0 && !answer.has_address &&
-         !answer.truncated;
+  return answered(answer) && answer.rcode == 0 && !answer.has_address && !answer.truncated;
 }
 
 // EAI_NONAME comes from somebody who answered: then the silence of a server is not the cause.
@@ -47,7 +50,6 @@ bool status_denies(const Evidence& evidence) {
 }
 
 bool none_answered(const Evidence& evidence) {
-  const auto answered = [](const Answer& answer) { return answer.kind == Answer::Kind::answered; };
   return !evidence.name.answers.empty() && find(evidence, answered) == nullptr;
 }
 
@@ -62,7 +64,7 @@ std::string all_servers(const Evidence& evidence, Answer::Kind kind) {
 
 // getaddrinfo(3) is sure that there is no such name: servers that do not answer are not why.
 bool sure(const Evidence& evidence) {
-  return !evidence.name.timed_out && sys::lookup_status_name(evidence.name.status) == "EAI_NONAME";
+  return !evidence.name.timed_out && status_denies(evidence);
 }
 
 // What keeps it from being a name of DNS, or "". See RFC 1035 section 2.3.4.
@@ -94,8 +96,7 @@ std::optional<Finding> malformed(const Evidence& evidence) {
 }
 
 std::optional<Finding> not_in_sources(const Evidence& evidence) {
-  const auto denied = [](const Answer& answer) { return answer.kind == Answer::Kind::answered; };
-  if (!sure(evidence) || find(evidence, denied) != nullptr) return std::nullopt;
+  if (!sure(evidence) || find(evidence, answered) != nullptr) return std::nullopt;
   return Finding{Cause::name_not_found, "the name is not known (EAI_NONAME)",
                  "getaddrinfo: EAI_NONAME, without an answer of a name server",
                  fmt::format("none of this host's sources of names (the hosts line of "
@@ -106,7 +107,7 @@ std::optional<Finding> not_in_sources(const Evidence& evidence) {
 
 std::optional<Finding> name_not_found(const Evidence& evidence) {
   const Answer* const answer = find(evidence, [](const Answer& candidate) {
-    return candidate.kind == Answer::Kind::answered && candidate.rcode == rcode_name_error;
+    return answered(candidate) && candidate.rcode == rcode_name_error;
   });
   if (answer == nullptr) return std::nullopt;
   const std::string server = answer->server.host();
@@ -157,7 +158,7 @@ std::optional<Finding> name_without_address(const Evidence& evidence) {
 
 std::optional<Finding> name_server_failed(const Evidence& evidence) {
   const Answer* const answer = find(evidence, [](const Answer& candidate) {
-    return candidate.kind == Answer::Kind::answered && candidate.rcode != 0;
+    return answered(candidate) && candidate.rcode != 0;
   });
   if (answer == nullptr) return std::nullopt;
   const std::string server = answer->server.host();
@@ -182,7 +183,7 @@ std::optional<Finding> name_server_failed(const Evidence& evidence) {
 // libc asks again by TCP, RFC 7766, which is needed where UDP does not suffice.
 std::optional<Finding> name_server_without_tcp(const Evidence& evidence) {
   const Answer* const answer = find(evidence, [](const Answer& candidate) {
-    return candidate.kind == Answer::Kind::answered && candidate.rcode == 0 && candidate.truncated;
+    return answered(candidate) && candidate.rcode == 0 && candidate.truncated;
   });
   if (answer == nullptr || status_denies(evidence)) return std::nullopt;
   const std::string server = answer->server.host();

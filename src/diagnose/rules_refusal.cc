@@ -2,12 +2,10 @@
 // connect(2) failed with TCP's own answer, a RST.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 
 #include "base/text.h"
-#include "diagnose/icmp_names.h"
 #include "diagnose/rules.h"
 
 namespace tcptool::diagnose {
@@ -15,33 +13,9 @@ namespace {
 
 using Answer = tcp::SynProbe::Answer;
 
-constexpr unsigned state_listen = 10;  // as tcpi_state
-
 bool refused(const Evidence& evidence) {
   return !evidence.icmp && evidence.error.error == ECONNREFUSED;
 }
-
-// Whether a listener on `local` takes connections to `asked`.
-bool takes(const sys::SocketRow& listener, const sys::Address& asked) {
-  constexpr unsigned loopback = 1;  // by which a host speaks to itself; its number on every Linux
-  if (listener.ifindex != 0 && listener.ifindex != loopback) return false;
-  const sys::Address local = listener.local.unmapped().with_port(0);
-  const sys::Address wanted = asked.unmapped().with_port(0);
-  if (local == wanted || wanted.is_any()) return true;  // 0.0.0.0 and :: mean this host
-  if (!local.is_any()) return false;
-  return local.family() == wanted.family() || (local.family() == AF_INET6 && !listener.v6only);
-}
-
-}  // namespace
-
-const PortHolder* listener_for(const Evidence& evidence) {
-  for (const PortHolder& holder : evidence.host.holders) {
-    if (holder.socket.state == state_listen && takes(holder.socket, evidence.peer)) return &holder;
-  }
-  return nullptr;
-}
-
-namespace {
 
 std::string refusal(const Evidence& evidence) {
   return fmt::format("RST from {} in answer to the SYN after {}", evidence.peer.host(),

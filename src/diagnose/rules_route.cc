@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -15,29 +14,6 @@ namespace tcptool::diagnose {
 namespace {
 
 using sys::RouteType;
-
-}  // namespace
-
-bool failed_here(const Evidence& evidence, std::initializer_list<int> errors) {
-  if (evidence.timed_out || evidence.icmp || evidence.error.call != sys::Syscall::connect) {
-    return false;
-  }
-  for (const int error : errors) {
-    if (evidence.error.error == error) return true;
-  }
-  return false;
-}
-
-std::string connect_error_words(const Evidence& evidence) {
-  constexpr auto a_moment = std::chrono::milliseconds(100);
-  return fmt::format("connect: {} ({}) {}", sys::errno_text(evidence.error.error),
-                     sys::errno_name(evidence.error.error),
-                     evidence.after < a_moment
-                         ? "at once"
-                         : fmt::format("after {}", format_duration(evidence.after)));
-}
-
-namespace {
 
 std::optional<Finding> ipv6_disabled(const Evidence& evidence) {
   const bool candidate = evidence.peer.family() == AF_INET6 && evidence.path.ipv6_disabled &&
@@ -79,13 +55,10 @@ std::optional<Finding> interface_down(const Evidence& evidence) {
 
 // A source address that the peer could not answer to: that of lo, or of another scope.
 std::optional<Finding> source_cannot_reach(const Evidence& evidence) {
-  const bool blackhole = evidence.path.route && evidence.path.route->type == RouteType::blackhole;
   // EINVAL may also be a blackhole that could not be read, or a peer whose own zone is missing.
   const bool no_zone = evidence.peer.is_link_local() && evidence.peer.scope_id() == 0;
-  const auto& refusals = evidence.policy.refusals;
-  const bool ruled_out = !refusals.empty() && refusals.front().certain;  // see rules_errno.cc
-  if (!failed_here(evidence, {EINVAL}) || !evidence.source.known() || blackhole || no_zone ||
-      ruled_out || !evidence.path.routes_known) {
+  if (!failed_here(evidence, {EINVAL}) || !evidence.source.known() || no_zone ||
+      discards(evidence.path, evidence.policy) || !evidence.path.routes_known) {
     return std::nullopt;
   }
   const std::string source = evidence.source.host();
@@ -98,54 +71,39 @@ std::optional<Finding> source_cannot_reach(const Evidence& evidence) {
                  "another source address (-s), or none"};
 }
 
-std::string route_words(const Evidence& evidence, std::string_view type) {
-  return fmt::format("the route {} {} of this host", type, evidence.path.route->text());
-}
+struct RefusingRoute {
+  RouteType type;
+  Cause cause;
+  std::string_view headline;
+  std::string_view does;
+};
 
-int errno_of(RouteType type) {
-  if (type == RouteType::prohibit) return EACCES;
-  if (type == RouteType::unreachable) return EHOSTUNREACH;
-  return type == RouteType::blackhole ? EINVAL : 0;
-}
+constexpr std::array<RefusingRoute, 3> refusing_routes{
+    RefusingRoute{RouteType::prohibit, Cause::route_prohibit, "prohibited by a route of this host",
+                  "prohibits it: connect failed with EACCES, and nothing was sent"},
+    RefusingRoute{RouteType::unreachable, Cause::route_unreachable,
+                  "unreachable by a route of this host",
+                  "declares it unreachable; nothing was sent"},
+    RefusingRoute{RouteType::blackhole, Cause::route_blackhole,
+                  "unreachable: discarded by a route of this host",
+                  "discards everything for it; nothing was sent"}};
 
 std::optional<Finding> route_refuses(const Evidence& evidence) {
-  // Each kind of entry has its errno (see ip-route(8)); another one has another cause.
+  // Each kind of entry has its errno; another one has another cause.
   if (!evidence.path.route) return std::nullopt;
   const RouteType type = evidence.path.route->type;
-  const int usual = errno_of(type);
+  const int usual = sys::refusal_errno(type);
   // Of old kernels, for IPv6.
   const int old = type == RouteType::unreachable ? ENETUNREACH : usual;
   if (usual == 0 || !failed_here(evidence, {usual, old})) return std::nullopt;
   const std::string destination = evidence.path.route->text();
-  const std::string advice =
-      fmt::format("ip route get {}; the entry {}", evidence.peer.host(), destination);
-  switch (type) {
-    case RouteType::prohibit:
-      return Finding{Cause::route_prohibit, "prohibited by a route of this host",
-                     fmt::format("prohibit {} in this host's routing table", destination),
-                     fmt::format("{} prohibits it: connect failed with EACCES, and nothing was "
-                                 "sent",
-                                 route_words(evidence, "prohibit")),
-                     advice};
-    case RouteType::unreachable:
-      return Finding{Cause::route_unreachable, "unreachable by a route of this host",
-                     fmt::format("unreachable {} in this host's routing table", destination),
-                     fmt::format("{} declares it unreachable; nothing was sent",
-                                 route_words(evidence, "unreachable")),
-                     advice};
-    case RouteType::blackhole:
-      return Finding{Cause::route_blackhole, "unreachable: discarded by a route of this host",
-                     fmt::format("blackhole {} in this host's routing table", destination),
-                     fmt::format("{} discards everything for it; nothing was sent",
-                                 route_words(evidence, "blackhole")),
-                     advice};
-    case RouteType::throw_:
-    case RouteType::unicast:
-    case RouteType::local:
-    case RouteType::broadcast:
-    case RouteType::multicast:
-    case RouteType::other:
-      break;
+  const std::string entry = fmt::format("{} {}", sys::route_type_name(type), destination);
+  for (const RefusingRoute& row : refusing_routes) {
+    if (row.type != type) continue;
+    return Finding{row.cause, std::string(row.headline),
+                   fmt::format("{} in this host's routing table", entry),
+                   fmt::format("the route {} of this host {}", entry, row.does),
+                   fmt::format("ip route get {}; the entry {}", evidence.peer.host(), destination)};
   }
   return std::nullopt;
 }

@@ -8,7 +8,6 @@
 #include <cerrno>
 
 #include "base/text.h"
-#include "diagnose/icmp_names.h"
 #include "diagnose/rules.h"
 #include "sys/names.h"
 
@@ -60,26 +59,6 @@ bool none_but_full_segments(const Evidence& evidence) {
   return retransmitting(evidence) && *info->bytes_acked == (evidence.transfer.active ? 1U : 0U) &&
          *info->snd_mss > every_path_takes && evidence.transfer.undelivered >= *info->snd_mss;
 }
-
-}  // namespace
-
-std::string probe_answer(const tcp::SynProbe& port) {
-  switch (port.answer) {
-    case Answer::syn_ack:
-      return "a new connection is answered";
-    case Answer::rst:
-      return "a new connection is refused with RST";
-    case Answer::icmp:
-      return fmt::format("{} answers a new connection with {}", port.icmp->offender.host(),
-                         icmp_meaning(*port.icmp));
-    case Answer::none:
-    case Answer::not_sent:
-      break;
-  }
-  return "a new connection is not answered";
-}
-
-namespace {
 
 std::optional<Finding> path_mtu_black_hole(const Evidence& evidence) {
   // Whatever the network says of the way outweighs it.

@@ -3,7 +3,6 @@
 // peer took nothing. Those on which nothing came are in rules_silence.cc.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -15,32 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using End = TransferFacts::End;
-
-}  // namespace
-
-bool lost_with(const Evidence& evidence, std::initializer_list<int> errors) {
-  if (evidence.transfer.end != End::lost) return false;
-  return std::find(errors.begin(), errors.end(), evidence.error.error) != errors.end();
-}
-
-bool waited_in_vain(const Evidence& evidence) {
-  if (evidence.transfer.end == End::run_timeout) {
-    const bool most_of_it =
-        evidence.after >= 1s && evidence.after * 2 >= evidence.transfer.duration;
-    return most_of_it || evidence.after >= 5s;
-  }
-  return evidence.transfer.end == End::idle_timeout;
-}
-
-std::string lost_bytes(const Evidence& evidence) {
-  const auto count = evidence.transfer.undelivered;
-  if (evidence.transfer.sent == 0 && count == 0) return "nothing was on its way to it";
-  return count == 0 ? std::string("all that was sent had been acknowledged")
-                    : fmt::format("{} for the peer {} not acknowledged", format_bytes(count),
-                                  count == 1 ? "was" : "were");
-}
-
-namespace {
 
 std::string moved(const Evidence& evidence) {
   return fmt::format("{} sent, {} received", format_bytes(evidence.transfer.sent),
@@ -120,7 +93,7 @@ std::optional<Finding> reset(const Evidence& evidence) {
 // "9000 bytes waiting for it: 4000 in this host's send buffer, 5000 not yet sent"
 std::string waiting_words(const Evidence& evidence) {
   const TransferFacts& transfer = evidence.transfer;
-  const std::string all = format_bytes(transfer.undelivered) + " waiting for it";
+  std::string all = format_bytes(transfer.undelivered) + " waiting for it";
   const std::uint64_t syn = transfer.active ? 1 : 0;
   const std::uint64_t acked = evidence.info->bytes_acked.value_or(0);
   if (acked < syn || transfer.sent < acked - syn) return all;

@@ -3,33 +3,11 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cerrno>
 
 #include "base/text.h"
 #include "diagnose/rules.h"
 
 namespace tcptool::diagnose {
-
-bool unanswered(const Evidence& evidence) {
-  return !evidence.icmp && (evidence.timed_out || evidence.error.error == ETIMEDOUT);
-}
-
-std::string timeout_headline(const Evidence& evidence) {
-  const unsigned again = evidence.info ? evidence.info->total_retrans.value_or(0) : 0;
-  if (evidence.dropped_here.value_or(false)) {
-    return fmt::format("timed out after {} ({})", format_duration(evidence.after),
-                       dropped_here_words(again));
-  }
-  return fmt::format("timed out after {} ({}, nothing came back)", format_duration(evidence.after),
-                     syn_count(evidence));
-}
-
-std::string_view answer_word(tcp::SynProbe::Answer answer) {
-  if (answer == tcp::SynProbe::Answer::syn_ack) return "SYN-ACK";
-  if (answer == tcp::SynProbe::Answer::rst) return "RST";
-  return answer == tcp::SynProbe::Answer::icmp ? "an ICMP error" : "no answer";
-}
-
 namespace {
 
 // Another SYN was answered: the host is up and the path is whole, so that the port is filtered.
@@ -42,7 +20,7 @@ std::optional<Finding> filtered_port(const Evidence& evidence) {
       Cause::filtered_by_host, timeout_headline(evidence),
       fmt::format("{} to port {} without an answer; one SYN to port {} was answered "
                   "with {} after {}",
-                  syn_count(evidence), evidence.peer.port(), other->peer.port(),
+                  syn_count(evidence.info), evidence.peer.port(), other->peer.port(),
                   answer_word(other->answer), format_duration(other->after)),
       fmt::format("{} is up, but SYNs to port {} or their answers are dropped: by a packet filter "
                   "(there{} or on this host), or by a listener whose accept queue is full",
@@ -54,7 +32,7 @@ std::optional<Finding> filtered_port(const Evidence& evidence) {
 }
 
 std::string unanswered_words(const Evidence& evidence) {
-  return fmt::format("{} in {}, no answer, and no ICMP error", syn_count(evidence),
+  return fmt::format("{} in {}, no answer, and no ICMP error", syn_count(evidence.info),
                      format_duration(evidence.after));
 }
 

@@ -25,12 +25,6 @@ bool neighbour_silent(const Attempt& attempt) {
          attempt.info->total_retrans == 0U;
 }
 
-std::string syns(const Attempt& attempt) {
-  if (!attempt.info || !attempt.info->total_retrans) return "SYN sent";
-  const auto again = *attempt.info->total_retrans;
-  return again == 0 ? "1 SYN sent" : fmt::format("{} SYNs sent", again + 1);
-}
-
 Verdict no_answer(const Attempt& attempt) {
   const std::string time = format_duration(attempt.duration);
   if (neighbour_silent(attempt)) {
@@ -44,13 +38,8 @@ Verdict no_answer(const Attempt& attempt) {
             fmt::format("{} ({}), and no answer within {}", icmp_meaning(*attempt.icmp),
                         icmp_evidence(*attempt.icmp), time)};
   }
-  if (attempt.dropped_here.value_or(false)) {
-    const unsigned again = attempt.info ? attempt.info->total_retrans.value_or(0) : 0;
-    return {FailureClass::no_answer,
-            fmt::format("timed out after {} ({})", time, dropped_here_words(again))};
-  }
   return {FailureClass::no_answer,
-          fmt::format("timed out after {} ({}, nothing came back)", time, syns(attempt))};
+          timeout_text(attempt.duration, attempt.info, attempt.dropped_here)};
 }
 
 // The network's own word, where there is one, tells more than any errno.
@@ -115,21 +104,30 @@ Verdict judge(const Attempt& attempt) {
   return attempt.icmp ? told_by_icmp(attempt) : told_by_errno(attempt);
 }
 
-const Attempt* furthest(std::span<const Attempt> attempts) {
-  const Attempt* best = nullptr;
-  for (const Attempt& attempt : attempts) {
-    const bool failed =
-        attempt.end == Attempt::End::failed || attempt.end == Attempt::End::timed_out;
-    if (!failed) continue;
-    if (best == nullptr || judge(attempt).kind > judge(*best).kind) best = &attempt;
-  }
-  return best;
+bool hangs_on_way(const Attempt& attempt, bool bound) {
+  const bool by_source = !attempt.icmp && attempt.end != Attempt::End::timed_out &&
+                         attempt.error.call == sys::Syscall::connect &&
+                         attempt.error.error == EINVAL && attempt.local.known();
+  return by_source || (bound && judge(attempt).kind == FailureClass::no_answer);
 }
 
-Verdict judge_all(std::span<const Attempt> attempts) {
-  const Attempt* const attempt = furthest(attempts);
-  if (attempt == nullptr) return {FailureClass::local, "no attempt was made"};
-  return judge(*attempt);
+FailureClass class_by_way(const Attempt& attempt, const PathFacts& path,
+                          const PolicyFacts& policy) {
+  const FailureClass kind = judge(attempt).kind;
+  if (kind == FailureClass::no_answer) {
+    return path.not_by_interface ? FailureClass::unreachable : kind;
+  }
+  return discards(path, policy) ? FailureClass::unreachable : kind;
+}
+
+std::size_t furthest(std::span<const Attempt> attempts, std::span<const FailureClass> kinds) {
+  std::optional<std::size_t> best;
+  for (std::size_t i = 0; i < std::min(attempts.size(), kinds.size()); ++i) {
+    const Attempt::End end = attempts[i].end;
+    const bool failed = end == Attempt::End::failed || end == Attempt::End::timed_out;
+    if (failed && (!best || kinds[i] > kinds[*best])) best = i;
+  }
+  return best.value_or(0);
 }
 
 std::string lost_connection_text(int error) {

@@ -10,6 +10,9 @@
 
 namespace tcptool::diagnose {
 
+struct PathFacts;
+struct PolicyFacts;
+
 // In order of how far the attempt got: a later one outweighs an earlier.
 enum class FailureClass {
   local,        // this host refused: permission, address, ports, descriptors, option
@@ -27,11 +30,17 @@ struct Verdict {
 // Of an attempt that failed or timed out.
 Verdict judge(const tcp::Attempt& attempt);
 
-// The attempt that got furthest, the first of several; null where none failed.
-const tcp::Attempt* furthest(std::span<const tcp::Attempt> attempts);
+// Whether the class hangs on what this host's tables say of the way: SYNs that leave by an
+// interface that the user `bound` the socket to may lead nowhere near, and EINVAL may come of the
+// source address or of a route.
+bool hangs_on_way(const tcp::Attempt& attempt, bool bound);
+// The class of such an attempt by that way.
+FailureClass class_by_way(const tcp::Attempt& attempt, const PathFacts& path,
+                          const PolicyFacts& policy);
 
-// It decides for all; `attempts` has at least one that failed.
-Verdict judge_all(std::span<const tcp::Attempt> attempts);
+// The place of the attempt that got furthest, whose class decides for all: the first of several.
+// `kinds` has the class of each of `attempts`, of which one at least has failed.
+std::size_t furthest(std::span<const tcp::Attempt> attempts, std::span<const FailureClass> kinds);
 
 // How a connection that was established came to its end: "reset by the peer (RST)".
 std::string lost_connection_text(int error);

@@ -60,6 +60,17 @@ bool better(const Route& a, const Route& b) {
   return a.priority < b.priority;
 }
 
+// Of the entries that are `asked`.
+template <class Asked>
+const Route* best_of(std::span<const Route> routes, const Address& destination, Asked asked) {
+  const Route* best = nullptr;
+  for (const Route& route : routes) {
+    if (!asked(route) || !leads_to(route, destination)) continue;
+    if (best == nullptr || better(route, *best)) best = &route;
+  }
+  return best;
+}
+
 // IPv6 answers RTM_GETROUTE with the entry even where it is one that rejects, and the errno inside.
 int route_error(RouteType type, std::span<const std::byte> payload) {
   auto attributes = payload.subspan(std::min(payload.size(), sizeof(rtmsg)));
@@ -70,9 +81,7 @@ int route_error(RouteType type, std::span<const std::byte> payload) {
     constexpr int largest_errno = 4095;
     if (error < 0 && error >= -largest_errno) return -error;
   }
-  if (type == RouteType::unreachable) return EHOSTUNREACH;
-  if (type == RouteType::prohibit) return EACCES;
-  return type == RouteType::blackhole ? EINVAL : 0;
+  return refusal_errno(type);
 }
 
 // What the kernel would do with a packet to `destination` by the interface `ifindex`, or by any for
@@ -104,6 +113,23 @@ Result<Route, SysError> ask_route(Kernel& kernel, const Address& destination, un
 }
 
 }  // namespace
+
+std::string_view route_type_name(RouteType type) {
+  constexpr std::array<std::string_view, 9> names{"unicast",   "local",     "broadcast",
+                                                  "multicast", "blackhole", "unreachable",
+                                                  "prohibit",  "throw",     "other"};
+  return names[static_cast<std::size_t>(type)];
+}
+
+int refusal_errno(RouteType type) {
+  if (type == RouteType::unreachable) return EHOSTUNREACH;
+  if (type == RouteType::prohibit) return EACCES;
+  return type == RouteType::blackhole ? EINVAL : 0;
+}
+
+bool is_routing_error(int error) {
+  return error == ENETUNREACH || error == EHOSTUNREACH || error == EACCES || error == EINVAL;
+}
 
 std::string Route::text() const {
   if (prefix_length == 0) return "default";
@@ -165,14 +191,16 @@ bool covers(const Address& network, unsigned prefix_length, const Address& addre
 
 const Route* best_route(std::span<const Route> routes, const Address& destination) {
   for (unsigned asked = 0; asked < ranks; ++asked) {
-    const Route* best = nullptr;
-    for (const Route& route : routes) {
-      if (rank(route.table) != asked || !leads_to(route, destination)) continue;
-      if (best == nullptr || better(route, *best)) best = &route;
-    }
+    const Route* const best = best_of(
+        routes, destination, [asked](const Route& route) { return rank(route.table) == asked; });
     if (best != nullptr && best->type != RouteType::throw_) return best;
   }
   return nullptr;
+}
+
+const Route* best_in_table(std::span<const Route> routes, std::uint32_t table,
+                           const Address& destination) {
+  return best_of(routes, destination, [table](const Route& route) { return route.table == table; });
 }
 
 }  // namespace tcptool::sys

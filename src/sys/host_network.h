@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -46,6 +47,16 @@ enum class RouteType {
   throw_,
   other,
 };
+
+// "blackhole", "unreachable", as ip-route(8) writes it.
+std::string_view route_type_name(RouteType type);
+
+// With what the kernel answers where an entry of this type refuses, and 0 for one that does not.
+// See ip-route(8).
+int refusal_errno(RouteType type);
+// Whether routing gives this errno where it finds no entry that may be used: ENETUNREACH, or that
+// of an entry that refuses.
+bool is_routing_error(int error);
 
 struct Route {
   Address destination;  // with prefix_length 0: the family's wildcard
@@ -107,6 +118,9 @@ Result<std::vector<Neighbour>, SysError> neighbours(Kernel& kernel, int family);
 // asked as the usual rules do: local (255), main (254), default (253), then all others together; a
 // throw entry sends on to the next. Null where none does.
 const Route* best_route(std::span<const Route> routes, const Address& destination);
+// The same of one table alone; it may be a throw entry.
+const Route* best_in_table(std::span<const Route> routes, std::uint32_t table,
+                           const Address& destination);
 
 // Whether `address` is in network/prefix_length; scopes and ports do not count. Never across
 // families, nor with a prefix longer than the address.

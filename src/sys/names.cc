@@ -41,10 +41,8 @@ std::string flags_by_name(std::span<const Named> table, std::int64_t flags, std:
     if (!out.empty()) out += '|';
     out += part;
   };
-  for (const Named& entry : table) {  // mostly it is one
-    if (flags == entry.value && out.empty()) return std::string(entry.name);
-  }
   for (const Named& entry : table) {
+    if (flags == entry.value && out.empty()) return std::string(entry.name);  // the usual one
     if ((flags & entry.value) != entry.value) continue;
     join(entry.name);
     flags &= ~entry.value;

@@ -25,6 +25,8 @@ RoutingRule::Action action_of(unsigned action) {
       return RoutingRule::Action::unreachable;
     case FR_ACT_PROHIBIT:
       return RoutingRule::Action::prohibit;
+    case FR_ACT_GOTO:
+      return RoutingRule::Action::go_to;
     default:
       return RoutingRule::Action::other;
   }
@@ -45,6 +47,9 @@ void take_attribute(RoutingRule& rule, int family, const NetlinkAttribute& attri
     case FRA_TABLE:
       rule.table = number.value_or(rule.table);
       break;
+    case FRA_GOTO:
+      rule.target = number.value_or(0);
+      break;
     case FRA_SUPPRESS_PREFIXLEN:  // the kernel always tells them; all ones: nothing is asked for
     case FRA_SUPPRESS_IFGROUP:
       if (number.value_or(0) != ~0U) rule.conditional = true;
@@ -61,8 +66,8 @@ void take_attribute(RoutingRule& rule, int family, const NetlinkAttribute& attri
 }  // namespace
 
 std::string RoutingRule::text() const {
-  constexpr std::array<std::string_view, 5> actions{"lookup", "blackhole", "unreachable",
-                                                    "prohibit", "another action"};
+  constexpr std::array<std::string_view, 6> actions{"lookup",   "blackhole", "unreachable",
+                                                    "prohibit", "goto",      "another action"};
   std::string out = "from all";
   if (source.known()) out = fmt::format("from {}/{}", source.host(), source_length);
   if (destination.known()) {
@@ -70,7 +75,8 @@ std::string RoutingRule::text() const {
   }
   if (conditional) out += ", with more conditions:";
   out += fmt::format(" {}", actions[static_cast<std::size_t>(action)]);
-  return action == Action::table ? fmt::format("{} {}", out, table) : out;
+  if (action == Action::table) return fmt::format("{} {}", out, table);
+  return action == Action::go_to ? fmt::format("{} {}", out, target) : out;
 }
 
 Result<std::vector<RoutingRule>, SysError> routing_rules(Kernel& kernel, int family) {

@@ -18,11 +18,12 @@
 namespace tcptool::sys {
 
 struct RoutingRule {
-  enum class Action { table, blackhole, unreachable, prohibit, other };
+  enum class Action { table, blackhole, unreachable, prohibit, go_to, other };
   std::uint32_t priority = 0;  // a lower one is asked earlier
   Action action = Action::other;
-  std::uint32_t table = 0;  // where that is the action
-  Address source;           // family AF_UNSPEC: any
+  std::uint32_t table = 0;   // where that is the action
+  std::uint32_t target = 0;  // of go_to: the priority of the rule that is asked next
+  Address source;            // family AF_UNSPEC: any
   unsigned source_length = 0;
   Address destination;  // family AF_UNSPEC: any
   unsigned destination_length = 0;

@@ -14,9 +14,9 @@ using namespace std::chrono_literals;
 // RFC 8305 section 8, "Connection Attempt Delay".
 constexpr auto attempt_delay = 250ms;
 
-// Shortly before the first SYN is sent again, and only where it comes to that: RFC 6298 section
-// 2.1.
-constexpr auto count_drops_after = 900ms;
+// Before the first SYN is sent again, a second after it (RFC 6298 section 2.1), by enough that a
+// busy host wakes us in time; and only where it comes to that.
+constexpr auto count_drops_after = 500ms;
 
 // What all programs of this network namespace have sent again, and what of it this host's own
 // packet filter or traffic control did not let pass.

@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 
 #include <array>
-#include <cerrno>
 #include <string>
 
 #include "sys/fd.h"

@@ -62,7 +62,8 @@ class Internet(causes.TestCase):
             arguments = ("connect", "-w", "300ms", "-i", interface, address, 9000)
             self.assert_cause(arguments, 5, "not-by-interface", "internet",
                               f"{interface} has no route .* goes by {other}$")
-            self.assert_status(5, self.world.run("c", *arguments, "--diagnose", "off"))
+            for more in (("--diagnose", "off"), ("--parallel", 2)):
+                self.assert_status(5, self.world.run("c", *arguments, *more))
         # With a route of its own there it is the neighbour that is missing.
         self.world.sh("c", "ip route add 10.77.2.0/24 via 10.78.0.9 dev other metric 9")
         result = self.world.run("c", "connect", "--json", "-i", "other", SERVER, 9000)
@@ -77,6 +78,9 @@ class Internet(causes.TestCase):
                     told, _ = self.assert_internet((host, 9000), f"route-{kind}",
                                                    f"the route {kind} {net} of this host ")
                     self.assertEqual("unknown", told["layers"][0]["state"])
+        for source, host in (("10.77.1.2", "10.93.0.1"), ("2001:db8:1::2", "2001:db8:93::1")):
+            self.assert_internet(("-s", source, host, 9000), "route-blackhole",
+                                 "the route blackhole ")
 
     def test_a_packet_filter_on_this_host(self):
         self.reject("c", "output", "admin-prohibited", "admin-prohibited")
@@ -169,6 +173,25 @@ class Internet(causes.TestCase):
                             rf"{more} {kind}\); nothing was sent",
                             "output-filter" if unsure else None)
                         self.world.sh("c", f"ip {family} rule del priority 100")
+
+    def test_a_rule_that_a_goto_passes_over(self):
+        for family, address in (("-4", SERVER), ("-6", SERVER6)):
+            rules = ("priority 90 ipproto tcp dport 9000 goto 110",
+                     f"priority 100 to {address} prohibit", f"priority 110 to {address} blackhole")
+            self.world.sh("c", "\n".join(f"ip {family} rule add {rule}" for rule in rules))
+            source = "10.77.1.2" if family == "-4" else "2001:db8:1::2"
+            for arguments, cause, words, or_else in (
+                    ((address, 9000), "route-blackhole", "by rule 110 ", None),
+                    (("-s", source, address, 9000), "route-blackhole", "by rule 110 ", None),
+                    ((address, 9001), "route-prohibit", "by rule 100 ", None)):
+                with self.subTest(arguments):
+                    self.assert_internet(arguments, cause, words, or_else)
+            self.world.sh("c", f"ip {family} rule del priority 90\n"
+                               f"ip {family} rule add priority 90 goto 110")
+            with self.subTest("goto for all", address=address):
+                self.assert_internet((address, 9001), "route-blackhole", "by rule 110 ")
+            for priority in (90, 100, 110):
+                self.world.sh("c", f"ip {family} rule del priority {priority}")
 
     def test_an_entry_of_another_table_that_refuses(self):
         for family, address in (("-4", SERVER), ("-6", SERVER6)):

@@ -16,6 +16,7 @@
 
 using namespace std::chrono_literals;
 using namespace tcptool;
+using Action = sys::RoutingRule::Action;
 using diagnose::Evidence;
 using sys::Syscall;
 
@@ -112,7 +113,7 @@ TEST_CASE("a kernel that tells nothing leaves a refusal with both its causes") {
   CHECK(evidence.path.family_has_address);
   CHECK(test::cause_of(evidence) == "nothing-listens|rejected-by-host");
   evidence.error.error = ENETUNREACH;
-  CHECK(test::cause_of(evidence) == "no-route");
+  CHECK(test::cause_of(evidence) == "no-route|route-unreachable");
   const Evidence in_use = diagnose::collect_prepare(scene.kernel, {Syscall::bind, EADDRINUSE, ""},
                                                     test::at("127.0.0.1", 80));
   CHECK(test::cause_of(in_use) == "port-in-use");
@@ -124,15 +125,98 @@ TEST_CASE("what routing refuses is looked up in its rules") {
   tcp::Attempt attempt = refused(test::at("127.0.0.1", 80));
   attempt.error.error = EACCES;
   const Evidence evidence = diagnose::collect_connect(scene.kernel, attempt);
-  CHECK(evidence.policy.known);
   CHECK(evidence.policy.look_up_error == 0);
   CHECK(evidence.policy.refusals.empty());
   CHECK(test::cause_of(evidence) == "output-filter|route-prohibit");
   scene.kernel.script(Syscall::socket).fails(EACCES);  // that of netlink is no answer
   const Evidence blind = diagnose::collect_connect(scene.kernel, attempt);
-  CHECK_FALSE(blind.policy.known);
   CHECK_FALSE(blind.policy.look_up_error);
   CHECK(test::cause_of(blind) == "route-prohibit|output-filter");
+}
+
+TEST_CASE("a look-up of a route that could not be read is not the kernel's answer") {
+  for (const int error : {ENOBUFS, EIO, EINVAL}) {
+    CAPTURE(error);
+    Scene scene;
+    scene.kernel.script(Syscall::recvmsg).fails(error);
+    const auto policy =
+        diagnose::read_policy(scene.kernel, test::at("127.0.0.1", 80), sys::Address());
+    CHECK(policy.look_up_error.has_value() == (error == EINVAL));
+  }
+}
+
+TEST_CASE("a goto is followed where it is taken for certain") {
+  const auto rule = [](std::uint32_t priority, Action action, std::uint32_t target = 0) {
+    sys::RoutingRule out;
+    out.priority = priority;
+    out.action = action;
+    out.target = target;
+    return out;
+  };
+  std::vector<sys::RoutingRule> rules{rule(100, Action::go_to, 300), rule(200, Action::prohibit),
+                                      rule(250, Action::other), rule(300, Action::unreachable),
+                                      rule(400, Action::blackhole)};
+  const auto found = [&](const sys::Address& source = {}) {
+    std::string out;
+    for (const diagnose::Refusal& refusal :
+         diagnose::find_refusals(rules, {}, test::at("10.99.0.9"), source)) {
+      out += std::to_string(refusal.rule.priority) + (refusal.certain ? "! " : "? ");
+    }
+    return out;
+  };
+  CHECK(found() == "300! ");
+  rules[0].conditional = true;  // perhaps
+  CHECK(found() == "200? 300! ");
+  rules[0].conditional = false;
+  rules[0].source = test::at("10.77.0.0");
+  rules[0].source_length = 16;
+  CHECK(found() == "200? 300! ");
+  CHECK(found(test::at("10.77.0.1")) == "300! ");
+  CHECK(found(test::at("10.78.0.1")) == "200! ");
+  rules[0].source = {};
+  for (const std::uint32_t nowhere : {350U, 50U, 100U}) {  // the kernel passes over it
+    rules[0].target = nowhere;
+    CHECK(found() == "200! ");
+  }
+  rules[0].target = 250;
+  CHECK(found() == "300! ");
+  rules[2] = rule(250, Action::go_to, 400);
+  CHECK(found() == "400! ");
+  rules[0].conditional = true;
+  CHECK(found() == "200? 400! ");
+}
+
+TEST_CASE("a table's entry refuses only where its rule is asked") {
+  sys::RoutingRule past;
+  past.priority = 100;
+  past.action = Action::go_to;
+  past.target = 300;
+  past.conditional = true;
+  sys::RoutingRule asks;
+  asks.priority = 200;
+  asks.action = Action::table;
+  asks.table = 77;
+  sys::Route entry = test::route("10.99.0.0", 24, sys::RouteType::blackhole);
+  entry.table = 77;
+  const auto found =
+      diagnose::find_refusals(std::vector{past, asks}, {&entry, 1}, test::at("10.99.0.9"), {});
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].certain);  // the goto leads nowhere
+  CHECK(found[0].route->type == sys::RouteType::blackhole);
+}
+
+TEST_CASE("the class of a failure hangs on this host's tables only where they can tell") {
+  Scene scene;
+  const auto class_of = [&](int error, const std::string& interface = {}) {
+    tcp::Attempt attempt = refused(test::at("127.0.0.1", 80));
+    attempt.error.error = error;
+    return diagnose::class_of(scene.kernel, attempt, interface);
+  };
+  CHECK(class_of(ECONNREFUSED, "lo") == diagnose::FailureClass::refused);
+  CHECK(class_of(ETIMEDOUT) == diagnose::FailureClass::no_answer);
+  CHECK(scene.kernel.count(Syscall::socket) == 0);
+  CHECK(class_of(ETIMEDOUT, "lo") == diagnose::FailureClass::no_answer);
+  CHECK(scene.kernel.count(Syscall::socket) > 0);
 }
 
 TEST_CASE("a call before connect is this host's affair") {

@@ -37,7 +37,6 @@ diagnose::Refusal by_table(RouteType type) {
 
 Evidence refused(int error, std::vector<diagnose::Refusal> refusals, int look_up_error = 0) {
   Evidence evidence = connect_failed(error);
-  evidence.policy.known = true;
   evidence.policy.look_up_error = look_up_error;
   evidence.policy.refusals = std::move(refusals);
   return evidence;
@@ -105,12 +104,29 @@ TEST_CASE("where no rule is found the kernel's own look-up decides, and last the
             "route-prohibit|output-filter"},
         Row{EINVAL, "route-blackhole", "refused-by-kernel", "route-blackhole"},
         Row{EHOSTUNREACH, "route-unreachable", "refused-by-kernel", "route-unreachable"},
-        Row{ENETUNREACH, "no-route", "refused-by-kernel", "no-route"}}) {
+        Row{ENETUNREACH, "no-route", "refused-by-kernel", "no-route|route-unreachable"}}) {
     CAPTURE(row.error);
     CHECK(cause_of(refused(row.error, {}, row.error)) == row.same);
     CHECK(cause_of(refused(row.error, {}, 0)) == row.other);
     CHECK(cause_of(connect_failed(row.error)) == row.unknown);
   }
+}
+
+TEST_CASE("without rules and look-up nothing is claimed that only these could tell") {
+  Evidence evidence = connect_failed(ENETUNREACH);
+  evidence.path = {};
+  CHECK(holds(text_of(evidence), "the kernel found no route: "));
+  CHECK(holds(text_of(evidence), "no way from this host to 10.99.0.9 (ENETUNREACH)"));
+  CHECK(holds(text_of(refused(ENETUNREACH, {}, ENETUNREACH)), "no rule of this host's policy"));
+  for (const int error : {EINVAL, EACCES, EHOSTUNREACH}) {
+    evidence.error.error = error;
+    CHECK(holds(text_of(evidence), "nothing but the errno is known: a route or a rule"));
+  }
+  evidence.error.error = EINVAL;
+  CHECK(cause_of(evidence) == "route-blackhole");
+  evidence.source = test::at("127.0.0.1");
+  CHECK(cause_of(evidence) == "route-blackhole|source-cannot-reach");
+  CHECK(holds(text_of(evidence), "from the source address 127.0.0.1"));
 }
 
 TEST_CASE("a source address is not blamed where a rule discards for certain") {

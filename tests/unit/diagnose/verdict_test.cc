@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "diagnose/evidence.h"
 #include "diagnose/icmp_names.h"
 
 using namespace std::chrono_literals;
@@ -68,6 +69,39 @@ TEST_CASE("EINVAL for a link-local address means that its zone is missing, which
   Attempt attempt = failed(EINVAL);
   attempt.peer = *sys::Address::parse("fe80::1", 80);
   CHECK(diagnose::judge(attempt).kind == FailureClass::local);
+}
+
+TEST_CASE("what this host's tables say of the way may change the class") {
+  Attempt discarded = failed(EINVAL);
+  CHECK_FALSE(diagnose::hangs_on_way(discarded, true));
+  discarded.local = *sys::Address::parse("192.0.2.7", 0);
+  CHECK(diagnose::judge(discarded).kind == FailureClass::local);
+  CHECK(diagnose::hangs_on_way(discarded, false));
+  CHECK(diagnose::class_by_way(discarded, {}, {}) == FailureClass::local);
+  diagnose::PathFacts path;
+  path.route.emplace().type = sys::RouteType::unicast;
+  CHECK(diagnose::class_by_way(discarded, path, {}) == FailureClass::local);
+  path.route->type = sys::RouteType::blackhole;
+  CHECK(diagnose::class_by_way(discarded, path, {}) == FailureClass::unreachable);
+  diagnose::PolicyFacts policy;
+  policy.refusals.emplace_back().rule.action = sys::RoutingRule::Action::blackhole;
+  CHECK(diagnose::class_by_way(discarded, {}, policy) == FailureClass::local);
+  policy.refusals[0].certain = true;
+  CHECK(diagnose::class_by_way(discarded, {}, policy) == FailureClass::unreachable);
+  policy.refusals.insert(policy.refusals.begin(), diagnose::Refusal{});
+  policy.refusals[0].rule.action = sys::RoutingRule::Action::prohibit;
+  CHECK(diagnose::class_by_way(discarded, {}, policy) == FailureClass::unreachable);
+  policy.refusals.pop_back();
+  CHECK(diagnose::class_by_way(discarded, {}, policy) == FailureClass::local);
+
+  diagnose::PathFacts nowhere;
+  nowhere.not_by_interface = true;
+  const Attempt silent = timed_out(3, 3);
+  CHECK_FALSE(diagnose::hangs_on_way(silent, false));
+  CHECK(diagnose::hangs_on_way(silent, true));
+  CHECK(diagnose::class_by_way(silent, nowhere, {}) == FailureClass::unreachable);
+  CHECK(diagnose::class_by_way(silent, {}, {}) == FailureClass::no_answer);
+  CHECK_FALSE(diagnose::hangs_on_way(failed(ECONNREFUSED), true));
 }
 
 TEST_CASE("a refusal names the RST and its time") {
@@ -162,6 +196,11 @@ TEST_CASE("silence after SYNs that left is no answer") {
   blind.info.reset();
   CHECK(diagnose::judge(blind).kind == FailureClass::no_answer);
   CHECK(holds(diagnose::judge(blind).reason, "(SYN sent, nothing"));
+  Attempt dropped = timed_out(1, 1);
+  dropped.dropped_here = true;
+  CHECK(diagnose::judge(dropped).reason ==
+        "timed out after 10.0 s (the SYN, sent again once, was dropped each time by this host "
+        "itself)");
   CHECK(diagnose::judge(failed(ETIMEDOUT)).kind == FailureClass::no_answer);
 }
 
@@ -189,7 +228,8 @@ TEST_CASE("of several attempts the one that got furthest decides") {
   for (std::size_t i = 0; i < ranks.size(); ++i) {
     for (std::size_t j = 0; j < ranks.size(); ++j) {
       const std::vector attempts{ranks[i].first, ranks[j].first};
-      CHECK(diagnose::judge_all(attempts).kind == ranks[std::max(i, j)].second);
+      const std::vector kinds{ranks[i].second, ranks[j].second};
+      CHECK(diagnose::furthest(attempts, kinds) == (j > i ? 1 : 0));
     }
   }
 }
@@ -199,9 +239,9 @@ TEST_CASE("attempts that were abandoned or interrupted do not count") {
   abandoned.end = Attempt::End::abandoned;
   Attempt interrupted = failed(ECONNREFUSED);
   interrupted.end = Attempt::End::interrupted;
-  CHECK(diagnose::judge_all(std::vector{abandoned, failed(EHOSTUNREACH), interrupted}).kind ==
-        FailureClass::unreachable);
-  CHECK(diagnose::judge_all({}).kind == FailureClass::local);
+  const std::vector attempts{abandoned, failed(EHOSTUNREACH), interrupted};
+  const std::vector kinds{FailureClass::refused, FailureClass::unreachable, FailureClass::refused};
+  CHECK(diagnose::furthest(attempts, kinds) == 1);
 }
 
 TEST_CASE("the end of an established connection is told in words") {

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <vector>
 
 using namespace tcptool;
@@ -78,6 +79,30 @@ TEST_CASE("tables are asked as the rules do, and a throw sends on to the next") 
   const std::vector<Route> others{table[4], table[0]};
   CHECK(sys::best_route(others, address("10.1.2.3")) == &others[1]);
   CHECK(sys::best_route(others, address("10.1.2.4")) == nullptr);
+}
+
+TEST_CASE("of one table the best entry may be a throw") {
+  const std::vector<Route> table{route("10.0.0.0", 8, 77, 20), route("10.1.0.0", 16, 254),
+                                 route("10.0.0.0", 8, 77, 10, RouteType::throw_)};
+  CHECK(sys::best_in_table(table, 77, address("10.1.2.3")) == &table[2]);
+  CHECK(sys::best_in_table(table, 254, address("10.1.2.3")) == &table[1]);
+  CHECK(sys::best_in_table(table, 254, address("10.2.2.3")) == nullptr);
+  CHECK(sys::best_in_table(table, 78, address("10.1.2.3")) == nullptr);
+}
+
+TEST_CASE("an entry that refuses has its own errno, and its name") {
+  CHECK(sys::refusal_errno(RouteType::prohibit) == EACCES);
+  CHECK(sys::refusal_errno(RouteType::unreachable) == EHOSTUNREACH);
+  CHECK(sys::refusal_errno(RouteType::blackhole) == EINVAL);
+  CHECK(sys::refusal_errno(RouteType::throw_) == 0);
+  CHECK(sys::refusal_errno(RouteType::unicast) == 0);
+  CHECK(sys::route_type_name(RouteType::blackhole) == "blackhole");
+  CHECK(sys::route_type_name(RouteType::throw_) == "throw");
+  CHECK(sys::route_type_name(RouteType::other) == "other");
+  for (const int error : {ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL}) {
+    CHECK(sys::is_routing_error(error));
+  }
+  for (const int error : {0, ETIMEDOUT, ENOBUFS, EPROTO}) CHECK_FALSE(sys::is_routing_error(error));
 }
 
 TEST_CASE("a link-local destination takes its own interface") {

@@ -73,6 +73,17 @@ TEST_CASE("a rule that refuses, of either family, from a source") {
   CHECK(sys::parse_routing_rule(payload(inverted))->conditional);
 }
 
+TEST_CASE("a goto has its target, and no further conditions by that") {
+  NetlinkRequest message(RTM_NEWRULE, 0, header(AF_INET, FR_ACT_GOTO));
+  message.add(FRA_PRIORITY, 100).add(FRA_GOTO, 300);
+  const auto rule = sys::parse_routing_rule(payload(message));
+  REQUIRE(rule);
+  CHECK(rule->action == Action::go_to);
+  CHECK(rule->target == 300);
+  CHECK_FALSE(rule->conditional);
+  CHECK(rule->text() == "from all goto 300");
+}
+
 TEST_CASE("what is no rule is none") {
   CHECK_FALSE(sys::parse_routing_rule(payload(NetlinkRequest(RTM_NEWRULE, 0, header(99, 1)))));
   CHECK_FALSE(sys::parse_routing_rule(

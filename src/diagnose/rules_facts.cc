@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// What several rules ask of the evidence.
+#include <algorithm>
+#include <cerrno>
+
+#include "diagnose/rules.h"
+
+namespace tcptool::diagnose {
+namespace {
+
+using namespace std::chrono_literals;
+using End = TransferFacts::End;
+
+bool is_one_of(int error, std::initializer_list<int> errors) {
+  return std::find(errors.begin(), errors.end(), error) != errors.end();
+}
+
+// Whether a listener on `local` takes connections to `asked`.
+bool takes(const sys::SocketRow& listener, const sys::Address& asked) {
+  constexpr unsigned loopback = 1;  // by which a host speaks to itself; its number on every Linux
+  if (listener.ifindex != 0 && listener.ifindex != loopback) return false;
+  const sys::Address local = listener.local.unmapped().with_port(0);
+  const sys::Address wanted = asked.unmapped().with_port(0);
+  if (local == wanted || wanted.is_any()) return true;  // 0.0.0.0 and :: mean this host
+  if (!local.is_any()) return false;
+  return local.family() == wanted.family() || (local.family() == AF_INET6 && !listener.v6only);
+}
+
+}  // namespace
+
+bool failed_here(const Evidence& evidence, std::initializer_list<int> errors) {
+  return !evidence.timed_out && !evidence.icmp && evidence.error.call == sys::Syscall::connect &&
+         is_one_of(evidence.error.error, errors);
+}
+
+bool unanswered(const Evidence& evidence) {
+  return !evidence.icmp && (evidence.timed_out || evidence.error.error == ETIMEDOUT);
+}
+
+bool lost_with(const Evidence& evidence, std::initializer_list<int> errors) {
+  return evidence.transfer.end == End::lost && is_one_of(evidence.error.error, errors);
+}
+
+bool waited_in_vain(const Evidence& evidence) {
+  if (evidence.transfer.end == End::run_timeout) {
+    const bool most_of_it =
+        evidence.after >= 1s && evidence.after * 2 >= evidence.transfer.duration;
+    return most_of_it || evidence.after >= 5s;
+  }
+  return evidence.transfer.end == End::idle_timeout;
+}
+
+bool answered_from_afar(const Evidence& evidence) {
+  if (evidence.step == Step::transfer || another_port_answered(evidence)) return true;
+  if (evidence.icmp) return !evidence.host.addresses.empty() && !icmp_from_here(evidence);
+  return !evidence.timed_out && evidence.error.error == ECONNREFUSED;
+}
+
+bool another_port_answered(const Evidence& evidence) {
+  using Answer = tcp::SynProbe::Answer;
+  const auto& other = evidence.probes.other;
+  return other && (other->answer == Answer::rst || other->answer == Answer::syn_ack);
+}
+
+bool icmp_from_here(const Evidence& evidence) {
+  if (!evidence.icmp) return false;
+  const sys::Address offender = evidence.icmp->offender.with_zone(0, "");
+  const auto& own = evidence.host.addresses;
+  return std::any_of(own.begin(), own.end(), [&](const sys::Address& address) {
+    return address.with_zone(0, "") == offender;
+  });
+}
+
+bool says_host_unreachable(const tcp::IcmpError& icmp) {
+  return icmp.protocol == tcp::IcmpError::Protocol::icmp
+             ? icmp.type == 3 && (icmp.code == 1 || icmp.code == 7)
+             : icmp.type == 1 && icmp.code == 3;
+}
+
+std::optional<std::chrono::nanoseconds> icmp_delay(const Evidence& evidence) {
+  if (evidence.icmp_delay) return evidence.icmp_delay;
+  constexpr auto first_again = 950ms;  // RFC 6298 section 2.1: a second
+  const bool first = evidence.info && evidence.info->retransmits == 0U &&
+                     evidence.info->total_retrans.value_or(0) == 0;
+  if (first || evidence.icmp_after < first_again) return evidence.icmp_after;
+  return std::nullopt;
+}
+
+int errno_of(const Refusal& refusal) {
+  using Action = sys::RoutingRule::Action;
+  if (refusal.route) return sys::refusal_errno(refusal.route->type);
+  if (refusal.rule.action == Action::prohibit) return EACCES;
+  return refusal.rule.action == Action::unreachable ? ENETUNREACH : EINVAL;
+}
+
+bool discards(const PathFacts& path, const PolicyFacts& policy) {
+  if (path.route && path.route->type == sys::RouteType::blackhole) return true;
+  const auto& all = policy.refusals;
+  const auto first = std::find_if(
+      all.begin(), all.end(), [](const Refusal& refusal) { return errno_of(refusal) == EINVAL; });
+  return first != all.end() && first->certain;
+}
+
+bool next_hop_is_peer(const Evidence& evidence) {
+  const sys::Address& hop = evidence.path.next_hop;
+  return hop.known() &&
+         hop.with_zone(0, "").host() == evidence.peer.unmapped().with_zone(0, "").host();
+}
+
+const PortHolder* listener_for(const Evidence& evidence) {
+  for (const PortHolder& holder : evidence.host.holders) {
+    if (holder.socket.state == state_listen && takes(holder.socket, evidence.peer)) return &holder;
+  }
+  return nullptr;
+}
+
+}  // namespace tcptool::diagnose

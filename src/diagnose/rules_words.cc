@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// Words that several rules share.
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "diagnose/icmp_names.h"
+#include "diagnose/rules.h"
+#include "sys/names.h"
+
+namespace tcptool::diagnose {
+namespace {
+
+using Answer = tcp::SynProbe::Answer;
+
+}  // namespace
+
+std::string connect_error_words(const Evidence& evidence) {
+  constexpr auto a_moment = std::chrono::milliseconds(100);
+  return fmt::format("connect: {} ({}) {}", sys::errno_text(evidence.error.error),
+                     sys::errno_name(evidence.error.error),
+                     evidence.after < a_moment
+                         ? "at once"
+                         : fmt::format("after {}", format_duration(evidence.after)));
+}
+
+std::string syn_count(const std::optional<tcp::TcpInfo>& info) {
+  if (!info || !info->total_retrans) return "SYN sent";
+  const auto again = *info->total_retrans;
+  return again == 0 ? "1 SYN sent" : fmt::format("{} SYNs sent", again + 1);
+}
+
+std::string dropped_here_words(const std::optional<tcp::TcpInfo>& info) {
+  const unsigned again = info ? info->total_retrans.value_or(0) : 0;
+  const std::string times = again == 1 ? "once" : fmt::format("{} times", again);
+  return fmt::format("the SYN, sent again {}, was dropped each time by this host itself", times);
+}
+
+std::string timeout_text(std::chrono::nanoseconds after, const std::optional<tcp::TcpInfo>& info,
+                         std::optional<bool> dropped_here) {
+  return fmt::format("timed out after {} ({})", format_duration(after),
+                     dropped_here.value_or(false) ? dropped_here_words(info)
+                                                  : syn_count(info) + ", nothing came back");
+}
+
+std::string timeout_headline(const Evidence& evidence) {
+  return timeout_text(evidence.after, evidence.info, evidence.dropped_here);
+}
+
+std::string lost_bytes(const Evidence& evidence) {
+  const auto count = evidence.transfer.undelivered;
+  if (evidence.transfer.sent == 0 && count == 0) return "nothing was on its way to it";
+  return count == 0 ? std::string("all that was sent had been acknowledged")
+                    : fmt::format("{} for the peer {} not acknowledged", format_bytes(count),
+                                  count == 1 ? "was" : "were");
+}
+
+std::string holder_text(const PortHolder& holder) {
+  if (holder.owner) {
+    return fmt::format("process {} ({}) of uid {}", holder.owner->pid,
+                       escape(holder.owner->program), holder.socket.uid);
+  }
+  return fmt::format("a process of uid {}", holder.socket.uid);
+}
+
+std::string_view answer_word(Answer answer) {
+  if (answer == Answer::syn_ack) return "SYN-ACK";
+  if (answer == Answer::rst) return "RST";
+  return answer == Answer::icmp ? "an ICMP error" : "no answer";
+}
+
+std::string probe_answer(const tcp::SynProbe& again) {
+  switch (again.answer) {
+    case Answer::syn_ack:
+      return "a new connection is answered";
+    case Answer::rst:
+      return "a new connection is refused with RST";
+    case Answer::icmp:
+      return fmt::format("{} answers a new connection with {}", again.icmp->offender.host(),
+                         icmp_meaning(*again.icmp));
+    case Answer::none:
+    case Answer::not_sent:
+      break;
+  }
+  return "a new connection is not answered";
+}
+
+std::string last_hop(const Evidence& evidence) {
+  std::string last;
+  for (const tcp::SynProbe& hop : evidence.probes.path) {
+    const bool known = hop.icmp && hop.icmp->offender.known();
+    if (known) last = fmt::format("hop {} ({})", hop.ttl, hop.icmp->offender.host());
+  }
+  return last;
+}
+
+std::string neighbour_protocol(const sys::Address& address) {
+  return address.family() == AF_INET6 ? "neighbour discovery" : "ARP";
+}
+
+}  // namespace tcptool::diagnose
