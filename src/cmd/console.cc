@@ -53,14 +53,13 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
     return (terminal.ws_col > 0 ? std::size_t{terminal.ws_col} : usual) - 1;
   }
 
-  // The last line, below all others, from now on; empty: none.
+  // The last line, below all others, until one of them takes its place; empty: none.
   void draw(std::string_view line) {
-    drawn_ = line;
-    if ((drawn_.empty() && !on_screen_) || !has_room()) return;
-    const std::string text = std::string(erase_line) + drawn_;
+    if ((line.empty() && !on_screen_) || !has_room()) return;
+    const std::string text = std::string(erase_line) + std::string(line);
     // Where it is cut short, the next one draws over it.
     static_cast<void>(kernel_.write(stderr_fd, std::as_bytes(std::span(text))));
-    on_screen_ = !drawn_.empty();
+    on_screen_ = !line.empty();
   }
 
  protected:
@@ -68,8 +67,7 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
     spdlog::memory_buf_t line;
     if (on_screen_) line.append(erase_line);
     formatter_->format(message, line);
-    line.append(drawn_);
-    on_screen_ = !drawn_.empty();
+    on_screen_ = false;  // until it is drawn again, in its own time
     auto rest = std::as_bytes(std::span(line.data(), line.size()));
     while (!rest.empty() && wait_for_room()) {
       // A pipe that poll called writable takes PIPE_BUF bytes at once; most lines are shorter.
@@ -104,7 +102,6 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
   sys::Deadline run_deadline_;
   bool signal_came_ = false;
   bool gave_way_ = false;
-  std::string drawn_;
   bool on_screen_ = false;  // the cursor stands behind a drawn line
 };
 

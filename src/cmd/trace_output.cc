@@ -31,12 +31,14 @@ Result<std::unique_ptr<TraceOutput>, sys::SysError> TraceOutput::open(
   if (!options.trace.to_file()) return output;
   auto fd = trace::TraceFile::open(bare, options.trace.file);
   if (!fd) return failure(fd.error());
-  const bool json = file_format(options.trace) == trace::Format::json;
+  const trace::Format format = file_format(options.trace);
+  const bool json = format == trace::Format::json;
   output->file_ = std::make_unique<trace::TraceFile>(
       bare, std::move(*fd),
       trace::TraceFileOptions{.path = options.trace.file,
                               .limit = options.trace.limit,
-                              .lost_line = json ? trace::lost_object : trace::lost_comment},
+                              .lost_line = json ? trace::lost_object : trace::lost_comment,
+                              .limit_line = trace::limit_line(format, options.trace.limit)},
       *output);
   return output;
 }

@@ -105,4 +105,11 @@ std::string lost_object(std::uint64_t count) {
   return object.text();
 }
 
+std::string limit_line(Format format, std::uint64_t limit) {
+  if (format != Format::json) return fmt::format("# the trace ends here: --trace-limit={}", limit);
+  JsonObject object;
+  object.add("type", "limit").add("bytes", limit);
+  return object.text();
+}
+
 }  // namespace tcptool::trace

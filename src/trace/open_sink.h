@@ -42,5 +42,7 @@ void append_json_line(LineBuffer& out, const Event& event, sys::TimePoint start,
 // What stands in a trace where `count` lines were lost.
 std::string lost_comment(std::uint64_t count);
 std::string lost_object(std::uint64_t count);
+// What stands at the end of one that has reached its limit of so many bytes.
+std::string limit_line(Format format, std::uint64_t limit);
 
 }  // namespace tcptool::trace

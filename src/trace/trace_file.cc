@@ -23,10 +23,10 @@ TraceFile::TraceFile(sys::Kernel& kernel, sys::Fd fd, TraceFileOptions options,
 
 void TraceFile::write_line(std::string_view line) {
   if (stopped_) return;
-  if (options_.limit != 0 && size_ + line.size() + 1 > options_.limit) {
+  if (options_.limit != 0 && !fits(line)) {
     stopped_ = true;
-    observer_.limit_reached();
-    return;
+    if (size_ + options_.limit_line.size() < options_.limit) append(options_.limit_line);
+    return observer_.limit_reached();
   }
   if (pending_.size() + line.size() > most_kept_back) {
     ++lost_;
@@ -36,6 +36,12 @@ void TraceFile::write_line(std::string_view line) {
   if (lost_here_ > 0) append(options_.lost_line(std::exchange(lost_here_, 0)));
   append(line);
   if (pending_.size() - written_ >= worth_a_write) write_some();
+}
+
+// With the line that says where the limit was, unless it is smaller than that.
+bool TraceFile::fits(std::string_view line) const {
+  const std::size_t last = options_.limit_line.size() + 1;
+  return size_ + line.size() + 1 + (last <= options_.limit ? last : 0) <= options_.limit;
 }
 
 void TraceFile::append(std::string_view line) {

@@ -30,6 +30,7 @@ struct TraceFileOptions {
   std::uint64_t limit = 0;  // bytes; 0: none
   // What stands in the file where lines were lost.
   std::string (*lost_line)(std::uint64_t count) = nullptr;
+  std::string limit_line{};  // and where the limit ended it
 };
 
 class TraceFile final : public LineWriter {
@@ -50,6 +51,7 @@ class TraceFile final : public LineWriter {
   static constexpr std::size_t worth_a_write = 64 * 1024;     // bytes
   static constexpr std::size_t most_kept_back = 1024 * 1024;  // bytes
 
+  [[nodiscard]] bool fits(std::string_view line) const;
   void append(std::string_view line);
   void write_some();
   void stop(const sys::SysError& error);

@@ -106,8 +106,8 @@ class Trace(tool.TestCase):
         self.assertLessEqual(os.path.getsize(path), 4096)
         self.assertGreater(os.path.getsize(path), 3500)
         with open(path, encoding="ascii") as lines:
-            for line in lines:
-                json.loads(line)
+            told = [json.loads(line) for line in lines]
+        self.assertEqual({"type": "limit", "bytes": 4096}, told[-1])
 
     def full_disk(self):
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))

@@ -119,7 +119,7 @@ TEST_CASE("a stderr that is broken swallows the line") {
   }
 }
 
-TEST_CASE("the line of progress stays below all others until its end") {
+TEST_CASE("the line of progress gives way to others, and comes again in its own time") {
   sys::LinuxKernel linux_kernel;
   test::ScriptedKernel kernel(linux_kernel);
   cmd::Console console(kernel, {.progress = cmd::ProgressForm::in_place});
@@ -133,7 +133,7 @@ TEST_CASE("the line of progress stays below all others until its end") {
   console.end_progress();
   console.write_line("behind");
   CHECK(captured.text() ==
-        "before\n\r\x1b[K10 %\r\x1b[K20 %\r\x1b[Kconnected somewhere\n20 %\r\x1b[K30 %"
+        "before\n\r\x1b[K10 %\r\x1b[K20 %\r\x1b[Kconnected somewhere\n\r\x1b[K30 %"
         "\r\x1b[Kbehind\n");
   CHECK(kernel.count(Syscall::write) == 7);
 }

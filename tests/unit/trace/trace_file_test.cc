@@ -28,10 +28,11 @@ struct Scene : trace::TraceFileObserver {
   TraceFile open(std::uint64_t limit = 0) {
     auto fd = TraceFile::open(kernel, path);
     REQUIRE(fd);
-    return {kernel,
-            std::move(*fd),
-            {.path = path, .limit = limit, .lost_line = trace::lost_comment},
-            *this};
+    return {
+        kernel,
+        std::move(*fd),
+        {.path = path, .limit = limit, .lost_line = trace::lost_comment, .limit_line = "# limit"},
+        *this};
   }
   void write_failed(const sys::SysError& error) override { said.push_back(error.text()); }
   void limit_reached() override { said.emplace_back("limit"); }
@@ -93,11 +94,18 @@ TEST_CASE("a close that fails is said") {
 
 TEST_CASE("no line makes the file larger than its limit") {
   Scene scene;
-  TraceFile file = scene.open(10);
-  for (const char* const line : {"1234", "1234", "5", "6"}) file.write_line(line);
-  file.close();
-  CHECK(test::contents_of(scene.path) == "1234\n1234\n");
-  CHECK(scene.said == std::vector<std::string>{"limit"});
+  for (const auto& [limit, contents] :
+       {std::pair(7, "1234\n5\n"),  // no room to say it
+        std::pair(17, "1234\n# limit\n"), std::pair(18, "1234\n1234\n# limit\n")}) {
+    TraceFile file = scene.open(static_cast<std::uint64_t>(limit));
+    for (const char* const line : {"1234", limit == 7 ? "5" : "1234", "5", "6"}) {
+      file.write_line(line);
+    }
+    file.close();
+    CHECK(test::contents_of(scene.path) == contents);
+    CHECK(scene.said == std::vector<std::string>{"limit"});
+    scene.said.clear();
+  }
 }
 
 TEST_CASE("what a stuck reader has no room for is lost, counted, and told where it is missing") {
