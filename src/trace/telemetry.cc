@@ -55,20 +55,23 @@ void Telemetry::connects(int fd) {
 
 void Telemetry::accepts(int fd) {
   if (!wanted()) return;
-  connections_[fd] = {};
-  establish(fd, connections_[fd]);
+  Connection& connection = connections_[fd];
+  connection = {};
+  connection.arrivals_stamped = true;  // as the listening socket's are
+  establish(fd, connection);
 }
 
 // From here on nothing has been sent yet, so that the stamps count bytes as we do.
 void Telemetry::establish(int fd, Connection& connection) {
-  connection.established = true;
-  if (journal_.wants_telemetry()) connection.stamped = set_stamps(fd, false);
+  connection.established = kernel_.now();
+  if (journal_.wants_telemetry()) set_stamps(fd, connection);
 }
 
-bool Telemetry::set_stamps(int fd, bool writes) {
-  const int flags = of_software | of_arrival | with_id_alone | (writes ? of_writes : 0);
-  return kernel_.setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, std::as_bytes(std::span(&flags, 1)))
-      .ok();
+void Telemetry::set_stamps(int fd, Connection& connection) {
+  const int flags = of_software | with_id_alone | (connection.writes_stamped ? of_writes : 0) |
+                    (connection.arrivals_stamped ? of_arrival : 0);
+  connection.stamped =
+      kernel_.setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, std::as_bytes(std::span(&flags, 1))).ok();
 }
 
 void Telemetry::closes(int fd) {
@@ -101,8 +104,8 @@ void Telemetry::before_write(int fd, bool one_write) {
   const bool timed =
       one_write && connection->pending.size() < most_pending && kernel_.now() >= next_timed_write_;
   if (timed != connection->writes_stamped) {
-    connection->stamped = set_stamps(fd, timed);
     connection->writes_stamped = timed;
+    set_stamps(fd, *connection);
   }
   if (timed && connection->stamped) write_began_ = kernel_.wall_clock();
 }
@@ -128,7 +131,8 @@ void Telemetry::wrote(int fd, std::span<const std::byte> bytes, const Event& eve
 
 bool Telemetry::times_next_read(int fd) {
   const Connection* const connection = find(fd);
-  return connection != nullptr && connection->stamped && kernel_.now() >= next_timed_read_;
+  return connection != nullptr && connection->stamped && connection->arrivals_stamped &&
+         kernel_.now() >= next_timed_read_;
 }
 
 void Telemetry::read(int fd, std::span<const std::byte> bytes, const Event& event,
@@ -199,7 +203,14 @@ void Telemetry::look() {
   }
 }
 
+// The first socket of a host that asks when packets arrive makes the kernel patch its own code, 0.2
+// ms of all processors: a connection that is over at once does without.
 void Telemetry::look_at(int fd, Connection& connection) {
+  if (connection.stamped && !connection.arrivals_stamped &&
+      kernel_.now() - *connection.established >= look_interval) {
+    connection.arrivals_stamped = true;
+    set_stamps(fd, connection);
+  }
   int unsent = 0;  // and unacknowledged
   int unread = 0;
   if (connection.established && kernel_.ioctl(fd, TIOCOUTQ, unsent).ok() &&

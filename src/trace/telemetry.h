@@ -66,13 +66,14 @@ class Telemetry {
   struct Connection {
     std::uint64_t sent = 0;      // bytes
     std::uint64_t received = 0;  // bytes
-    bool established = false;
-    bool stamped = false;         // the kernel was asked for timestamps
-    bool writes_stamped = false;  // for those of what is written as well
-    std::vector<std::byte> info;  // TCP_INFO, when it was last read
-    sys::TimePoint info_read{};   // that was when
-    Queues queues;                // as they were told
-    std::optional<Queues> asked;  // as just read, with what was not sent yet in in_flight
+    std::optional<sys::TimePoint> established;
+    bool stamped = false;           // the kernel was asked for timestamps
+    bool writes_stamped = false;    // for those of what is written
+    bool arrivals_stamped = false;  // and of what arrives
+    std::vector<std::byte> info;    // TCP_INFO, when it was last read
+    sys::TimePoint info_read{};     // that was when
+    Queues queues;                  // as they were told
+    std::optional<Queues> asked;    // as just read, with what was not sent yet in in_flight
     std::deque<PendingWrite> pending;
     std::optional<std::uint64_t> token;
   };
@@ -82,7 +83,7 @@ class Telemetry {
 
   Connection* find(int fd);
   void establish(int fd, Connection& connection);
-  [[nodiscard]] bool set_stamps(int fd, bool writes);
+  void set_stamps(int fd, Connection& connection);
   void look_at(int fd, Connection& connection);
   bool take_stamps(int fd);
   void take(Connection& connection, const Stamp& stamp);

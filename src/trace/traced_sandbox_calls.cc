@@ -43,6 +43,7 @@ Outcome TracedKernel::landlock_create_ruleset(const sys::LandlockRuleset* attr, 
   event.add("size", ArgKind::integer, static_cast<std::int64_t>(size));
   event.add_constant("flags", sys::ruleset_flags_name(flags));
   make(event, [&] { return inner_.landlock_create_ruleset(attr, size, flags); });
+  if (attr != nullptr) mark(event.outcome.as_int(), {.closes_at_once = true});
   return told(event);
 }
 

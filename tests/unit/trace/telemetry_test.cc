@@ -184,6 +184,10 @@ TEST_CASE("one read in a tenth of a second asks when its bytes came, and all giv
   scene.connect();
   std::array<std::byte, 8> buffer{};
   CHECK(scene.kernel.recv(scene.fd, buffer, 0).error == EAGAIN);
+  CHECK(scene.poll() == 0);  // what is over soon does without
+  CHECK(scene.inner.count(Syscall::recvmsg) == 0);
+  scene.inner.advance(10ms);
+  CHECK(scene.poll() == 0);
   // The kernel begins to stamp what arrives some time after the first socket has asked for it.
   for (int i = 0; i < 5000 && scene.timelines.empty(); ++i) {
     static_cast<void>(::poll(nullptr, 0, i == 0 ? 0 : 1));
