@@ -133,7 +133,7 @@ def events(options, folder):
 
 
 def oneshot(form, load, times=30):
-    """Milliseconds of a whole run that sends one byte to an echo server and gets it back, the median
+    """Milliseconds of a run that sends one byte to an echo server and gets it back, the median
     of some. Who serves and who starts it are in C: an interpreter's pauses would be most of it."""
     program, traced = form
     with subprocess.Popen([load, "echo"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
