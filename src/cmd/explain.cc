@@ -109,6 +109,7 @@ diagnose::AskedOptions asked_of(const CommonOptions& options) {
     const std::string_view name = setting.info->name;
     if (name == "IP_TTL" || name == "IPV6_UNICAST_HOPS") asked.ttl = true;
     if (name == "SO_REUSEPORT") asked.reuse_port = setting.asked != "0";
+    if (name == "TCP_USER_TIMEOUT") asked.user_timeout = setting.asked;
   }
   asked.interface = bound_interface(options);
   return asked;
@@ -259,8 +260,8 @@ std::optional<Diagnosis> explain_transfer(Context& context, const CommonOptions&
   context.console.keep_calls();
   facts->active = connection.active;
   return conclude(context, options,
-                  diagnose::collect_transfer(context.kernel, connection.peer, end.error,
-                                             end.silence, end.info, *facts));
+                  diagnose::collect_transfer(context.kernel, connection, end.error, end.silence,
+                                             end.info, *facts, asked_of(options)));
 }
 
 }  // namespace tcptool::cmd

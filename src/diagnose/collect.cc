@@ -54,6 +54,22 @@ void read_holders(sys::Kernel& kernel, std::uint16_t port, std::uint32_t states,
   }
 }
 
+// Whether an interface still has the connection's own address, and which.
+void read_own_end(sys::Kernel& kernel, const sys::Address& local, TransferFacts& transfer) {
+  transfer.local = local;
+  const auto addresses = sys::interface_addresses(kernel);
+  if (!addresses || !local.known()) return;
+  const std::string own = local.unmapped().with_zone(0, "").host();
+  const auto found = std::find_if(addresses->begin(), addresses->end(), [&](const auto& entry) {
+    return entry.address.with_zone(0, "").host() == own;
+  });
+  transfer.local_gone = found == addresses->end();
+  if (found == addresses->end()) return;
+  for (const sys::Link& link : or_nothing(sys::links(kernel))) {
+    if (link.index == found->ifindex) transfer.link = link;
+  }
+}
+
 }  // namespace
 
 Evidence collect_look_up(sys::Waiter& waiter, const tcp::ResolveFailure& failure, int family,
@@ -165,18 +181,23 @@ Evidence collect_connect(sys::Kernel& kernel, const tcp::Attempt& attempt,
   return evidence;
 }
 
-Evidence collect_transfer(sys::Kernel& kernel, const sys::Address& peer, const sys::SysError& error,
-                          std::chrono::nanoseconds after, const std::optional<tcp::TcpInfo>& info,
-                          const TransferFacts& transfer) {
+Evidence collect_transfer(sys::Kernel& kernel, const tcp::Connection& connection,
+                          const sys::SysError& error, std::chrono::nanoseconds after,
+                          const std::optional<tcp::TcpInfo>& info, const TransferFacts& transfer,
+                          const AskedOptions& asked) {
   Evidence evidence;
   evidence.step = Step::transfer;
-  evidence.peer = peer;
+  evidence.asked = asked;
+  evidence.peer = connection.peer;
   evidence.error = error;
   evidence.timed_out = transfer.end != TransferFacts::End::lost;
   evidence.after = after;
   evidence.info = info;
   evidence.transfer = transfer;
-  evidence.path = read_path(kernel, peer);
+  evidence.path = read_path(kernel, connection.peer, asked.interface);
+  evidence.policy = read_policy(kernel, connection.peer, connection.local);
+  evidence.host = read_host(kernel);
+  read_own_end(kernel, connection.local, evidence.transfer);
   return evidence;
 }
 

@@ -28,10 +28,11 @@ Evidence collect_prepare(sys::Kernel& kernel, const sys::SysError& error,
 Evidence collect_connect(sys::Kernel& kernel, const tcp::Attempt& attempt,
                          const AskedOptions& asked = {});
 
-// A connection to `peer` was lost, or a time that the user set ran out `after` the last activity.
-Evidence collect_transfer(sys::Kernel& kernel, const sys::Address& peer, const sys::SysError& error,
-                          std::chrono::nanoseconds after, const std::optional<tcp::TcpInfo>& info,
-                          const TransferFacts& transfer);
+// A connection was lost, or a time that the user set ran out `after` the last activity.
+Evidence collect_transfer(sys::Kernel& kernel, const tcp::Connection& connection,
+                          const sys::SysError& error, std::chrono::nanoseconds after,
+                          const std::optional<tcp::TcpInfo>& info, const TransferFacts& transfer,
+                          const AskedOptions& asked);
 
 // Of a host's rules and routes what may refuse packets from `source`, which may be unknown, to
 // `destination`: in the order asked, up to the rule that is taken for certain.

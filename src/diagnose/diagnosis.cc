@@ -18,9 +18,16 @@ using sys::NeighbourState;
 // The connection died of silence: what was sound while it lived need not be any more.
 bool went_silent(const Evidence& evidence, const Finding& finding) {
   if (evidence.step != Step::transfer) return false;
-  const Cause cause = finding.cause;
-  return cause == Cause::peer_vanished || cause == Cause::keepalive_unanswered ||
-         cause == Cause::unreachable_soft || cause == Cause::path_mtu_black_hole;
+  switch (finding.cause) {
+    case Cause::reset_at_once:
+    case Cause::reset_after_data:
+    case Cause::zero_window:
+    case Cause::peer_silent:
+    case Cause::peer_silent_after_data:
+      return false;
+    default:
+      return true;
+  }
 }
 
 bool transport_answered(const Evidence& evidence, const Finding& finding) {
@@ -127,8 +134,10 @@ std::optional<Finding> find(const Evidence& evidence) {
       }
       return std::nullopt;
     case Step::transfer:
-      if (auto finding = first_of(transfer_rules(), evidence)) return finding;
-      return first_of(silence_rules(), evidence);
+      for (const auto rules : {way_rules(), transfer_rules(), silence_rules()}) {
+        if (auto finding = first_of(rules, evidence)) return finding;
+      }
+      return std::nullopt;
   }
   return std::nullopt;
 }

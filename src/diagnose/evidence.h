@@ -62,9 +62,10 @@ struct PolicyFacts {
 
 // What the user asked of the socket, as far as a failure may come of it.
 struct AskedOptions {
-  bool ttl = false;         // IP_TTL or IPV6_UNICAST_HOPS
-  bool reuse_port = false;  // SO_REUSEPORT
-  std::string interface;    // SO_BINDTODEVICE
+  bool ttl = false;          // IP_TTL or IPV6_UNICAST_HOPS
+  bool reuse_port = false;   // SO_REUSEPORT
+  std::string interface;     // SO_BINDTODEVICE
+  std::string user_timeout;  // TCP_USER_TIMEOUT, as it was written
 };
 
 // A socket of this host that has a port.
@@ -106,6 +107,9 @@ struct TransferFacts {
   bool peer_fin = false;
   std::chrono::nanoseconds duration{0};
   std::optional<int> soft_error;  // what SO_ERROR told while the connection lived
+  sys::Address local;             // the connection's own address
+  std::optional<sys::Link> link;  // the interface that has it
+  bool local_gone = false;        // none has it any more
 };
 
 // What extra SYNs found out (--diagnose active).

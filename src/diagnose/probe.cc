@@ -131,6 +131,8 @@ bool worth_probing(Cause cause, const Evidence& evidence) {
   switch (cause) {
     case Cause::reset_at_once:
     case Cause::reset_after_data:
+    case Cause::peer_silent:
+    case Cause::peer_silent_after_data:
       return evidence.transfer.active;  // else nothing need listen where the peer came from
     case Cause::nothing_listens:
       return !evidence.path.own_address;  // whose sockets have been listed
@@ -149,9 +151,29 @@ bool worth_probing(Cause cause, const Evidence& evidence) {
   }
 }
 
+namespace {
+
+// Who answered one of these SYNs for the peer says what the attempt did not live to hear.
+void adopt_icmp(Evidence& evidence) {
+  const auto& path = evidence.probes.path;
+  const bool nothing_came = evidence.step == Step::connect && evidence.timed_out && !evidence.icmp;
+  if (!nothing_came || path.empty() || path.back().answer != Answer::icmp) return;
+  const bool silent_port = !router_passed_on(path.back());
+  const bool loop = !silent_port && path.back().ttl == most_hops && path.size() > 2 &&
+                    path[path.size() - 3].icmp &&
+                    path[path.size() - 3].icmp->offender == path.back().icmp->offender;
+  if (!silent_port && !loop) return;
+  evidence.icmp = path.back().icmp;
+  evidence.icmp_after = path.back().after;
+  evidence.icmp_delay = path.back().after;
+}
+
+}  // namespace
+
 Evidence probe(sys::Waiter& waiter, Evidence evidence, const tcp::SocketSetup& setup,
                ProbeObserver& observer) {
   Prober(waiter, evidence, setup, observer).run();
+  adopt_icmp(evidence);
   return evidence;
 }
 

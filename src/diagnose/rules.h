@@ -33,6 +33,7 @@ std::span<const Rule> icmp_rules();        // step connect: the network answered
 std::span<const Rule> refusal_rules();     // step connect: TCP answered with RST
 std::span<const Rule> unanswered_rules();  // step connect: nobody answered
 std::span<const Rule> errno_rules();       // step connect: where all of these know nothing
+std::span<const Rule> way_rules();         // step transfer: the way begins on this host no more
 std::span<const Rule> transfer_rules();    // step transfer: reset, or the peer takes nothing
 std::span<const Rule> silence_rules();     // step transfer: nothing came any more
 
@@ -64,6 +65,7 @@ std::optional<std::chrono::nanoseconds> icmp_delay(const Evidence& evidence);
 constexpr std::chrono::milliseconds at_once(500);
 // With what the routing decision answers where this refuses. See ip-rule(8), ip-route(8).
 int errno_of(const Refusal& refusal);
+Cause route_cause(int error);  // of that error
 // Where connect(2) failed with EINVAL, whether it was a blackhole of this host's for certain, a
 // route or a rule: rules that refuse with another errno were not taken.
 bool discards(const PathFacts& path, const PolicyFacts& policy);
@@ -81,8 +83,12 @@ std::string dropped_here_words(const std::optional<tcp::TcpInfo>& info);
 std::string timeout_text(std::chrono::nanoseconds after, const std::optional<tcp::TcpInfo>& info,
                          std::optional<bool> dropped_here);
 std::string timeout_headline(const Evidence& evidence);
-std::string lost_bytes(const Evidence& evidence);   // "12 bytes for the peer were not acknowledged"
-std::string holder_text(const PortHolder& holder);  // "process 12 (sshd) of uid 0"
+// "connection lost after 5.5 s: what", or that it timed out.
+std::string silence_headline(const Evidence& evidence, const std::string& what);
+std::string lost_bytes(const Evidence& evidence);  // "12 bytes for the peer were not acknowledged"
+// "rule 100 (from all to 10.99.0.0/16 prohibit)"
+std::string refusal_text(const Refusal& refusal);
+std::string holder_text(const PortHolder& holder);           // "process 12 (sshd) of uid 0"
 std::string_view answer_word(tcp::SynProbe::Answer answer);  // "RST", "no answer"
 std::string probe_answer(const tcp::SynProbe& again);        // "a new connection is answered"
 std::string last_hop(const Evidence& evidence);  // "hop 2 (10.0.1.1)", that a probe came to; or ""

@@ -14,11 +14,6 @@
 namespace tcptool::diagnose {
 namespace {
 
-Cause cause_of(int error) {
-  if (error == EACCES) return Cause::route_prohibit;
-  return error == EINVAL ? Cause::route_blackhole : Cause::route_unreachable;
-}
-
 std::string_view verb_of(Cause cause) {
   if (cause == Cause::route_prohibit) return "prohibits";
   return cause == Cause::route_blackhole ? "discards" : "declares unreachable";
@@ -28,16 +23,6 @@ std::string_view headline_of(Cause cause) {
   if (cause == Cause::route_prohibit) return "prohibited by policy routing of this host";
   return cause == Cause::route_blackhole ? "unreachable: discarded by policy routing of this host"
                                          : "unreachable by policy routing of this host";
-}
-
-// "rule 100 (from all to 10.99.0.0/16 prohibit)"
-std::string text_of(const Refusal& refusal) {
-  std::string text = fmt::format("rule {} ({})", refusal.rule.priority, refusal.rule.text());
-  if (refusal.route) {
-    text += fmt::format(" with the entry {} {}", sys::route_type_name(refusal.route->type),
-                        refusal.route->text());
-  }
-  return text;
 }
 
 bool refused_by_routing(const Evidence& evidence) {
@@ -63,11 +48,11 @@ std::optional<Finding> refused_by_rule(const Evidence& evidence) {
   if (!refused_by_routing(evidence)) return std::nullopt;
   const auto refusals = refusals_with(evidence, error);
   if (refusals.empty()) return std::nullopt;
-  const Cause cause = cause_of(error);
+  const Cause cause = route_cause(error);
   std::vector<std::string> texts;
   std::vector<std::string> tables;
   for (const Refusal& refusal : refusals) {
-    if (texts.size() < most) texts.push_back(text_of(refusal));
+    if (texts.size() < most) texts.push_back(refusal_text(refusal));
     if (refusal.route)
       tables.push_back(fmt::format("; ip route show table {}", refusal.rule.table));
   }
@@ -103,7 +88,7 @@ std::optional<Finding> refused_by_look_up(const Evidence& evidence) {
                     host),
         where_routing_is(evidence)};
   }
-  const Cause cause = cause_of(error);
+  const Cause cause = route_cause(error);
   return Finding{cause, std::string(headline_of(cause)), connect_error_words(evidence),
                  fmt::format("this host's own routing {} {}, as the kernel's look-up of a route "
                              "says too; nothing was sent",
@@ -116,12 +101,12 @@ std::optional<Finding> refused_unseen(const Evidence& evidence) {
   if (evidence.policy.look_up_error || !refused_by_routing(evidence)) return std::nullopt;
   const int error = evidence.error.error;
   const std::string host = evidence.peer.host();
-  Finding finding{error == ENETUNREACH ? Cause::no_route : cause_of(error),
+  Finding finding{error == ENETUNREACH ? Cause::no_route : route_cause(error),
                   fmt::format("no way from this host to {} ({})", host, sys::errno_name(error)),
                   connect_error_words(evidence),
                   fmt::format("nothing but the errno is known: a route or a rule of this host's "
                               "policy routing {} {}",
-                              verb_of(cause_of(error)), host),
+                              verb_of(route_cause(error)), host),
                   where_routing_is(evidence)};
   if (error == ENETUNREACH) {
     finding.explanation = fmt::format(

@@ -93,6 +93,11 @@ int errno_of(const Refusal& refusal) {
   return refusal.rule.action == Action::unreachable ? ENETUNREACH : EINVAL;
 }
 
+Cause route_cause(int error) {
+  if (error == EACCES) return Cause::route_prohibit;
+  return error == EINVAL ? Cause::route_blackhole : Cause::route_unreachable;
+}
+
 bool discards(const PathFacts& path, const PolicyFacts& policy) {
   if (path.route && path.route->type == sys::RouteType::blackhole) return true;
   const auto& all = policy.refusals;

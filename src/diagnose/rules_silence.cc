@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "diagnose/icmp_names.h"
 #include "diagnose/rules.h"
 #include "sys/names.h"
 
@@ -29,8 +30,7 @@ bool retransmitting(const Evidence& evidence) {
 std::string retransmissions(const Evidence& evidence) {
   const tcp::TcpInfo* const info = sample(evidence);
   if (info == nullptr || !info->total_retrans) return "retransmitted in vain";
-  const auto count = std::max(*info->total_retrans, info->retransmits.value_or(0));
-  return fmt::format("{} retransmissions", count);
+  return count_of(std::max(*info->total_retrans, info->retransmits.value_or(0)), "retransmission");
 }
 
 std::string last_heard(const Evidence& evidence) {
@@ -74,20 +74,22 @@ std::optional<Finding> path_mtu_black_hole(const Evidence& evidence) {
       "acknowledged",
       lost_bytes(evidence), *info.snd_mss, retransmissions(evidence));
   const std::string time = format_duration(evidence.after);
-  if (again) {
-    return Finding{Cause::path_mtu_black_hole,
-                   fmt::format("timed out after {}: full segments do not get through", time),
-                   seen + "; " + probe_answer(*again),
-                   "a path MTU black hole: a link on the way takes only smaller packets, and the "
-                   "ICMP error that says so is filtered",
-                   "-o TCP_MAXSEG=1200; the MTU and the ICMP rules of the way"};
-  }
+  const std::string_view hole =
+      "a path MTU black hole (a link on the way takes only smaller packets, and the ICMP error "
+      "that "
+      "says so is filtered)";
   Finding finding{Cause::path_mtu_black_hole,
                   fmt::format("timed out after {}: no acknowledgement any more", time), seen,
-                  "a path MTU black hole (a link on the way takes only smaller packets, and the "
-                  "ICMP error that says so is filtered), or the peer is gone",
-                  "--diagnose active tells which; -o TCP_MAXSEG=1200 passes a black hole"};
+                  fmt::format("{}, or the peer is gone", hole),
+                  "--diagnose active tells which; -o TCP_MAXSEG=536 passes a black hole"};
   finding.or_else = Cause::peer_vanished;
+  if (again) {
+    finding.headline = fmt::format("timed out after {}: full segments do not get through", time);
+    finding.evidence += "; " + probe_answer(*again);
+    finding.explanation =
+        fmt::format("{}; or a firewall or NAT on the way has forgotten this connection", hole);
+    finding.advice = "-o TCP_MAXSEG=536, which passes it; the MTU and the ICMP rules of the way";
+  }
   return finding;
 }
 
@@ -98,36 +100,63 @@ bool unacknowledged(const Evidence& evidence) {
   return lost_with(evidence, {ETIMEDOUT}) && (again || evidence.transfer.undelivered > 0);
 }
 
+// The cause that the ICMP error names which one more SYN drew.
+Finding told_by_icmp(const Evidence& evidence) {
+  const tcp::SynProbe& again = *evidence.probes.again;
+  const tcp::IcmpError& icmp = *again.icmp;
+  const std::string router = icmp.offender.host();
+  const std::string host = evidence.peer.host();
+  Finding finding{
+      Cause::unreachable_soft, silence_headline(evidence, icmp_meaning(icmp)),
+      fmt::format("one more SYN drew {} after {}; {}, {}", icmp_evidence(icmp),
+                  format_duration(again.after), lost_bytes(evidence), retransmissions(evidence)),
+      fmt::format("{} rejects what goes to {} now: its packet filter, or a route there", router,
+                  host),
+      fmt::format("the filter's rules and the routes on {}", router)};
+  if (is_ttl_exceeded(icmp)) {
+    finding.cause = Cause::ttl_exceeded;
+    finding.explanation = fmt::format("a routing loop: what goes to {} goes round now", host);
+    finding.advice = fmt::format("the routes to {} on the routers of the way", host);
+  } else if (says_host_unreachable(icmp) && again.after >= at_once) {
+    finding.cause = Cause::unreachable_on_the_way;
+    finding.explanation = fmt::format(
+        "router {} gets no answer from {} on its link: the host is down, or not there any more",
+        router, host);
+    finding.advice = fmt::format("the host {}", host);
+  }
+  return finding;
+}
+
 // And the network said why. Whether that or ETIMEDOUT is the kernel's last word is chance.
 std::optional<Finding> unreachable(const Evidence& evidence) {
   const auto& soft = evidence.transfer.soft_error;
   const bool last_word = lost_with(evidence, {EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN,
                                               ECONNREFUSED, ENOPROTOOPT, EACCES, EPROTO});
   const auto& again = evidence.probes.again;
+  const bool told = again && again->answer == Answer::icmp;
   const bool mended = again && (again->answer == Answer::syn_ack || again->answer == Answer::rst);
-  if (!last_word && (!soft || mended || !unacknowledged(evidence))) return std::nullopt;
+  const bool meanwhile = (told || (soft && !mended)) && unacknowledged(evidence);
+  if (!last_word && !meanwhile) return std::nullopt;
+  if (told) return told_by_icmp(evidence);
   const int error = last_word ? evidence.error.error : *soft;
   const std::string said = fmt::format("{} ({})", sys::errno_text(error), sys::errno_name(error));
   const bool lost = evidence.transfer.end == End::lost;
   return Finding{
-      Cause::unreachable_soft,
-      lost ? fmt::format("connection lost after {}: {}",
-                         format_duration(evidence.transfer.duration), said)
-           : fmt::format("timed out: {}, and nothing received for {}", said,
-                         format_duration(evidence.after)),
+      Cause::unreachable_soft, silence_headline(evidence, said),
       fmt::format("an ICMP error of the way, or this host's routes: {}; {}, {}{}", said,
                   lost_bytes(evidence), retransmissions(evidence),
                   again ? "; " + probe_answer(*again) : ""),
-      again && again->answer == Answer::icmp
-          ? fmt::format("{} rejects what goes to {} now: its packet filter, or a route there",
-                        again->icmp->offender.host(), evidence.peer.host())
-          : fmt::format("the way to {} broke, or a packet filter began to reject, while the "
-                        "connection lived{}",
-                        evidence.peer.host(), lost ? ", and TCP gave up" : ""),
-      again && again->answer == Answer::icmp
-          ? fmt::format("the filter's rules and the routes on {}", again->icmp->offender.host())
-      : again ? "the routes of this host (ip route) and of the way"
-              : "the routes of this host and of the way (--diagnose active asks who says so)"};
+      fmt::format("the way to {} broke, or a packet filter began to reject, while the "
+                  "connection lived{}",
+                  evidence.peer.host(), lost ? ", and TCP gave up" : ""),
+      again ? "the routes of this host (ip route) and of the way"
+            : "the routes of this host and of the way (--diagnose active asks who says so)"};
+}
+
+// The user's own limit, where the kernel gave up by it.
+std::string ended_by(const Evidence& evidence) {
+  if (evidence.asked.user_timeout.empty() || !lost_with(evidence, {ETIMEDOUT})) return "";
+  return fmt::format("; TCP_USER_TIMEOUT={} ended it", evidence.asked.user_timeout);
 }
 
 std::string_view between(const Evidence& evidence) {
@@ -144,14 +173,16 @@ void sharpen(const Evidence& evidence, Finding& finding) {
   if (again->answer == Answer::syn_ack || again->answer == Answer::rst) {
     finding.explanation = fmt::format(
         "{} is up and answers new SYNs, but this connection is no longer acknowledged: a firewall "
-        "or NAT on the way has forgotten it",
+        "or NAT on the way has forgotten it, or passes nothing but SYNs; or the way was broken for "
+        "a while",
         host);
     finding.advice = "--keepalive, shorter than that firewall or NAT remembers";
   } else if (another_port_answered(evidence)) {
     finding.evidence += fmt::format("; port {} answers", evidence.probes.other->peer.port());
     finding.explanation = fmt::format(
-        "{} is up, but nothing on port {} is answered any more: a packet filter there "
-        "or on the way drops it",
+        "{} is up, but nothing on port {} is answered any more: a packet filter there, on the way "
+        "or "
+        "on this host drops it",
         host, evidence.peer.port());
     finding.advice =
         fmt::format("the filters' rules for {} tcp port {}", host, evidence.peer.port());
@@ -174,8 +205,9 @@ std::optional<Finding> peer_vanished(const Evidence& evidence) {
                         format_duration(evidence.transfer.duration))
           : fmt::format("timed out: no acknowledgement, and nothing received for {}",
                         format_duration(evidence.after)),
-      fmt::format("{}, {}{}{}", lost_bytes(evidence), retransmissions(evidence),
-                  evidence.transfer.undelivered == 0 ? " of the FIN" : "", last_heard(evidence)),
+      fmt::format("{}, {}{}{}{}", lost_bytes(evidence), retransmissions(evidence),
+                  evidence.transfer.undelivered == 0 ? " of the FIN" : "", last_heard(evidence),
+                  ended_by(evidence)),
       fmt::format(
           "{} has gone silent: the host is down, or {} is broken, or a packet filter began to drop",
           evidence.peer.host(), between(evidence)),
@@ -185,7 +217,7 @@ std::optional<Finding> peer_vanished(const Evidence& evidence) {
     finding.explanation +=
         "; or a link on the way takes only smaller packets than these first ones, and the ICMP "
         "error that says so is filtered (a path MTU black hole)";
-    finding.advice = "-o TCP_MAXSEG=1200, which passes such a link; else " + finding.advice;
+    finding.advice = "-o TCP_MAXSEG=536, which passes such a link; else " + finding.advice;
     finding.or_else = Cause::path_mtu_black_hole;
   }
   return finding;
@@ -199,7 +231,8 @@ std::optional<Finding> keepalive_unanswered(const Evidence& evidence) {
                   "probe",
                   format_duration(evidence.transfer.duration)),
       fmt::format("{}; keepalive probes unanswered{}", lost_bytes(evidence), last_heard(evidence)),
-      fmt::format("{} is gone without a FIN or RST: the host is down, or {} is broken",
+      fmt::format("{} is gone without a FIN or RST: the host is down, or {} is broken, or a packet "
+                  "filter or NAT dropped the connection",
                   evidence.peer.host(), between(evidence)),
       "whether the host answers a new connection (--diagnose active tries)"};
   sharpen(evidence, finding);
@@ -219,21 +252,33 @@ std::optional<Finding> peer_silent(const Evidence& evidence) {
                                 ? std::string("nothing was sent")
                                 : fmt::format("all {} sent were acknowledged by the peer's kernel",
                                               format_bytes(transfer.sent));
-  return Finding{
+  const std::string_view program =
+      after_data           ? "sends nothing more, and does not close"
+      : transfer.sent == 0 ? "waits for us to speak first, or has not even accepted it"
+                           : "does not answer: it may be busy, wait for more, or not even have "
+                             "called accept";
+  Finding finding{
       after_data ? Cause::peer_silent_after_data : Cause::peer_silent,
       fmt::format("idle for {}: timed out, the peer {}", time,
                   after_data ? "sends nothing more" : "has sent nothing"),
       fmt::format("{}, {} received; nothing for {}", acked, format_bytes(transfer.received), time),
-      after_data ? "nothing is wrong with the connection as far as it shows; the peer's program "
-                   "sends nothing more, and does "
-                   "not close"
-                 : (transfer.sent == 0 ? "nothing is wrong with the connection as far as it shows; "
-                                         "the peer's program waits for us to speak "
-                                         "first, or has not even accepted it"
-                                       : "nothing is wrong with the connection as far as it shows; "
-                                         "the peer's program does not answer: it may "
-                                         "be busy, wait for more, or not even have called accept"),
+      fmt::format("nothing is wrong with the connection as far as it shows; the peer's program {}",
+                  program),
       "the peer's program; ss -tn there shows whether it has read"};
+  const auto& again = evidence.probes.again;
+  if (!again) {
+    finding.advice += "; --keepalive asks whether the peer is still there";
+    return finding;
+  }
+  finding.evidence += "; " + probe_answer(*again);
+  if (again->answer != Answer::syn_ack) {
+    finding.explanation += fmt::format(
+        "; or {} or the way to it has gone since: nothing was sent "
+        "that would show it",
+        evidence.peer.host());
+    finding.or_else = Cause::peer_vanished;
+  }
+  return finding;
 }
 
 constexpr std::array<Rule, 5> rules{path_mtu_black_hole, unreachable, peer_vanished,

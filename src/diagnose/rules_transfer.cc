@@ -34,6 +34,14 @@ void add_new_connection(const Evidence& evidence, Finding& finding) {
           "; {} is up and {} takes new connections, so it was about this one", host, port);
       break;
     case Answer::rst:
+      if (evidence.probes.nearer && evidence.probes.nearer->answer == Answer::rst) {
+        finding.evidence += fmt::format(", by a RST that was sent nearer to us than {} is", host);
+        finding.explanation =
+            fmt::format("a packet filter on the way cuts connections to {} with RST", host);
+        finding.advice = fmt::format("the filters before {}, for tcp {}", host, port);
+        finding.or_else = Cause::rejected_on_the_way;
+        break;
+      }
       finding.explanation += fmt::format(
           "; {} refuses new connections as well, so its listener is gone, or a filter cuts all",
           port);
@@ -105,21 +113,49 @@ std::string waiting_words(const Evidence& evidence) {
 
 std::optional<Finding> zero_window(const Evidence& evidence) {
   const auto& info = evidence.info;
-  if (!waited_in_vain(evidence) || !info || !info->snd_wnd) return std::nullopt;
+  const bool ended = waited_in_vain(evidence) || lost_with(evidence, {ETIMEDOUT});
+  if (!ended || !info || !info->snd_wnd) return std::nullopt;
   const std::uint32_t segment = info->snd_mss.value_or(1);
   if (*info->snd_wnd >= segment || evidence.transfer.undelivered == 0) return std::nullopt;
-  const bool answers_probes = info->last_ack_received && *info->last_ack_received < evidence.after;
-  return Finding{
+  const std::string_view size = *info->snd_wnd == 0 ? "zero" : "nearly zero";
+  Finding finding{
       Cause::zero_window,
-      fmt::format("timed out after {}: the peer's receive window is {}",
-                  format_duration(evidence.after), *info->snd_wnd == 0 ? "zero" : "nearly zero"),
+      silence_headline(evidence, fmt::format("the peer's receive window is {}", size)),
       fmt::format("zero window ({} bytes); {}", *info->snd_wnd, waiting_words(evidence)),
-      fmt::format("the peer's program does not read: its kernel's buffer is full{}",
-                  answers_probes ? ", and it still answers window probes" : ""),
+      "the peer's program does not read: its kernel's buffer is full",
       "what the peer's program is doing"};
+  if (evidence.transfer.end != End::lost) {
+    finding.headline = fmt::format("timed out after {}: the peer's receive window is {}",
+                                   format_duration(evidence.after), size);
+  }
+  constexpr std::uint32_t one_under_way = 1;
+  const auto heard = info->last_ack_received;
+  if (info->probes.value_or(0) > one_under_way && heard) {
+    finding.evidence += fmt::format("; {} window probes in a row without an answer, for {}",
+                                    *info->probes, format_duration(*heard));
+    finding.explanation = fmt::format(
+        "the peer's program did not read, and now its kernel does not answer either: "
+        "{} is down, or the way to it is broken",
+        evidence.peer.host());
+    finding.or_else = Cause::peer_vanished;
+  } else if (heard && *heard < evidence.after) {
+    finding.explanation += ", and it still answers window probes";
+  }
+  return finding;
 }
 
-constexpr std::array<Rule, 2> rules{reset, zero_window};
+// By an administrator (ss -K), or by the kernel itself; not by the peer.
+std::optional<Finding> aborted_here(const Evidence& evidence) {
+  if (!lost_with(evidence, {ECONNABORTED})) return std::nullopt;
+  return Finding{Cause::refused_by_kernel,
+                 silence_headline(evidence, "aborted on this host (ECONNABORTED)"),
+                 fmt::format("ECONNABORTED; {}; {}", moved(evidence), lost_bytes(evidence)),
+                 "this host itself ended the connection: an administrator did (ss -K), or its "
+                 "address was taken away",
+                 "who administers this host; its kernel's log"};
+}
+
+constexpr std::array<Rule, 3> rules{reset, zero_window, aborted_here};
 
 }  // namespace
 

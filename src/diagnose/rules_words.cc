@@ -46,12 +46,29 @@ std::string timeout_headline(const Evidence& evidence) {
   return timeout_text(evidence.after, evidence.info, evidence.dropped_here);
 }
 
+std::string silence_headline(const Evidence& evidence, const std::string& what) {
+  return evidence.transfer.end == TransferFacts::End::lost
+             ? fmt::format("connection lost after {}: {}",
+                           format_duration(evidence.transfer.duration), what)
+             : fmt::format("timed out: {}, and nothing received for {}", what,
+                           format_duration(evidence.after));
+}
+
 std::string lost_bytes(const Evidence& evidence) {
   const auto count = evidence.transfer.undelivered;
   if (evidence.transfer.sent == 0 && count == 0) return "nothing was on its way to it";
   return count == 0 ? std::string("all that was sent had been acknowledged")
                     : fmt::format("{} for the peer {} not acknowledged", format_bytes(count),
                                   count == 1 ? "was" : "were");
+}
+
+std::string refusal_text(const Refusal& refusal) {
+  std::string text = fmt::format("rule {} ({})", refusal.rule.priority, refusal.rule.text());
+  if (refusal.route) {
+    text += fmt::format(" with the entry {} {}", sys::route_type_name(refusal.route->type),
+                        refusal.route->text());
+  }
+  return text;
 }
 
 std::string holder_text(const PortHolder& holder) {
@@ -77,8 +94,10 @@ std::string probe_answer(const tcp::SynProbe& again) {
     case Answer::icmp:
       return fmt::format("{} answers a new connection with {}", again.icmp->offender.host(),
                          icmp_meaning(*again.icmp));
-    case Answer::none:
     case Answer::not_sent:
+      return fmt::format("a new connection could not be tried: {} ({})",
+                         sys::errno_text(again.error), sys::errno_name(again.error));
+    case Answer::none:
       break;
   }
   return "a new connection is not answered";

@@ -165,7 +165,9 @@ Outcome LinuxKernel::landlock_restrict_self(int ruleset_fd) {
 
 // libc has both from 2.36 on.
 Outcome LinuxKernel::pidfd_getfd(int pidfd, int targetfd, unsigned flags) {
-  return outcome(Syscall::pidfd_getfd, pidfd, ::syscall(SYS_pidfd_getfd, pidfd, targetfd, flags));
+  constexpr int of_either = 0;  // EBADF may be of the other process's descriptor, and no mistake
+  return outcome(Syscall::pidfd_getfd, of_either,
+                 ::syscall(SYS_pidfd_getfd, pidfd, targetfd, flags));
 }
 
 Outcome LinuxKernel::pidfd_open(pid_t pid, unsigned flags) {

@@ -39,6 +39,9 @@ TcpInfo TcpInfo::parse(std::span<const std::byte> bytes) {
   if (const auto count = field<std::uint8_t>(bytes, offsetof(tcp_info, tcpi_retransmits))) {
     info.retransmits = *count;
   }
+  if (const auto count = field<std::uint8_t>(bytes, offsetof(tcp_info, tcpi_probes))) {
+    info.probes = *count;
+  }
   info.total_retrans = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_total_retrans));
   info.unacked = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_unacked));
   info.sacked = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_sacked));

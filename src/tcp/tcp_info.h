@@ -32,6 +32,7 @@ enum class State : std::uint8_t {
 struct TcpInfo {
   State state = State::unknown;
   std::optional<std::uint32_t> retransmits;    // timeouts in a row, unanswered
+  std::optional<std::uint32_t> probes;         // keepalive or window probes, unanswered
   std::optional<std::uint32_t> total_retrans;  // segments that left again
   std::optional<std::uint32_t> unacked;        // on a listener: connections in the accept queue
   std::optional<std::uint32_t> sacked;         // on a listener: the accept queue's limit

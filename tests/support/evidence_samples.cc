@@ -125,14 +125,18 @@ std::vector<Sample> of_transfer() {
       {Cause::path_mtu_black_hole, changed(lost(ETIMEDOUT),
                                            [](Evidence& evidence) {
                                              evidence.info->retransmits = 8;
+                                             evidence.info->total_retrans = 8;
                                              evidence.info->bytes_acked = 13;
                                              evidence.transfer.undelivered = 4988;
                                            })},
       {Cause::reset_at_once,
        changed(lost(ECONNRESET), [](Evidence& evidence) { evidence.transfer.received = 0; })},
       {Cause::reset_after_data, lost(ECONNRESET)},
-      {Cause::peer_vanished,
-       changed(lost(ETIMEDOUT), [](Evidence& evidence) { evidence.transfer.undelivered = 12; })},
+      {Cause::peer_vanished, changed(lost(ETIMEDOUT),
+                                     [](Evidence& evidence) {
+                                       evidence.info->total_retrans = 8;
+                                       evidence.transfer.undelivered = 12;
+                                     })},
       {Cause::keepalive_unanswered, lost(ETIMEDOUT)},
       {Cause::zero_window, idle_with([](Evidence& evidence) {
          evidence.info->snd_wnd = 0;

@@ -156,7 +156,7 @@ TEST_CASE("what answered is sound, and silence proves no layer") {
   // A connection that died of silence may have died of the link's.
   Evidence vanished = test::lost(ETIMEDOUT);
   vanished.transfer.undelivered = 12;
-  vanished.path.neighbour->state = sys::NeighbourState::failed;
+  vanished.path.neighbour->state = sys::NeighbourState::stale;
   vanished.path.neighbour->link_address.clear();
   CHECK(states(vanished) == "unknown unknown failed unknown");
 }

@@ -66,6 +66,10 @@ TEST_CASE("one more SYN after a reset tells what is left of the peer") {
   Evidence filtered = probed(lost(ECONNRESET), Answer::none);
   filtered.probes.other = test::probe(Answer::rst);
   CHECK(holds(text_of(filtered), "is up, and a packet filter drops what goes to port 80 now"));
+  Evidence nearer = probed(lost(ECONNRESET), Answer::rst);
+  nearer.probes.nearer = test::probe(Answer::rst, 80);
+  CHECK(cause_of(nearer) == "reset-after-data|rejected-on-the-way");
+  CHECK(holds(text_of(nearer), "a packet filter on the way cuts connections to 10.99.0.9"));
   Evidence rejected = probed(lost(EPIPE), Answer::icmp);
   rejected.probes.again->icmp =
       tcp::IcmpError{tcp::IcmpError::Protocol::icmp, 3, 13, EHOSTUNREACH, test::at("10.77.0.254")};
@@ -123,7 +127,8 @@ TEST_CASE("a path MTU black hole is where full segments alone get lost") {
   const Evidence hole = stuck(lost(ETIMEDOUT), 5000, 12);
   CHECK(cause_of(hole) == "path-mtu-black-hole|peer-vanished");
   CHECK(holds(text_of(hole), "full segments of 1448 bytes"));
-  CHECK(cause_of(probed(hole, Answer::syn_ack)) == "path-mtu-black-hole");
+  CHECK(cause_of(probed(hole, Answer::syn_ack)) == "path-mtu-black-hole|peer-vanished");
+  CHECK(holds(text_of(probed(hole, Answer::syn_ack)), "NAT on the way has forgotten this conn"));
   CHECK(cause_of(probed(hole, Answer::none)) == "peer-vanished");
   CHECK(cause_of(probed(hole, Answer::rst)) == "peer-vanished");
   CHECK(cause_of(stuck(idle(), 5000, 12)) == "path-mtu-black-hole|peer-vanished");
@@ -151,9 +156,9 @@ TEST_CASE("where nothing but full segments was sent, and none got through, both 
   const Evidence first = stuck(lost(ETIMEDOUT), 5000, 0);
   const char* const both = "peer-vanished|path-mtu-black-hole";
   CHECK(cause_of(first) == both);
-  CHECK(holds(text_of(first), "-o TCP_MAXSEG=1200"));
+  CHECK(holds(text_of(first), "-o TCP_MAXSEG=536"));
   CHECK(cause_of(probed(first, Answer::syn_ack)) == both);
-  CHECK(holds(text_of(probed(first, Answer::syn_ack)), "forgotten it; or a link on the way"));
+  CHECK(holds(text_of(probed(first, Answer::syn_ack)), "for a while; or a link on the way"));
   CHECK(cause_of(probed(first, Answer::none)) == "peer-vanished");
   CHECK(cause_of(stuck(lost(ETIMEDOUT), 900, 0)) == "peer-vanished");
   Evidence accepted = first;  // its SYN was the peer's
@@ -193,6 +198,50 @@ TEST_CASE("a zero window is a peer that does not read") {
   CHECK(cause_of(evidence) == "");
   evidence.info.reset();
   CHECK(cause_of(evidence) == "");
+}
+
+TEST_CASE("a zero window whose probes go unanswered is more than a program that does not read") {
+  Evidence evidence = idle();
+  evidence.info->snd_wnd = 0;
+  evidence.transfer.undelivered = 99'000;
+  evidence.info->probes = 1;  // one is always under way
+  CHECK(cause_of(evidence) == "zero-window");
+  evidence.info->probes = 5;
+  CHECK(cause_of(evidence) == "zero-window|peer-vanished");
+  CHECK(holds(text_of(evidence), "5 window probes in a row without an answer, for 19.0 s"));
+  Evidence given_up = lost(ETIMEDOUT);
+  given_up.info->snd_wnd = 0;
+  given_up.transfer.undelivered = 99'000;
+  CHECK(cause_of(given_up) == "zero-window");
+  CHECK(
+      holds(text_of(given_up), "connection lost after 30.0 s: the peer's receive window is zero"));
+}
+
+TEST_CASE("what one more SYN drew names what became of the way") {
+  const auto drew = [](unsigned type, unsigned code, std::chrono::nanoseconds after) {
+    Evidence evidence = probed(stuck(lost(ETIMEDOUT), 900, 4100), Answer::icmp);
+    evidence.probes.again->icmp = test::with_icmp(type, code, "10.77.0.254").icmp;
+    evidence.probes.again->after = after;
+    return evidence;
+  };
+  CHECK(cause_of(drew(3, 13, 1ms)) == "unreachable-soft");
+  CHECK(holds(text_of(drew(3, 13, 1ms)), "10.77.0.254 rejects what goes to 10.99.0.9 now"));
+  CHECK(cause_of(drew(3, 1, 1ms)) == "unreachable-soft");
+  CHECK(cause_of(drew(3, 1, 600ms)) == "unreachable-on-the-way");
+  CHECK(cause_of(drew(11, 0, 1ms)) == "ttl-exceeded");
+}
+
+TEST_CASE("a connection that this host aborted, and a limit of the user's") {
+  CHECK(cause_of(lost(ECONNABORTED)) == "refused-by-kernel");
+  Evidence evidence = stuck(lost(ETIMEDOUT), 900, 4100);
+  evidence.asked.user_timeout = "2s";
+  CHECK(holds(text_of(evidence), "; TCP_USER_TIMEOUT=2s ended it"));
+}
+
+TEST_CASE("a silent peer that answers no SYN may be gone") {
+  CHECK(cause_of(probed(idle(), Answer::syn_ack)) == "peer-silent-after-data");
+  CHECK(cause_of(probed(idle(), Answer::none)) == "peer-silent-after-data|peer-vanished");
+  CHECK(holds(text_of(probed(idle(), Answer::none)), "or the way to it has gone since"));
 }
 
 TEST_CASE("a silent peer has acknowledged all and not closed") {

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// What an established connection has lost of this host itself.
+#include <doctest/doctest.h>
+
+#include <cerrno>
+
+#include "support/evidence.h"
+
+using namespace std::chrono_literals;
+using namespace tcptool;
+using Answer = tcp::SynProbe::Answer;
+using diagnose::Evidence;
+using sys::NeighbourState;
+using test::cause_of;
+using test::holds;
+using test::text_of;
+
+namespace {
+
+// One that was lost in silence, as one that timed out idle.
+std::vector<Evidence> silent() {
+  std::vector<Evidence> out{test::lost(ETIMEDOUT), test::lost(EHOSTUNREACH), test::idle()};
+  for (Evidence& evidence : out) {
+    evidence.host.addresses = {test::at("10.77.0.1")};
+    evidence.transfer.local = test::at("10.77.0.1", 40000);
+    evidence.transfer.link = evidence.path.link;
+  }
+  return out;
+}
+
+Evidence with_answer(Evidence evidence, unsigned code, std::string_view offender,
+                     std::chrono::nanoseconds after) {
+  evidence.probes.made = true;
+  evidence.probes.again = test::probe(Answer::icmp, 80);
+  evidence.probes.again->icmp = test::with_icmp(3, code, offender).icmp;
+  evidence.probes.again->after = after;
+  return evidence;
+}
+
+}  // namespace
+
+TEST_CASE("what is missing of the connection's own end comes first") {
+  for (const Evidence& evidence : silent()) {
+    CHECK(cause_of(evidence) != "interface-down");
+    Evidence down = evidence;
+    down.transfer.link->up = false;
+    CHECK(cause_of(down) == "interface-down");
+    CHECK(holds(text_of(down), "interface c0, by which this connection goes, went down"));
+    Evidence bare = evidence;
+    bare.transfer.local_gone = true;
+    bare.transfer.link.reset();
+    CHECK(cause_of(bare) == "address-not-local");
+    bare.path.down_interfaces = {"c0"};
+    CHECK(cause_of(bare) == "interface-down");
+    Evidence unplugged = evidence;
+    unplugged.transfer.link->carrier = false;
+    CHECK(cause_of(unplugged) == "neighbour-silent");
+    CHECK(holds(text_of(unplugged), "has lost its carrier"));
+  }
+}
+
+TEST_CASE("a route that has gone, or refuses now") {
+  for (const Evidence& evidence : silent()) {
+    Evidence none = evidence;
+    none.path.route.reset();
+    CHECK_FALSE(holds(cause_of(none), "no-route"));  // the kernel may know another way
+    none.policy.look_up_error = ENETUNREACH;
+    CHECK(cause_of(none) == "no-route");
+    CHECK(holds(text_of(none), "has lost its route to 10.99.0.9"));
+    Evidence refused = evidence;
+    refused.path.route = test::route("10.99.0.0", 16, sys::RouteType::blackhole);
+    CHECK(cause_of(refused) == "route-blackhole");
+    refused.path.route->type = sys::RouteType::prohibit;
+    CHECK(cause_of(refused) == "route-prohibit");
+    Evidence ruled = evidence;
+    ruled.policy.refusals.emplace_back();
+    ruled.policy.refusals.front().rule.action = sys::RoutingRule::Action::prohibit;
+    CHECK_FALSE(holds(cause_of(ruled), "route"));
+    ruled.policy.refusals.front().certain = true;
+    CHECK(cause_of(ruled) == "route-prohibit");
+  }
+}
+
+TEST_CASE("a neighbour that no longer answers, by the table or by the kernel's word") {
+  for (const Evidence& evidence : silent()) {
+    for (const NeighbourState state : {NeighbourState::failed, NeighbourState::incomplete}) {
+      Evidence gone = evidence;
+      gone.path.neighbour->state = state;
+      CHECK(cause_of(gone) == "neighbour-silent");
+      CHECK(holds(text_of(gone), "no answer to ARP for gateway 10.77.0.254 on c0"));
+    }
+    CHECK(cause_of(with_answer(evidence, 1, "10.77.0.1", 700ms)) == "neighbour-silent");
+    CHECK(cause_of(with_answer(evidence, 1, "10.77.0.1", 1ms)) == "rejected-here");
+    CHECK(cause_of(with_answer(evidence, 13, "10.77.0.1", 700ms)) == "rejected-here");
+    CHECK(cause_of(with_answer(evidence, 13, "10.77.0.254", 1ms)) != "rejected-here");
+  }
+}
+
+TEST_CASE("a filter of this host's own, by errno or by what never left") {
+  for (Evidence evidence : silent()) {
+    evidence.info->retransmits = 4;
+    evidence.info->total_retrans = 0;
+    evidence.transfer.undelivered = 5;
+    CHECK(cause_of(evidence) == "filtered-here");
+    CHECK(holds(text_of(evidence), "not one segment left this host a second time"));
+    evidence.info->total_retrans = 1;
+    CHECK(cause_of(evidence) != "filtered-here");
+    evidence.probes.made = true;
+    evidence.probes.again = test::probe(Answer::not_sent, 80);
+    evidence.probes.again->error = EPERM;
+    CHECK(cause_of(evidence) == "output-filter");
+    evidence.probes.again->error = ENOBUFS;
+    CHECK(cause_of(evidence) != "output-filter");
+  }
+}
+
+TEST_CASE("a reset, or a peer that is this host, has nothing to do with the way") {
+  Evidence reset = silent().front();
+  reset.error.error = ECONNRESET;
+  reset.transfer.link->up = false;
+  CHECK(cause_of(reset) == "reset-after-data");
+  Evidence own = silent().front();
+  own.path.own_address = true;
+  own.transfer.link->up = false;
+  CHECK(cause_of(own) != "interface-down");
+}
