@@ -40,7 +40,8 @@ def undocumented_json(texts):
 def cells_too_wide(texts):
     """Every cell of a page's tables that on 80 columns would touch the next, or be broken."""
     for path, text in tree.matching(texts, "man/*"):
-        for widths, rows in re.findall(r"^\.Bl -column (.*)\n((?:\.It .*\n)+)", text, re.MULTILINE):
+        tables = re.findall(r"^\.Bl -column (.*)\n((?:\.It .*\n)+)", text, re.MULTILINE)
+        for widths, rows in tables:
             room = [len(width) for width in re.findall(r'"([^"]*)"', widths)]
             room.append(LAST_COLUMN - sum(width + GAP for width in room))
             for row in rows.splitlines():
