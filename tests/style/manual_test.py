@@ -47,8 +47,8 @@ def cells_too_wide(texts):
             for row in rows.splitlines():
                 cells = re.sub(r'^\.It |\bEm |""', "", row)
                 cells = re.sub(r"\\(?:\(em|.)", "-", cells).split("Ta")
-                yield from (f"{path}: too wide for its column: {cell}"
-                            for width, cell in zip(room, map(str.strip, cells)) if len(cell) > width)
+                yield from (f"{path}: too wide for its column: {cell.strip()}"
+                            for width, cell in zip(room, cells) if len(cell.strip()) > width)
 
 
 class Manual(tool.TestCase):
