@@ -210,7 +210,7 @@ another_is_refused() {
   mkdir "$work/another"
   dpkg-deb -R "$package" "$work/another/tree"
   echo another >>"$work/another/tree/usr/share/doc/tcptool/copyright"
-  cp "$built"/tcptool*"${version}"* "$work/another/"
+  cp "$built"/*_"$version"[._]* "$work/another/"
   dpkg-deb --root-owner-group -b "$work/another/tree" "$work/another/${package##*/}"
   changestool "$work/another/${changes##*/}" updatechecksums
   refused 'has another tcptool .* Raise the version' publish "$work/another/${changes##*/}"
