@@ -3,7 +3,8 @@
 # apt-repo.sh KEY REPOSITORY [CHANGES]: puts what build-deb.sh has built into the folder REPOSITORY,
 # an apt repository for Debian 12 that is made if need be, and prints the lines that install tcptool
 # from it. KEY is what gpg calls the secret key that signs; its public half goes into REPOSITORY,
-# as tcptool.gpg. CHANGES is the build's .changes, the one in build/deb unless given.
+# as tcptool.gpg. CHANGES is the build's .changes, the one in build/deb unless given. What has the
+# version of a package there must be that package.
 set -eu
 packaging=$(cd "$(dirname "$0")" && pwd)
 top=${packaging%/*}
@@ -41,7 +42,19 @@ Components: main
 SignWith: $key
 END
 gpg --batch --export "$key" >"$repository/tcptool.gpg"
-reprepro --silent -b "$repository" include bookworm "$changes" >&2
+version=$(sed -n 's/^Version: //p' "$changes")
+if ! said=$(reprepro --silent -b "$repository" include bookworm "$changes" 2>&1); then
+  # shellcheck disable=SC2016  # reprepro's own ${...}
+  if reprepro -b "$repository" --list-format '${version}\n' list bookworm tcptool |
+    grep -Fqx "$version"; then
+    echo "apt-repo: $repository has another tcptool $version already. Raise the version in" >&2
+    echo "  packaging/debian/changelog and build again; or take that one out, and come again:" >&2
+    echo "  reprepro -b $repository removesrc bookworm tcptool" >&2
+  else
+    printf '%s\n' "$said" >&2
+  fi
+  exit 1
+fi
 # apt reads it as another user.
 chmod -R a+rX "$repository"
 

@@ -16,7 +16,8 @@ check_install() {
   check 'the guided session, as a user' guided_session
   check 'manual pages' manual_pages
   check 'Tab in three shells, as a user' tab_key
-  check 'upgrade' upgrade_it
+  check 'refused: another package of the same version' another_is_refused
+  check 'upgrade, by the line of README' upgrade_it
   check 'purge' purge_it
 }
 
@@ -49,9 +50,13 @@ make_repository() {
   done
   publish "$changes" >"$work/printed"
   sed "s|$user||g" "$work/printed" >"$work/lines"
-  # The block of README that ends with installing.
-  awk '/^```/ { if (said ~ /install tcptool\n$/) printf "%s", said; said = ""; next }
-    { said = said $0 "\n" }' "$top/README.md" | diff - "$work/lines"
+  readme_block 'install tcptool' | diff - "$work/lines"
+}
+
+# readme_block END: the block of README that ends so.
+readme_block() {
+  awk -v end="$1\n$" '/^```/ { if (said ~ end) printf "%s", said; said = ""; next }
+    { said = said $0 "\n" }' "$top/README.md"
 }
 
 # refused PATTERN COMMAND...: it fails, and says why.
@@ -200,10 +205,22 @@ tab_in() {
   grep -a 'Usage: tcptool connect ' "$user/tmp/tab/shown"
 }
 
+# Another package of a version that is there already.
+another_is_refused() {
+  mkdir "$work/another"
+  dpkg-deb -R "$package" "$work/another/tree"
+  echo another >>"$work/another/tree/usr/share/doc/tcptool/copyright"
+  cp "$built"/*_"$version"[._]* "$work/another/"
+  dpkg-deb --root-owner-group -b "$work/another/tree" "$work/another/${package##*/}"
+  changestool "$work/another/${changes##*/}" updatechecksums
+  refused 'has another tcptool .* Raise the version' publish "$work/another/${changes##*/}"
+  # The same one again is nothing new.
+  publish "$changes"
+}
+
 upgrade_it() {
   publish "$higher_changes"
-  in_system user apt-get -q update
-  in_system user apt-get -q upgrade
+  in_system user sh -ec "$(readme_block 'apt-get upgrade')"
   in_system user dpkg-query --show tcptool >"$work/upgraded"
   printf 'tcptool\t%s\n' "$higher" | diff - "$work/upgraded"
   in_system user dpkg --verify tcptool >"$work/verified"

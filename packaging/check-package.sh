@@ -9,8 +9,8 @@
 # shellcheck disable=SC2317  # check() calls them all
 set -u
 umask 022
-# What is compiled is compiled, whatever the caller keeps.
-unset CMAKE_CXX_COMPILER_LAUNCHER
+# What is compiled is compiled, and what is installed is tested, whatever the caller has.
+unset CMAKE_CXX_COMPILER_LAUNCHER TCPTOOL TCPTOOL_SOURCE PYTHONPATH
 packaging=$(cd "$(dirname "$0")" && pwd)
 top=${packaging%/*}
 work=$top/build/package
@@ -48,22 +48,27 @@ finish() {
   exit
 }
 
+# make_system NAME PACKAGES: a minimal one with these, separated by commas, besides.
+make_system() {
+  mmdebstrap --mode=root --variant=minbase --skip=cleanup/apt/lists --include="$2" \
+    --aptopt="$work/apt.conf" --dpkgopt=force-unsafe-io bookworm "$work/root-$1" "$sources"
+  cp -L /etc/resolv.conf /etc/hosts "$work/root-$1/etc/"
+  in_system "$1" useradd --create-home --home-dir /srv/user user
+}
+
+mount_system() {
+  mount -t proc proc "$work/root-$1/proc"
+  mount -t devpts -o newinstance,ptmxmode=666 devpts "$work/root-$1/dev/pts"
+}
+
 make_base() {
-  apt-config dump | grep -E '^Acquire::(Check-|https?::|Retries)' >"$work/apt.conf" || :
-  echo 'APT::Get::Assume-Yes "true"; Acquire::Languages "none";' >>"$work/apt.conf"
-  sources=/etc/apt/sources.list.d/debian.sources
-  [ -f "$sources" ] || sources=/etc/apt/sources.list
-  mmdebstrap --mode=root --variant=minbase --skip=cleanup/apt/lists --include=ca-certificates \
-    --aptopt="$work/apt.conf" --dpkgopt=force-unsafe-io bookworm "$work/root-base" "$sources"
-  cp -L /etc/resolv.conf /etc/hosts "$work/root-base/etc/"
-  in_system base useradd --create-home --home-dir /srv/user user
+  make_system base ca-certificates
 }
 
 # new_system NAME: a copy of the base.
 new_system() {
   cp -a "$work/root-base" "$work/root-$1"
-  mount -t proc proc "$work/root-$1/proc"
-  mount -t devpts -o newinstance,ptmxmode=666 devpts "$work/root-$1/dev/pts"
+  mount_system "$1"
 }
 
 # in_system NAME COMMAND...: as root, in that system.
@@ -74,22 +79,39 @@ in_system() {
     DEBIAN_FRONTEND=noninteractive "$@"
 }
 
-build_here() {
-  sh "$packaging/build-deb.sh" "$built"
+# A system that has what need.sh says a package is built with, which is Build-Depends
+# (version_test.py), and a dpkg-buildpackage for build-deb.sh that runs there, as root.
+make_builder() {
+  make_system build "$(echo "$build_packages $package_packages" | tr ' ' ,)"
+  mount_system build
+  mkdir -p "$built" "$work/root-build/srv/first" "$work/bin"
+  mount --bind "$built" "$work/root-build/srv/first"
+  cat >"$work/bin/dpkg-buildpackage" <<'END'
+#!/bin/sh
+exec chroot "$CHECK_BUILDER" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+  DEB_BUILD_OPTIONS="$DEB_BUILD_OPTIONS" sh -c 'cd "$0" && exec dpkg-buildpackage "$@"' \
+  "/srv/first/${PWD##*/}" "$@"
+END
+  chmod +x "$work/bin/dpkg-buildpackage"
+}
+
+# in_builder OPTIONS COMMAND...: the command, whose dpkg-buildpackage has these DEB_BUILD_OPTIONS.
+in_builder() {
+  in_builder_options=$1
+  shift
+  env PATH="$work/bin:$PATH" CHECK_BUILDER="$work/root-build" \
+    DEB_BUILD_OPTIONS="$in_builder_options" "$@"
+}
+
+build_first() {
+  in_builder nocheck sh "$packaging/build-deb.sh" "$built"
   # For the second one; in the first one's tree a third is made.
   cp -a "$(echo "$built/tcptool-$version"/obj-*)" "$work/first"
 }
 
-# A system that has Build-Depends and nothing else.
-make_builder() {
-  new_system build
-  mkdir "$work/root-build/source"
-  cp -R "$packaging/debian" "$work/root-build/source/"
-  in_system build apt-get -q -o APT::Install-Recommends=false -P nocheck build-dep /source
-}
-
-# From the source package, with all else unlike: place, user, umask, time zone, locale, jobs.
-build_there() {
+# From the source package, in the same system, with all else unlike: place, user, umask, time zone,
+# locale, jobs, and with the build's own tests.
+build_second() {
   cp "$built"/*.dsc "$built"/*.tar.xz "$work/root-build/srv/user/"
   mkdir "$work/root-build/first"
   mount --bind "$work/first" "$work/root-build/first"
@@ -112,7 +134,7 @@ END
   # shellcheck disable=SC2016  # expanded by the inner shell
   in_system build runuser -u user -- env HOME=/srv/user TZ=UTC-14 LC_ALL=C \
     CMAKE_CXX_COMPILER_LAUNCHER="launcher;$every;$seed" PATH=/usr/local/bin:/usr/bin:/bin \
-    DEB_BUILD_OPTIONS='nocheck parallel=3' DEB_BUILD_PROFILES=nocheck sh -ec '
+    DEB_BUILD_OPTIONS=parallel=3 sh -ec '
       cd
       mkdir another
       cd another
@@ -145,7 +167,7 @@ build_higher() {
   cd "$built/tcptool-$version"
   sed -i "1s/($version)/($higher)/" debian/changelog
   rm debian/debhelper-build-stamp debian/files
-  DEB_BUILD_OPTIONS='nocheck noautodbgsym' dpkg-buildpackage -us -uc -nc -b
+  in_builder 'nocheck noautodbgsym' dpkg-buildpackage -us -uc -nc -b
 }
 
 piuparts_passes() {
@@ -163,8 +185,13 @@ autopkgtest_passes() {
   autopkgtest --no-built-binaries "$package" "$built"/*.dsc -- chroot "$work/root-autopkgtest"
 }
 
+build_it() {
+  check 'a system to build in' make_builder
+  check 'build in a clean system' build_first
+}
+
 build_again() {
-  check 'build in a clean system' build_there
+  check 'the same, with the tests of the build' build_second
   check "both builds are the same, one object of $every being compiled twice" same_builds
 }
 
@@ -194,10 +221,14 @@ package=$built/tcptool_${version}_$architecture.deb
 changes=$built/tcptool_${version}_$architecture.changes
 higher_changes=$built/tcptool_${higher}_$architecture.changes
 
+apt-config dump | grep -E '^Acquire::(Check-|https?::|Retries)' >"$work/apt.conf" || :
+echo 'APT::Get::Assume-Yes "true"; Acquire::Languages "none";' >>"$work/apt.conf"
+sources=/etc/apt/sources.list.d/debian.sources
+[ -f "$sources" ] || sources=/etc/apt/sources.list
+
 # Two processors: what compiles beside what waits for the disk and the mirror.
-check 'build' build_here &
+build_it &
 check 'a clean system' make_base
-check 'a system to build in' make_builder
 check 'a system to install in' make_user_system
 check 'a system to test in' make_tester
 wait

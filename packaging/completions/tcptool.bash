@@ -120,7 +120,7 @@ _tcptool_arguments() {
   fi
   _count_args '=:' "@($valued)"
   case $1$args in
-    connect2) _known_hosts_real -- "$cur" ;;
+    connect2) _known_hosts_real -a -- "$cur" ;;
     listen2)
       _ip_addresses -a
       COMPREPLY+=($(compgen -W "$(_tcptool_services)" -- "$cur"))

@@ -111,9 +111,10 @@ std::string overview_text();
 // The release, the commit that was built and the libraries in it, a line each.
 std::string version_text();
 
-// Advice on a word that was not understood; `others` are all subcommands, whose option it may be.
+// Advice on a word that was not understood; `others` and `subcommands` are all of them, whose
+// option it may be.
 std::string unknown_option_text(const Subcommand& subcommand, std::span<const Subcommand> others,
                                 const std::string& word);
-std::string unknown_command_text(const std::string& word);
+std::string unknown_command_text(std::span<const Subcommand> subcommands, const std::string& word);
 
 }  // namespace tcptool::cli

@@ -57,29 +57,38 @@ std::string usage_of(const std::string& command) {
          "many as come. COMMAND is run for a connection, which is its stdin and stdout.\n";
 }
 
-// nc's, ncat's and socat's letters that mean something else here.
-std::string foreign_option(const std::string& word) {
-  if (word.size() < 2 || word[0] != '-' || word[1] == '-') return "";
-  switch (word[1]) {
-    case 'l':
-      return "to listen, say: tcptool listen -p PORT";
-    case 'u':
-      return "tcptool speaks TCP only; for UDP use nc -u";
-    case 'U':
-      return "tcptool speaks TCP only; for Unix sockets use nc -U or socat UNIX-CONNECT:";
-    case 'e':
-    case 'c':
-      return "to run a program for a connection, say: tcptool listen PORT -- COMMAND; on the "
-             "connecting side use socat EXEC:COMMAND";
-    case 'x':
-      return "tcptool uses no proxy; for one use ncat --proxy";
-    case 'd':
-      return "to leave stdin alone, say --recv-only, or read from < /dev/null";
-    case 'k':
-      return "-k serves many clients: tcptool listen -k PORT";
-    default:
-      return "";
+// An option of nc, ncat or socat that means something else here; a long name stands for all that
+// begin with it.
+struct Foreign {
+  char letter;
+  std::string_view name;
+  std::string_view advice;
+};
+
+constexpr std::string_view for_programs =
+    "to run a program for a connection, say: tcptool listen PORT -- COMMAND; on the connecting "
+    "side use socat EXEC:COMMAND";
+constexpr std::array<Foreign, 10> foreign_options{{
+    {'l', "--listen", "to listen, say: tcptool listen -p PORT"},
+    {'u', "--udp", "tcptool speaks TCP only; for UDP use nc -u"},
+    {'U', "--unix", "tcptool speaks TCP only; for Unix sockets use nc -U or socat UNIX-CONNECT:"},
+    {'e', "--exec", for_programs},
+    {'c', "--sh-exec", for_programs},
+    {'x', "--proxy", "tcptool uses no proxy; for one use ncat --proxy"},
+    {'d', "", "to leave stdin alone, say --recv-only, or read from < /dev/null"},
+    {'k', "", "-k serves many clients: tcptool listen -k PORT"},
+    {'\0', "--ssl", "tcptool speaks no TLS; for it use openssl s_client, or ncat --ssl"},
+    {'\0', "--sctp", "tcptool speaks TCP only; for SCTP use ncat --sctp"},
+}};
+
+std::string foreign_option(std::string_view word) {
+  if (word.size() < 2 || word[0] != '-') return "";
+  for (const Foreign& option : foreign_options) {
+    const bool meant = word[1] == '-' ? !option.name.empty() && word.starts_with(option.name)
+                                      : word[1] == option.letter;
+    if (meant) return std::string(option.advice);
   }
+  return "";
 }
 
 std::string option_word(const std::string& word) {
@@ -91,6 +100,55 @@ bool has_option(const Subcommand& subcommand, const std::string& name) {
                      [&name](const Option& option) {
                        return name == option.short_name || name == option.long_name;
                      });
+}
+
+// Whether it has the option, or all of those written as one: -vz, or -w5, whose value follows.
+bool has_options(const Subcommand& subcommand, const std::string& word) {
+  if (word.starts_with("--")) return has_option(subcommand, word);
+  for (const char letter : word.substr(1)) {
+    const auto option = std::find_if(subcommand.options.begin(), subcommand.options.end(),
+                                     [letter](const Option& other) {
+                                       return other.short_name == std::string{'-', letter};
+                                     });
+    if (option == subcommand.options.end()) return false;
+    if (option->take) break;
+  }
+  return word.size() > 1;
+}
+
+// Those of the subcommands, and the two that stand in the place of one.
+std::vector<std::string_view> long_names(std::span<const Subcommand> subcommands) {
+  std::vector<std::string_view> names{"--help", "--version"};
+  for (const Subcommand& subcommand : subcommands) {
+    for (const Option& option : subcommand.options) names.push_back(option.long_name);
+  }
+  return names;
+}
+
+std::string did_you_mean(std::string_view near) {
+  return fmt::format("did you mean {}{}?", near == "--version" ? "tcptool " : "", near);
+}
+
+// An option in the place of a command.
+std::string misplaced_option_text(std::span<const Subcommand> subcommands,
+                                  const std::string& word) {
+  const std::string name = option_word(word);
+  const std::string shown = escape(name.substr(0, page_width));
+  if (const std::string advice = foreign_option(word); !advice.empty()) {
+    return fmt::format("unknown option '{}': {}", shown, advice);
+  }
+  std::string places;
+  for (const Subcommand& subcommand : subcommands) {
+    if (!has_options(subcommand, name)) continue;
+    places +=
+        fmt::format("{}tcptool {} {} ...", places.empty() ? "" : " or ", subcommand.name, shown);
+  }
+  if (!places.empty()) {
+    return fmt::format("option '{}' stands before the command; say: {}", shown, places);
+  }
+  const std::string_view near = nearest(name, long_names(subcommands));
+  return fmt::format("unknown option '{}'; {}", shown,
+                     near.empty() ? "see tcptool --help" : did_you_mean(near));
 }
 
 }  // namespace
@@ -146,34 +204,24 @@ std::string unknown_option_text(const Subcommand& subcommand, std::span<const Su
     return fmt::format("'{}' is an option of tcptool {}, not of tcptool {}", shown, other.name,
                        subcommand.name);
   }
-  std::vector<std::string_view> names;
-  for (const Option& option : subcommand.options) names.push_back(option.long_name);
-  const std::string_view near = nearest(name, names);
-  const std::string advice = near.empty() ? fmt::format("see tcptool {} --help", subcommand.name)
-                                          : fmt::format("did you mean {}?", near);
+  const std::string_view near = nearest(name, long_names({&subcommand, 1}));
+  const std::string advice =
+      near.empty() ? fmt::format("see tcptool {} --help", subcommand.name) : did_you_mean(near);
   return fmt::format("unknown option '{}'; {}", shown, advice);
 }
 
-std::string unknown_command_text(const std::string& word) {
+std::string unknown_command_text(std::span<const Subcommand> subcommands, const std::string& word) {
+  if (word.starts_with("-")) return misplaced_option_text(subcommands, word);
   const std::string shown = escape(word.substr(0, page_width));
-  if (word.starts_with("-")) {
-    const std::string advice = foreign_option(word);
-    if (!advice.empty()) return fmt::format("unknown option '{}': {}", shown, advice);
-    static constexpr std::array<std::string_view, 2> pages{"--help", "--version"};
-    if (const std::string_view near = nearest(word, pages); !near.empty()) {
-      return fmt::format("unknown option '{}'; did you mean {}?", shown, near);
-    }
-    return fmt::format(
-        "option '{}' stands before the command; say: tcptool connect {} ... or "
-        "tcptool listen {} ...",
-        shown, shown, shown);
-  }
-  static constexpr std::array<std::string_view, 3> commands{"connect", "listen", "help"};
+  static constexpr std::array<std::string_view, 4> commands{"connect", "listen", "help", "version"};
   const std::string_view near = nearest(word, commands);
+  if (near == "version") {
+    return fmt::format("unknown command '{}'; did you mean tcptool --version?", shown);
+  }
   return fmt::format("unknown command '{}'; {}", shown,
                      near.empty()
                          ? "say: tcptool connect HOST PORT, tcptool listen PORT, or tcptool help"
-                         : fmt::format("did you mean {}?", near));
+                         : did_you_mean(near));
 }
 
 }  // namespace tcptool::cli

@@ -61,7 +61,7 @@ Stop help_for(const Parser& parser, const std::vector<std::string>& words) {
   for (const Subcommand& subcommand : parser.subcommands) {
     if (subcommand.name == words.front()) return page(help_text(subcommand));
   }
-  return usage_error(unknown_command_text(words.front()));
+  return usage_error(unknown_command_text(parser.subcommands, words.front()));
 }
 
 bool is_number(std::string_view text) {
@@ -160,11 +160,12 @@ Result<cmd::Command, Stop> parse_words(const std::vector<std::string>& arguments
   if (!sorted) return failure(usage_error(sorted.error()));
   if (sorted->version) return failure(page(version_text()));
   if (!sorted->unknown_before.empty()) {
-    return failure(usage_error(unknown_command_text(sorted->unknown_before.front())));
+    return failure(
+        usage_error(unknown_command_text(parser.subcommands, sorted->unknown_before.front())));
   }
   if (sorted->subcommand == nullptr) {
     if (sorted->help) return failure(page(overview_text()));
-    return failure(usage_error(unknown_command_text(arguments.front())));
+    return failure(usage_error(unknown_command_text(parser.subcommands, arguments.front())));
   }
   const std::string& name = sorted->subcommand->name;
   if (name == "help") return failure(help_for(parser, sorted->positionals));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A file of its own: it alone is compiled again for a new commit.
+// A file of its own: it alone is compiled again for a new commit. TCPTOOL_COMMIT is what
+// packaging/commit.sh says.
 #include <fmt/format.h>
 #include <gnu/libc-version.h>
 

@@ -8,6 +8,7 @@
 #include <array>
 
 #include "base/parse.h"
+#include "base/text.h"
 #include "sys/lookup.h"
 #include "sys/names.h"
 
@@ -90,12 +91,24 @@ std::vector<sys::Address> unique(const std::vector<sys::Address>& addresses) {
   return out;
 }
 
+// With the number, which holds where /etc/services is missing, too.
+std::string service_text(std::string_view name) {
+  static constexpr std::array<std::string_view, 10> known{
+      "ftp", "ssh", "telnet", "smtp", "domain", "http", "https", "mysql", "postgresql", "mqtt"};
+  static constexpr std::array<int, known.size()> ports{21, 22,  23,   25,   53,
+                                                       80, 443, 3306, 5432, 1883};
+  const auto near = std::find(known.begin(), known.end(), nearest(name, known));
+  if (near == known.end()) return "no such service; give the port as a number";
+  return fmt::format("no such service; did you mean {} (port {})?", *near,
+                     ports.at(static_cast<std::size_t>(near - known.begin())));
+}
+
 }  // namespace
 
 std::string ResolveFailure::text() const {
   switch (kind) {
     case Kind::unknown_service:
-      return "no such service; give the port as a number";
+      return service_text(subject);
     case Kind::timed_out:
       return "no answer from the name service in time";
     case Kind::bad_zone:

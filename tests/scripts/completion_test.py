@@ -59,6 +59,9 @@ class Completion(tool.TestCase):
             self.assert_exactly(["lab-one.example", "lab-two.example"], shell,
                                 "tcptool connect -w 3s lab-")
             self.assert_offers(["localhost"], shell, "tcptool connect --json local")  # /etc/hosts
+            with open(os.path.join(shell.home, ".ssh", "config"), "w", encoding="ascii") as file:
+                file.write("Host jump-box *.wild\n  HostName lab-one.example\n")
+            self.assert_exactly(["jump-box"], shell, "tcptool connect jump")
 
     def test_services(self):
         for shell in self.each():

@@ -73,9 +73,9 @@ class Version(tool.TestCase):
         self.assert_ok(printed)
         number = r"[\d.]+"
         found = re.fullmatch(
-            rf"tcptool ({number})\ncommit (\w+)\nbuilt with CLI11 {number}, spdlog {number}, "
-            rf"fmt {number}, expected {number}, libstdc\+\+ {number}; "
-            rf"running with glibc {number}\n",
+            rf"tcptool ({number})\ncommit (\w+)( \(changed\))?\n"
+            rf"built with CLI11 {number}, spdlog {number}, fmt {number}, expected {number}, "
+            rf"libstdc\+\+ {number}; running with glibc {number}\n",
             printed.stdout.decode())
         self.assertTrue(found, printed)
         self.assertEqual(release(tree.files())[0], found[1])
@@ -83,6 +83,9 @@ class Version(tool.TestCase):
             head = subprocess.run(["git", "-C", tool.SOURCE, "rev-parse", "--short=12", "HEAD"],
                                   capture_output=True, text=True, check=True)
             self.assertEqual(head.stdout.strip(), found[2])
+            changed = subprocess.run(["git", "-C", tool.SOURCE, "status", "--porcelain", "--",
+                                      "CMakeLists.txt", "src"], capture_output=True, check=True)
+            self.assertEqual(changed.stdout != b"", found[3] is not None)
 
     def test_the_pages_are_of_the_releases_day(self):
         self.assert_none(other_dates(tree.files()))

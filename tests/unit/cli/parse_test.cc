@@ -208,7 +208,7 @@ TEST_CASE("a usage error says what to do instead") {
   test::check_refused({{"conect host 80", "did you mean connect?"},
                        {"lsten 80", "did you mean listen?"},
                        {"localhost:80", "tcptool connect HOST PORT"},
-                       {"--verson", "did you mean --version?"},
+                       {"--verson", "did you mean tcptool --version?"},
                        {"connect -V", "tcptool --version"},
                        {"connect --backlog 5 host 80", "tcptool listen, not"},
                        {"listen --retry 80", "'--retry' is an option of tcptool connect"},

@@ -80,6 +80,8 @@ TEST_CASE("a service name is looked up, and an unknown one is told as such") {
   CHECK(unknown.error().kind == Kind::unknown_service);
   CHECK(unknown.error().subject == "no-such-service");
   CHECK(unknown.error().text() == "no such service; give the port as a number");
+  CHECK(scene.resolve("127.0.0.1", "htpp").error().text() ==
+        "no such service; did you mean http (port 80)?");
   if (::getservbyname("http", "tcp") == nullptr) SKIP_CASE("no http in /etc/services");
   CHECK((*scene.resolve("127.0.0.1", "http") == std::vector{Address::loopback(AF_INET, 80)}));
 }
