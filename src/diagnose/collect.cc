@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "diagnose/rules.h"
+
 namespace tcptool::diagnose {
 namespace {
 
@@ -86,6 +88,9 @@ Evidence collect_look_up(sys::Waiter& waiter, const tcp::ResolveFailure& failure
   name.family = family;
   name.status = failure.status;
   name.timed_out = evidence.timed_out;
+  if (const auto hosts = sys::read_small_file(kernel, "/etc/hosts")) {
+    name.in_hosts = tcp::parse_hosts(*hosts, name.name);
+  }
   const auto config = sys::read_small_file(kernel, "/etc/resolv.conf");
   name.config_read = config.has_value();
   if (!config) return evidence;
@@ -99,6 +104,12 @@ Evidence collect_look_up(sys::Waiter& waiter, const tcp::ResolveFailure& failure
   if (tcp::dns_query(name.name, wanted, 0).empty()) return evidence;
   name.answers = tcp::ask_name_servers(waiter, name.servers, name.name, wanted, until);
   name.asked_for = kernel.now() - now;
+  if (!name_server_answered(name)) {
+    evidence.host.addresses = own_addresses(or_nothing(sys::interface_addresses(kernel)));
+    for (const auto& answer : name.answers) {
+      name.server_paths.push_back(read_path(kernel, answer.server));
+    }
+  }
   const bool answered =
       std::any_of(name.answers.begin(), name.answers.end(), [](const auto& answer) {
         return answer.kind == tcp::NameServerAnswer::Kind::answered && answer.rcode == 0;

@@ -15,16 +15,33 @@ std::optional<sys::Link> link_of(const std::vector<sys::Link>& links, unsigned i
   return *found;
 }
 
+// A link-local address with the name of its interface.
+sys::Address with_zone_of(const sys::Link& link, const sys::Address& address) {
+  const bool there = address.is_link_local() && address.scope_id() == link.index;
+  return there ? address.with_zone(link.index, link.name) : address;
+}
+
 std::optional<sys::Neighbour> neighbour_of(sys::Kernel& kernel, const PathFacts& path) {
   std::optional<sys::Neighbour> found;
-  const sys::Address hop = path.next_hop.with_zone(0, "");
+  const sys::Address hop = path.next_hop.with_zone(0, "").with_port(0);
   const auto all = sys::neighbours(kernel, hop.family());
   if (!all) return std::nullopt;
   for (const sys::Neighbour& neighbour : *all) {
     const bool same_link = !path.link || neighbour.ifindex == path.link->index;
-    if (same_link && neighbour.address.host() == hop.host()) found = neighbour;
+    if (same_link && neighbour.address.with_zone(0, "") == hop) found = neighbour;
   }
   return found;
+}
+
+// Packets to this host itself go by lo, whatever interface has the address.
+void set_loopback_down(PathFacts& path, const std::vector<sys::Link>& links,
+                       const sys::Address& destination) {
+  const sys::Address loopback = sys::Address::loopback(destination.family(), 0);
+  const unsigned length = destination.family() == AF_INET6 ? 128 : 8;
+  if (!path.own_address && !sys::covers(loopback, length, destination)) return;
+  for (const sys::Link& link : links) {
+    if (link.loopback && !link.up) path.down_link = link;
+  }
 }
 
 // An entry that refuses does so whatever interface is asked for.
@@ -162,6 +179,7 @@ PathFacts read_path(sys::Kernel& kernel, const sys::Address& address,
   if (family == AF_INET6) path.ipv6_disabled = ipv6_disabled(kernel);
   path.next_hop = destination;
   if (destination.is_any()) path.own_address = true;  // connect(2) takes it for this host
+  set_loopback_down(path, links, destination);
   if (!routes) return path;
   const sys::Route* route = sys::best_route(*routes, destination);
   const auto bound = std::find_if(links.begin(), links.end(), [&](const sys::Link& link) {
@@ -181,7 +199,8 @@ PathFacts read_path(sys::Kernel& kernel, const sys::Address& address,
   } else if (route == nullptr) {
     return path;
   } else if (route->gateway.known()) {
-    path.next_hop = route->gateway.with_port(0);
+    if (path.link) path.route->gateway = with_zone_of(*path.link, route->gateway);
+    path.next_hop = path.route->gateway.with_port(0);
   }
   path.neighbour = neighbour_of(kernel, path);
   return path;
@@ -190,7 +209,7 @@ PathFacts read_path(sys::Kernel& kernel, const sys::Address& address,
 FailureClass class_of(sys::Kernel& kernel, const tcp::Attempt& attempt,
                       const std::string& interface) {
   const FailureClass kind = judge(attempt).kind;
-  if (!hangs_on_way(attempt, !interface.empty())) return kind;
+  if (!hangs_on_way(attempt)) return kind;
   const PathFacts path = read_path(kernel, attempt.peer, interface);
   const bool refused = kind != FailureClass::no_answer;
   return class_by_way(attempt, path,

@@ -124,7 +124,8 @@ std::optional<Finding> first_of(std::span<const Rule> rules, const Evidence& evi
 std::optional<Finding> find(const Evidence& evidence) {
   switch (evidence.step) {
     case Step::look_up:
-      return first_of(name_rules(), evidence);
+      if (auto finding = first_of(name_rules(), evidence)) return finding;
+      return first_of(name_server_rules(), evidence);
     case Step::prepare:
       return first_of(host_rules(), evidence);
     case Step::connect:

@@ -95,6 +95,8 @@ struct NameFacts {
   std::vector<sys::Address> servers;
   std::vector<tcp::NameServerAnswer> answers;        // to the asked family's type, a server each
   std::vector<tcp::NameServerAnswer> other_answers;  // to the other family's
+  std::vector<PathFacts> server_paths;  // where none answered: the way to each, as in `answers`
+  std::vector<sys::Address> in_hosts;   // what /etc/hosts has for the name, of both families
 };
 
 struct TransferFacts {

@@ -25,17 +25,18 @@ struct Finding {
 
 using Rule = std::optional<Finding> (*)(const Evidence&);
 
-std::span<const Rule> name_rules();        // step look_up
-std::span<const Rule> host_rules();        // step prepare
-std::span<const Rule> route_rules();       // step connect: nothing left this host
-std::span<const Rule> here_rules();        // step connect: the SYN got no further than this host
-std::span<const Rule> icmp_rules();        // step connect: the network answered
-std::span<const Rule> refusal_rules();     // step connect: TCP answered with RST
-std::span<const Rule> unanswered_rules();  // step connect: nobody answered
-std::span<const Rule> errno_rules();       // step connect: where all of these know nothing
-std::span<const Rule> way_rules();         // step transfer: the way begins on this host no more
-std::span<const Rule> transfer_rules();    // step transfer: reset, or the peer takes nothing
-std::span<const Rule> silence_rules();     // step transfer: nothing came any more
+std::span<const Rule> name_rules();         // step look_up
+std::span<const Rule> name_server_rules();  // step look_up: no name server answered
+std::span<const Rule> host_rules();         // step prepare
+std::span<const Rule> route_rules();        // step connect: nothing left this host
+std::span<const Rule> here_rules();         // step connect: the SYN got no further than this host
+std::span<const Rule> icmp_rules();         // step connect: the network answered
+std::span<const Rule> refusal_rules();      // step connect: TCP answered with RST
+std::span<const Rule> unanswered_rules();   // step connect: nobody answered
+std::span<const Rule> errno_rules();        // step connect: where all of these know nothing
+std::span<const Rule> way_rules();          // step transfer: the way begins on this host no more
+std::span<const Rule> transfer_rules();     // step transfer: reset, or the peer takes nothing
+std::span<const Rule> silence_rules();      // step transfer: nothing came any more
 
 constexpr unsigned state_listen = 10;  // as tcpi_state
 constexpr unsigned state_time_wait = 6;
@@ -69,7 +70,13 @@ Cause route_cause(int error);  // of that error
 // Where connect(2) failed with EINVAL, whether it was a blackhole of this host's for certain, a
 // route or a rule: rules that refuse with another errno were not taken.
 bool discards(const PathFacts& path, const PolicyFacts& policy);
+bool name_server_answered(const NameFacts& name);
+// EAI_NONAME comes from somebody who answered: then the silence of a server is not the cause.
+bool look_up_denied(const NameFacts& name);
 bool next_hop_is_peer(const Evidence& evidence);  // no gateway is between
+// The neighbours' table says that the next hop was asked for its link-layer address, in vain.
+bool next_hop_silent(const PathFacts& path);
+bool loopback_down(const PathFacts& path);  // by which the address is to be reached
 // The listener of this host, if any, that takes connections to evidence.peer.
 const PortHolder* listener_for(const Evidence& evidence);
 

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "diagnose/rules.h"
+#include "sys/names.h"
 
 namespace tcptool::diagnose {
 namespace {
@@ -104,6 +105,26 @@ bool discards(const PathFacts& path, const PolicyFacts& policy) {
   const auto first = std::find_if(
       all.begin(), all.end(), [](const Refusal& refusal) { return errno_of(refusal) == EINVAL; });
   return first != all.end() && first->certain;
+}
+
+bool next_hop_silent(const PathFacts& path) {
+  if (!path.neighbour || !path.neighbour->link_address.empty() || path.own_address) return false;
+  return path.neighbour->state == sys::NeighbourState::incomplete ||
+         path.neighbour->state == sys::NeighbourState::failed;
+}
+
+bool loopback_down(const PathFacts& path) {
+  return path.down_link && path.down_link->loopback;
+}
+
+bool name_server_answered(const NameFacts& name) {
+  return std::any_of(name.answers.begin(), name.answers.end(), [](const auto& answer) {
+    return answer.kind == tcp::NameServerAnswer::Kind::answered;
+  });
+}
+
+bool look_up_denied(const NameFacts& name) {
+  return sys::lookup_status_name(name.status) == "EAI_NONAME";
 }
 
 bool next_hop_is_peer(const Evidence& evidence) {

@@ -29,10 +29,11 @@ std::optional<Finding> neighbour_silent(const Evidence& evidence) {
   const bool by_errno = !evidence.icmp && evidence.error.error == EHOSTUNREACH &&
                         evidence.path.neighbour &&
                         evidence.path.neighbour->state == sys::NeighbourState::failed;
+  const bool by_table = unanswered(evidence) && next_hop_silent(evidence.path);
   const bool by_state = evidence.timed_out && evidence.syn_unsent;
   const bool by_count = evidence.info && evidence.info->retransmits.value_or(0) > 0 &&
                         evidence.info->total_retrans == 0U;
-  if (!by_icmp && !by_errno && !by_state && !by_count) return std::nullopt;
+  if (!by_icmp && !by_errno && !by_table && !by_state && !by_count) return std::nullopt;
   // A filter of this host's may say "host unreachable" too: at once, or with the neighbour known.
   const bool known = evidence.path.neighbour && !evidence.path.neighbour->link_address.empty();
   const auto waited = icmp_delay(evidence).value_or(evidence.icmp_after);
@@ -44,11 +45,13 @@ std::optional<Finding> neighbour_silent(const Evidence& evidence) {
   const std::string interface =
       evidence.path.link ? fmt::format(" on {}", escape(evidence.path.link->name)) : "";
   const std::string who = gateway ? fmt::format("gateway {}", hop) : hop;
+  // An entry that is in vain now may have been good for the first of several SYNs.
+  const bool never_left = by_icmp || by_errno || by_state || by_count;
   Finding finding{
       Cause::neighbour_silent,
       fmt::format("host unreachable: no answer to {} from {}{}", protocol, who, interface),
-      fmt::format("no answer to {} for {}{}; the SYN never left this host", protocol, who,
-                  interface),
+      fmt::format("no answer to {} for {}{}; {}", protocol, who, interface,
+                  never_left ? "the SYN never left this host" : "no SYN can leave this host"),
       gateway ? fmt::format("the gateway to {} is not there: nobody{} has the address "
                             "{}",
                             evidence.peer.host(), interface, hop)

@@ -44,27 +44,9 @@ bool is_empty(const Answer& answer) {
   return answered(answer) && answer.rcode == 0 && !answer.has_address && !answer.truncated;
 }
 
-// EAI_NONAME comes from somebody who answered: then the silence of a server is not the cause.
-bool status_denies(const Evidence& evidence) {
-  return sys::lookup_status_name(evidence.name.status) == "EAI_NONAME";
-}
-
-bool none_answered(const Evidence& evidence) {
-  return !evidence.name.answers.empty() && find(evidence, answered) == nullptr;
-}
-
-std::string all_servers(const Evidence& evidence, Answer::Kind kind) {
-  std::string out;
-  for (const Answer& answer : evidence.name.answers) {
-    if (answer.kind != kind) continue;
-    out += (out.empty() ? "" : " and ") + answer.server.host();
-  }
-  return out;
-}
-
 // getaddrinfo(3) is sure that there is no such name: servers that do not answer are not why.
 bool sure(const Evidence& evidence) {
-  return !evidence.name.timed_out && status_denies(evidence);
+  return !evidence.name.timed_out && look_up_denied(evidence.name);
 }
 
 // What keeps it from being a name of DNS, or "". See RFC 1035 section 2.3.4.
@@ -103,6 +85,24 @@ std::optional<Finding> not_in_sources(const Evidence& evidence) {
                              "/etc/nsswitch.conf) knows {}",
                              name_of(evidence)),
                  "the spelling; /etc/hosts, and whether that line has dns"};
+}
+
+// With -4 or -6 the address that is there does not count.
+std::optional<Finding> other_family_in_hosts(const Evidence& evidence) {
+  const NameFacts& name = evidence.name;
+  const bool one_family = name.family == AF_INET || name.family == AF_INET6;
+  const bool fits =
+      std::any_of(name.in_hosts.begin(), name.in_hosts.end(),
+                  [&](const sys::Address& address) { return address.family() == name.family; });
+  if (!one_family || name.in_hosts.empty() || fits) return std::nullopt;
+  const std::string_view kind = sys::family_word(name.family);
+  const std::string there = name.in_hosts.front().host();
+  return Finding{
+      Cause::name_without_address, fmt::format("the name has no {} address", kind),
+      fmt::format("/etc/hosts has {} for {}, and no {} address", there, name_of(evidence), kind),
+      fmt::format("{} is in /etc/hosts with {} {} only, and no name server gave an {} address",
+                  name_of(evidence), sys::family_word(name.in_hosts.front().family()), there, kind),
+      fmt::format("without -{}", name.family == AF_INET6 ? 6 : 4)};
 }
 
 std::optional<Finding> name_not_found(const Evidence& evidence) {
@@ -185,7 +185,7 @@ std::optional<Finding> name_server_without_tcp(const Evidence& evidence) {
   const Answer* const answer = find(evidence, [](const Answer& candidate) {
     return answered(candidate) && candidate.rcode == 0 && candidate.truncated;
   });
-  if (answer == nullptr || status_denies(evidence)) return std::nullopt;
+  if (answer == nullptr || look_up_denied(evidence.name)) return std::nullopt;
   const std::string server = answer->server.host();
   return Finding{
       Cause::name_server_failed,
@@ -198,46 +198,6 @@ std::optional<Finding> name_server_without_tcp(const Evidence& evidence) {
       fmt::format("tcptool connect -z {} 53; another name server in /etc/resolv.conf", server)};
 }
 
-std::optional<Finding> name_server_unintelligible(const Evidence& evidence) {
-  const Answer* const answer =
-      find(evidence, [](const Answer& candidate) { return candidate.unintelligible; });
-  if (answer == nullptr || !none_answered(evidence) || status_denies(evidence)) return std::nullopt;
-  const std::string server = answer->server.host();
-  return Finding{
-      Cause::name_server_failed, "what the name server sends is no answer to the question",
-      fmt::format("name server {}: what came from its port 53 is no DNS answer for {}", server,
-                  name_of(evidence)),
-      fmt::format("what answers on port 53 of {} is no name server, or something on the way alters "
-                  "or forges its answers",
-                  server),
-      "another name server in /etc/resolv.conf; what runs on that port there"};
-}
-
-std::optional<Finding> name_server_unreachable(const Evidence& evidence) {
-  const Answer* const answer = find(evidence, [](const Answer& candidate) {
-    return candidate.kind == Answer::Kind::unreachable;
-  });
-  if (!none_answered(evidence) || answer == nullptr || status_denies(evidence)) {
-    return std::nullopt;
-  }
-  const std::string server = answer->server.host();
-  const std::string why = sys::errno_text(answer->error);
-  if (answer->error == ECONNREFUSED) {
-    return Finding{Cause::name_server_unreachable, "no name server answers",
-                   fmt::format("name server {}: ICMP port unreachable", server),
-                   fmt::format("no name server runs on {}, or a packet filter refuses: its UDP "
-                               "port 53 is unreachable",
-                               server),
-                   "the nameserver lines of /etc/resolv.conf"};
-  }
-  return Finding{
-      Cause::name_server_unreachable, fmt::format("the name server is unreachable ({})", why),
-      fmt::format("name server {}: {} ({})", server, why, sys::errno_name(answer->error)),
-      fmt::format("name server {} of /etc/resolv.conf is unreachable from this host: {}", server,
-                  why),
-      "this host's routes (ip route), and the nameserver lines of /etc/resolv.conf"};
-}
-
 std::optional<Finding> no_name_server(const Evidence& evidence) {
   if (!evidence.name.config_read || !evidence.name.servers.empty()) return std::nullopt;
   return Finding{Cause::no_name_server, "no name server is configured",
@@ -248,27 +208,9 @@ std::optional<Finding> no_name_server(const Evidence& evidence) {
                  "a nameserver line in /etc/resolv.conf, or the numeric address"};
 }
 
-std::optional<Finding> name_server_silent(const Evidence& evidence) {
-  const std::string silent = all_servers(evidence, Answer::Kind::silent);
-  // A wait that was cut short proves no silence.
-  constexpr auto long_enough = std::chrono::milliseconds(400);
-  if (!none_answered(evidence) || silent.empty() || status_denies(evidence) ||
-      evidence.name.asked_for < long_enough) {
-    return std::nullopt;
-  }
-  const std::string asked = format_duration(evidence.name.asked_for);
-  return Finding{Cause::name_server_silent, "no name server answers",
-                 fmt::format("name server {} silent for {} (asked by UDP, port 53)", silent, asked),
-                 fmt::format("name server {} does not answer, or not in time", silent),
-                 "whether the server is up and may be reached; the nameserver lines of "
-                 "/etc/resolv.conf"};
-}
-
-constexpr std::array<Rule, 10> rules{
-    malformed,          name_not_found,          name_without_address,
-    name_server_failed, name_server_without_tcp, not_in_sources,
-    no_name_server,     name_server_unreachable, name_server_unintelligible,
-    name_server_silent};
+constexpr std::array<Rule, 8> rules{
+    malformed,          other_family_in_hosts,   name_not_found, name_without_address,
+    name_server_failed, name_server_without_tcp, not_in_sources, no_name_server};
 
 }  // namespace
 

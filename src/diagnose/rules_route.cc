@@ -27,6 +27,19 @@ std::optional<Finding> ipv6_disabled(const Evidence& evidence) {
                  "an IPv4 address of the peer (-4), or enable IPv6"};
 }
 
+std::optional<Finding> lo_down(const Evidence& evidence) {
+  const bool failed =
+      failed_here(evidence, {ENETUNREACH, EHOSTUNREACH, ENETDOWN, EADDRNOTAVAIL, EINVAL});
+  if (!loopback_down(evidence.path) || (!failed && !unanswered(evidence))) return std::nullopt;
+  const std::string name = escape(evidence.path.down_link->name);
+  return Finding{Cause::interface_down,
+                 fmt::format("network unreachable: interface {} is down", name),
+                 fmt::format("{} is down, by which this host reaches itself", name),
+                 fmt::format("interface {} of this host is down, and {} is reached by it", name,
+                             evidence.peer.host()),
+                 fmt::format("ip link set {} up", name)};
+}
+
 std::optional<Finding> interface_down(const Evidence& evidence) {
   if (!failed_here(evidence, {ENETUNREACH, EHOSTUNREACH, ENETDOWN})) return std::nullopt;
   const PathFacts& path = evidence.path;
@@ -184,9 +197,9 @@ std::optional<Finding> no_route(const Evidence& evidence) {
   return finding;
 }
 
-constexpr std::array<Rule, 7> rules{ipv6_disabled,    not_unicast,         interface_down,
-                                    not_by_interface, source_cannot_reach, route_refuses,
-                                    no_route};
+constexpr std::array<Rule, 8> rules{lo_down,        ipv6_disabled,    not_unicast,
+                                    interface_down, not_by_interface, source_cannot_reach,
+                                    route_refuses,  no_route};
 
 }  // namespace
 

@@ -104,18 +104,19 @@ Verdict judge(const Attempt& attempt) {
   return attempt.icmp ? told_by_icmp(attempt) : told_by_errno(attempt);
 }
 
-bool hangs_on_way(const Attempt& attempt, bool bound) {
+bool hangs_on_way(const Attempt& attempt) {
   const bool by_source = !attempt.icmp && attempt.end != Attempt::End::timed_out &&
                          attempt.error.call == sys::Syscall::connect &&
                          attempt.error.error == EINVAL && attempt.local.known();
-  return by_source || (bound && judge(attempt).kind == FailureClass::no_answer);
+  return by_source || judge(attempt).kind == FailureClass::no_answer;
 }
 
 FailureClass class_by_way(const Attempt& attempt, const PathFacts& path,
                           const PolicyFacts& policy) {
   const FailureClass kind = judge(attempt).kind;
   if (kind == FailureClass::no_answer) {
-    return path.not_by_interface ? FailureClass::unreachable : kind;
+    const bool stayed = path.not_by_interface || next_hop_silent(path) || loopback_down(path);
+    return stayed ? FailureClass::unreachable : kind;
   }
   return discards(path, policy) ? FailureClass::unreachable : kind;
 }

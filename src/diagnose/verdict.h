@@ -30,10 +30,10 @@ struct Verdict {
 // Of an attempt that failed or timed out.
 Verdict judge(const tcp::Attempt& attempt);
 
-// Whether the class hangs on what this host's tables say of the way: SYNs that leave by an
-// interface that the user `bound` the socket to may lead nowhere near, and EINVAL may come of the
-// source address or of a route.
-bool hangs_on_way(const tcp::Attempt& attempt, bool bound);
+// Whether the class hangs on what this host's tables say of the way: SYNs without an answer may not
+// have left, for want of the next hop or of lo, or by an interface that leads nowhere near; EINVAL
+// may come of the source address or of a route.
+bool hangs_on_way(const tcp::Attempt& attempt);
 // The class of such an attempt by that way.
 FailureClass class_by_way(const tcp::Attempt& attempt, const PathFacts& path,
                           const PolicyFacts& policy);

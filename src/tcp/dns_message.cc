@@ -96,7 +96,40 @@ std::optional<sys::Address> parse_server(std::string_view text) {
   return address->with_zone(0, zone.size() < IF_NAMESIZE ? zone : "");
 }
 
+// Takes the first word, up to a blank, off the line.
+std::string_view take_word(std::string_view& line) {
+  constexpr std::string_view blanks = " \t\r\v\f";
+  line.remove_prefix(std::min(line.size(), line.find_first_not_of(blanks)));
+  const std::string_view word = line.substr(0, line.find_first_of(blanks));
+  line.remove_prefix(word.size());
+  return word;
+}
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
+}
+
 }  // namespace
+
+std::vector<sys::Address> parse_hosts(std::string_view text, std::string_view name) {
+  std::vector<sys::Address> addresses;
+  if (name.ends_with('.')) name.remove_suffix(1);
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    line = line.substr(0, line.find('#'));
+    const std::string_view number = take_word(line);
+    const auto address = sys::Address::parse(number.substr(0, number.find('%')), 0);
+    for (auto word = take_word(line); address && !word.empty(); word = take_word(line)) {
+      if (!same_name(word, name)) continue;
+      addresses.push_back(*address);
+      break;
+    }
+  }
+  return addresses;
+}
 
 std::vector<sys::Address> parse_resolv_conf(std::string_view text) {
   constexpr std::size_t most_servers = 3;  // MAXNS

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "tcp/name_server.h"
 
-#include <netinet/in.h>
-
 #include <array>
 #include <string>
 
@@ -34,18 +32,6 @@ sys::Address with_scope(sys::Kernel& kernel, const sys::Address& server) {
   return index.ok() ? server.with_zone(static_cast<std::uint32_t>(index.value), zone) : server;
 }
 
-// Without IP_RECVERR a UDP socket hears of few ICMP errors. A kernel that refuses leaves it at
-// those, so the outcome does not matter.
-void hear_icmp(sys::Kernel& kernel, int fd, int family) {
-  const int on = 1;
-  const auto value = std::as_bytes(std::span(&on, 1));
-  if (family == AF_INET6) {
-    static_cast<void>(kernel.setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, value));
-  } else {
-    static_cast<void>(kernel.setsockopt(fd, IPPROTO_IP, IP_RECVERR, value));
-  }
-}
-
 // Sends the question. Errors: those of socket(2), connect(2) and send(2), in the answer.
 Asked ask(sys::Kernel& kernel, std::span<const std::byte> query, NameServerAnswer& answer) {
   Asked asked;
@@ -54,7 +40,8 @@ Asked ask(sys::Kernel& kernel, std::span<const std::byte> query, NameServerAnswe
   Outcome done = kernel.socket(answer.server.family(), type, 0);
   if (done.ok()) {
     asked.fd = sys::Fd(kernel, done.as_int());
-    hear_icmp(kernel, asked.fd.get(), answer.server.family());
+    // Without it a UDP socket hears of few ICMP errors.
+    want_icmp_errors(kernel, asked.fd.get(), answer.server.family(), true);
     done = kernel.connect(asked.fd.get(), with_scope(kernel, answer.server));
   }
   if (done.ok()) done = kernel.send(asked.fd.get(), query, MSG_NOSIGNAL);
@@ -86,6 +73,7 @@ void hear(sys::Kernel& kernel, Asked& asked, std::span<const std::byte> query,
   } else {
     answer.kind = Kind::unreachable;
     answer.error = got.error;
+    answer.icmp = take_icmp_error(kernel, asked.fd.get());
   }
   answer.after = kernel.now() - asked.since;
   asked.fd = {};

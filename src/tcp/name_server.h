@@ -14,6 +14,7 @@
 
 #include "sys/address.h"
 #include "sys/waiter.h"
+#include "tcp/error_queue.h"
 
 namespace tcptool::tcp {
 
@@ -26,9 +27,10 @@ struct NameServerAnswer {
   enum class Kind { answered, silent, unreachable };
   sys::Address server;
   Kind kind = Kind::silent;
-  int error = 0;                // errno where unreachable
-  unsigned rcode = 0;           // DNS RCODE where answered: 0 no error, 3 NXDOMAIN
-  bool has_address = false;     // an address of the asked type is in the answer section
+  int error = 0;                    // errno where unreachable
+  std::optional<IcmpError> icmp{};  // which said so, if one did
+  unsigned rcode = 0;               // DNS RCODE where answered: 0 no error, 3 NXDOMAIN
+  bool has_address = false;         // an address of the asked type is in the answer section
   bool truncated = false;       // the answer was cut to fit into UDP: has_address may be missing it
   bool unintelligible = false;  // something came from there that is no answer to the question
   std::chrono::nanoseconds after{0};  // from the question to the answer or the error
@@ -38,6 +40,9 @@ struct NameServerAnswer {
 // with port 53. A zone that is a name is kept as such; ask_name_servers looks up its number. Empty
 // where there is none (libc then asks 127.0.0.1).
 std::vector<sys::Address> parse_resolv_conf(std::string_view text);
+
+// The addresses that a hosts(5) file has for `name`, of both families, in its order.
+std::vector<sys::Address> parse_hosts(std::string_view text, std::string_view name);
 
 // A question for addresses of `name`, which may end in a dot, with recursion wanted. Empty where it
 // is no legal host name of DNS: labels of 1 to 63 letters, digits, - and _, at most 253 characters.

@@ -39,6 +39,16 @@ class Link(causes.TestCase):
         self.assert_link(("2001:db8:77::99", 9000), "neighbour-silent",
                          "no answer to neighbour discovery for 2001:db8:77::99 on c0; the SYN")
 
+    def test_a_link_local_neighbour_that_is_silent(self):
+        self.assert_link(("-w", "4", "fe80::dead%c0", 9000), "neighbour-silent",
+                         "no answer to neighbour discovery for fe80::dead%c0 on c0; ")
+
+    def test_a_lo_that_is_down(self):
+        self.addCleanup(self.world.sh, "c", "ip link set lo up")
+        self.world.sh("c", "ip link set lo down")
+        self.assert_link(("-w", "500ms", "127.0.0.1", 9000), "interface-down",
+                         "^  try     ip link set lo up$")
+
     def test_the_time_runs_out_on_a_silent_neighbour(self):
         for family, address in (("ipv4", "10.77.0.98"), ("ipv6", "2001:db8:77::98")):
             self.slow(family)

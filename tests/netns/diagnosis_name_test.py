@@ -73,6 +73,20 @@ class Names(causes.TestCase):
         etc = self.files(hosts="files")
         self.assert_name("name-not-found", r"nsswitch\.conf\) knows www\.test$", etc=etc)
 
+    def test_a_name_of_the_hosts_file_in_the_other_family(self):
+        etc = self.files() | {"hosts": self.file("hosts4", f"192.0.2.9 {NAME}\n")}
+        self.name_server(lambda _: (NXDOMAIN, ))
+        self.assert_name("name-without-address", "^  try     without -6$", "-6", etc=etc)
+
+    def test_a_server_that_this_hosts_filter_keeps_from(self):
+        self.filter("c", "output", "udp dport 53 drop")
+        self.assert_name("name-server-unreachable", r"this host's own packet filter .*\(EPERM\)")
+
+    def test_a_server_whose_interface_is_down(self):
+        self.addCleanup(self.world.sh, "c", "ip link set lo up")
+        self.world.sh("c", "ip link set lo down")
+        self.assert_name("name-server-unreachable", "^  try     ip link set lo up; ")
+
     def test_a_name_without_any_address(self):
         self.name_server(lambda _: (NOERROR, ))
         self.assert_name("name-without-address", "no address is registered for it$")

@@ -66,6 +66,13 @@ TEST_CASE("nobody answers for the next hop: by the kernel's word, its table or i
   counted.info->retransmits = 2;
   CHECK(cause_of(counted) == "neighbour-silent");
   CHECK(holds(text_of(counted), "gateway 10.77.0.254"));
+  Evidence link_local = connect_timed_out(1, "fe80::dead");
+  test::put_on_link(link_local, NeighbourState::failed);
+  CHECK(cause_of(link_local) == "neighbour-silent");
+  CHECK(holds(text_of(link_local), "no answer to neighbour discovery for fe80::dead on c0"));
+  link_local.path.neighbour->state = NeighbourState::stale;
+  CHECK(cause_of(link_local) != "neighbour-silent");
+
   counted.info->total_retrans.reset();
   CHECK(cause_of(counted) == "filtered-or-down");
   counted.syn_unsent = true;

@@ -131,6 +131,55 @@ TEST_CASE("a name has no address where both types, or the one asked for, are mis
   CHECK(cause_of(by_status) == "name-without-address");
 }
 
+TEST_CASE("a name that /etc/hosts has in the other family alone") {
+  for (const bool silent : {true, false}) {
+    Evidence evidence =
+        look_up_failed(silent ? EAI_AGAIN : EAI_NONAME, {silent ? not_answered() : answered(3)});
+    evidence.name.in_hosts = {test::at("192.0.2.9")};
+    CHECK(cause_of(evidence) == (silent ? "name-server-silent" : "name-not-found"));
+    evidence.name.family = AF_INET6;
+    CHECK(cause_of(evidence) == "name-without-address");
+    const auto diagnosis = diagnose::diagnose(evidence).value();
+    CHECK(diagnosis.advice == "without -6");
+    CHECK(
+        holds(diagnosis.explanation, "www.example.org is in /etc/hosts with IPv4 192.0.2.9 only"));
+    evidence.name.in_hosts.push_back(test::at("2001:db8::9"));
+    CHECK(cause_of(evidence) != "name-without-address");
+  }
+}
+
+TEST_CASE("why a name server is not reached: this host, the link, or whoever says so") {
+  const auto lost = [](int error, std::string_view server = "192.0.2.54") {
+    Evidence evidence = look_up_failed(EAI_AGAIN, {not_answered(error)});
+    Evidence way = test::connect_failed(error, server);
+    evidence.name.server_paths = {way.path};
+    evidence.host.addresses = way.host.addresses;
+    return evidence;
+  };
+  const auto says = [](const Evidence& evidence, std::string_view words) {
+    CHECK(cause_of(evidence) == "name-server-unreachable");
+    CAPTURE(text_of(evidence));
+    CHECK(holds(text_of(evidence), words));
+  };
+  says(lost(EPERM), "this host's own packet filter drops or rejects the question (EPERM)");
+  Evidence silent_gateway = lost(EHOSTUNREACH);
+  silent_gateway.name.server_paths[0].neighbour =
+      sys::Neighbour{test::at("10.77.0.254"), 2, sys::NeighbourState::failed, ""};
+  says(silent_gateway, "no answer to ARP from gateway 10.77.0.254 on c0");
+  silent_gateway.name.answers[0] = not_answered();  // ARP takes longer than we wait
+  says(silent_gateway, "no answer to ARP from gateway 10.77.0.254 on c0");
+  Evidence down = lost(ENETUNREACH);
+  down.name.server_paths[0].route.reset();
+  down.name.server_paths[0].down_link = sys::Link{2, "c0", false, false, false, 1500};
+  says(down, "interface c0, which leads there, is down");
+  Evidence rejected = lost(EHOSTUNREACH);
+  rejected.name.answers[0].icmp = test::with_icmp(3, 13, "10.77.0.254").icmp;
+  says(rejected, "administratively prohibited (ICMP type 3 code 13 from 10.77.0.254)");
+  rejected.name.answers[0].icmp->offender = test::at("10.77.0.1");
+  says(rejected, "which this host itself says");
+  says(lost(EHOSTUNREACH), "EHOSTUNREACH");
+}
+
 TEST_CASE("a wait that was cut short proves no silence") {
   Evidence evidence = look_up_failed(EAI_AGAIN, {not_answered()});
   evidence.name.asked_for = 20ms;

@@ -215,3 +215,18 @@ TEST_CASE("a source that cannot reach the peer needs a source, routes and no bla
   zone.source = test::at("fe80::77");
   CHECK(cause_of(zone) == "");
 }
+
+TEST_CASE("a host whose lo is down does not reach itself, with or without a route") {
+  Evidence evidence = test::connect_timed_out(3, "127.0.0.1");
+  test::make_own(evidence);
+  evidence.path.down_link = sys::Link{1, "lo", false, false, true, 65536};
+  CHECK(cause_of(evidence) == "interface-down");
+  CHECK(holds(text_of(evidence), "ip link set lo up"));
+  Evidence bare = connect_failed(ENETUNREACH, "127.0.0.1");
+  bare.path.route.reset();
+  bare.path.link.reset();
+  bare.path.down_link = evidence.path.down_link;
+  CHECK(cause_of(bare) == "interface-down");
+  bare.error.error = ECONNREFUSED;
+  CHECK(cause_of(bare) != "interface-down");
+}

@@ -73,10 +73,10 @@ TEST_CASE("EINVAL for a link-local address means that its zone is missing, which
 
 TEST_CASE("what this host's tables say of the way may change the class") {
   Attempt discarded = failed(EINVAL);
-  CHECK_FALSE(diagnose::hangs_on_way(discarded, true));
+  CHECK_FALSE(diagnose::hangs_on_way(discarded));
   discarded.local = *sys::Address::parse("192.0.2.7", 0);
   CHECK(diagnose::judge(discarded).kind == FailureClass::local);
-  CHECK(diagnose::hangs_on_way(discarded, false));
+  CHECK(diagnose::hangs_on_way(discarded));
   CHECK(diagnose::class_by_way(discarded, {}, {}) == FailureClass::local);
   diagnose::PathFacts path;
   path.route.emplace().type = sys::RouteType::unicast;
@@ -97,11 +97,18 @@ TEST_CASE("what this host's tables say of the way may change the class") {
   diagnose::PathFacts nowhere;
   nowhere.not_by_interface = true;
   const Attempt silent = timed_out(3, 3);
-  CHECK_FALSE(diagnose::hangs_on_way(silent, false));
-  CHECK(diagnose::hangs_on_way(silent, true));
+  CHECK(diagnose::hangs_on_way(silent));
   CHECK(diagnose::class_by_way(silent, nowhere, {}) == FailureClass::unreachable);
   CHECK(diagnose::class_by_way(silent, {}, {}) == FailureClass::no_answer);
-  CHECK_FALSE(diagnose::hangs_on_way(failed(ECONNREFUSED), true));
+  CHECK_FALSE(diagnose::hangs_on_way(failed(ECONNREFUSED)));
+  diagnose::PathFacts next_hop_gone;
+  next_hop_gone.neighbour.emplace().state = sys::NeighbourState::failed;
+  CHECK(diagnose::class_by_way(silent, next_hop_gone, {}) == FailureClass::unreachable);
+  next_hop_gone.neighbour->link_address = "52:54:00:12:34:56";
+  CHECK(diagnose::class_by_way(silent, next_hop_gone, {}) == FailureClass::no_answer);
+  diagnose::PathFacts lo_is_down;
+  lo_is_down.down_link = sys::Link{1, "lo", false, false, true, 65536};
+  CHECK(diagnose::class_by_way(silent, lo_is_down, {}) == FailureClass::unreachable);
 }
 
 TEST_CASE("a refusal names the RST and its time") {

@@ -182,3 +182,20 @@ TEST_CASE("names that never end, and pointers to themselves, end the reading") {
     CHECK_FALSE(facts->has_address);
   }
 }
+
+TEST_CASE("what a hosts file has for a name, however it is written") {
+  const auto of = [](std::string_view text, std::string_view name = "db.lab") {
+    std::string out;
+    for (const sys::Address& address : tcp::parse_hosts(text, name)) out += address.host() + " ";
+    return out;
+  };
+  CHECK(of("127.0.0.1 localhost\n10.0.0.1\tother db.lab # db.lab\n2001:db8::1 DB.lab") ==
+        "10.0.0.1 2001:db8::1 ");
+  CHECK(of("10.0.0.1 db.lab db.lab\n", "db.lab.") == "10.0.0.1 ");
+  CHECK(of("fe80::1%eth0 db.lab\n") == "fe80::1 ");
+  for (const char* none : {"", "\n\n", "#10.0.0.1 db.lab", "db.lab 10.0.0.1", "10.0.0.1",
+                           "10.0.0.1 db.lab.org", "10.0.0 db.lab", " "}) {
+    CAPTURE(none);
+    CHECK(of(none) == "");
+  }
+}
