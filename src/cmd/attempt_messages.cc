@@ -39,6 +39,28 @@ struct Block {
   }
 };
 
+std::size_t lines_of(const std::vector<Message>& messages) {
+  std::size_t lines = messages.size();
+  for (const Message& message : messages) lines += message.details.size();
+  return lines;
+}
+
+// What was said while they were tried and probed, and the verdict, are on the same screen: from the
+// last block on each but the first is folded to its cause, and if need be to the attempt alone.
+void fit(std::vector<Message>& messages, const std::vector<Block>& blocks) {
+  constexpr std::size_t most_lines = 17;
+  for (const bool with_cause : {true, false}) {
+    for (std::size_t i = blocks.size(); i > 1 && lines_of(messages) > most_lines; --i) {
+      const Block& block = blocks[i - 1];
+      auto& details = messages[block.message].details;
+      const std::string last = details.empty() ? "" : details.back();  // "same for", perhaps
+      details.clear();
+      if (with_cause) details.push_back(cause_line(*block.diagnosis));
+      if (with_cause && !block.same.empty()) details.push_back(last);
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<Message> attempt_messages(std::span<const tcp::Attempt> attempts,
@@ -76,6 +98,7 @@ std::vector<Message> attempt_messages(std::span<const tcp::Attempt> attempts,
     messages[block.message].details.push_back(
         fmt::format("  same for {}", fmt::join(block.same, ", ")));
   }
+  fit(messages, blocks);
   return messages;
 }
 

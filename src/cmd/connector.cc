@@ -18,6 +18,14 @@ namespace {
 
 constexpr auto default_connect_timeout = std::chrono::seconds(10);
 
+// --diagnose active: no longer than the connecting itself may take, and a few lines of a screen.
+ProbeBudget probe_budget(const CommonOptions& options, sys::TimePoint now) {
+  constexpr std::size_t most_addresses = 2;
+  constexpr std::chrono::nanoseconds least = std::chrono::seconds(5);
+  const std::chrono::nanoseconds asked = options.connect_timeout.value_or(default_connect_timeout);
+  return {most_addresses, now + std::max(least, asked)};
+}
+
 // The last line tells of the attempt that got furthest: of which, where others failed otherwise.
 void say_furthest(Try& result, const std::string& object) {
   std::set<std::pair<diagnose::Cause, std::optional<diagnose::Cause>>> causes;
@@ -81,12 +89,18 @@ void Connector::explain(Try& result, const tcp::Endpoint& endpoint) {
                                                wanted_family(), result.deadline);
     return;
   }
-  for (const tcp::Attempt& attempt : result.attempts) {
-    const bool failed =
-        attempt.end == tcp::Attempt::End::failed || attempt.end == tcp::Attempt::End::timed_out;
-    const bool wanted = failed && result.diagnoses.size() < most;
-    result.diagnoses.push_back(wanted ? explain_attempt(context_, options_.common, attempt)
-                                      : std::nullopt);
+  result.diagnoses.resize(result.attempts.size());
+  ProbeBudget budget = probe_budget(options_.common, context_.kernel.now());
+  const auto explain_one = [&](std::size_t i) {
+    const tcp::Attempt::End end = result.attempts[i].end;
+    if (end != tcp::Attempt::End::failed && end != tcp::Attempt::End::timed_out) return;
+    result.diagnoses[i] = explain_attempt(context_, options_.common, result.attempts[i], 0,
+                                          result.addresses > 1 ? &budget : nullptr);
+  };
+  // The one that decides first, while there is time for probes.
+  if (result.furthest < result.attempts.size()) explain_one(result.furthest);
+  for (std::size_t i = 0; i < std::min(most, result.attempts.size()); ++i) {
+    if (i != result.furthest) explain_one(i);
   }
   if (result.addresses > 1) say_furthest(result, object_of(result, endpoint));
   if (result.addresses != 1 || result.diagnoses.empty() || !result.diagnoses.front()) return;

@@ -44,22 +44,33 @@ class RaceNotes final : public tcp::ConnectObserver {
   explicit RaceNotes(Console& console, std::optional<Place> place = {})
       : console_(console), place_(place) {}
 
-  // Of several addresses only the first repetition of each is told: a screen is not endless.
-  void set_several(bool several) { several_ = several; }
+  // Of several addresses only the first few repetitions and errors are told, of each the first: a
+  // screen is not endless.
+  void set_several(bool several) {
+    several_ = several;
+    told_ = 0;
+  }
 
   void syn_sent_again(const tcp::Attempt& attempt, unsigned times,
                       std::chrono::nanoseconds after) override {
-    if (several_ && times > 2) return;
+    if (several_ && (times > 2 || !may_tell())) return;
     console_.status(syn_again_message(attempt, times, after, place_));
   }
   void soft_error(const tcp::Attempt& attempt) override {
+    if (several_ && !may_tell()) return;
     console_.status(soft_icmp_message(attempt, place_));
   }
 
  private:
+  bool may_tell() {
+    constexpr unsigned most = 2;
+    return ++told_ <= most;
+  }
+
   Console& console_;
   std::optional<Place> place_;
   bool several_ = false;
+  unsigned told_ = 0;
 };
 
 class Connector {

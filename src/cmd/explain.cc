@@ -117,14 +117,23 @@ diagnose::AskedOptions asked_of(const CommonOptions& options) {
 
 // The rules' answer; with --diagnose active asked again with what a few SYNs find out.
 std::optional<Diagnosis> conclude(Context& context, const CommonOptions& options,
-                                  const Evidence& evidence) {
+                                  const Evidence& evidence, ProbeBudget* budget = nullptr) {
   auto diagnosis = diagnose::diagnose(evidence);
   const bool active = options.diagnose == DiagnoseMode::active;
   if (!active || !diagnosis || !diagnose::worth_probing(diagnosis->cause, evidence)) {
     return diagnosis;
   }
+  sys::Deadline until;
+  if (budget != nullptr) {
+    // An unanswered SYN with its way takes two rounds.
+    const bool fits = context.kernel.now() + 2 * tcp::longest_probe <= budget->until;
+    if (budget->addresses == 0 || !fits) return diagnosis;
+    --budget->addresses;
+    until = budget->until;
+  }
   ProbeNotes notes(context.console);
-  return diagnose::diagnose(diagnose::probe(context.waiter, evidence, setup_of(options), notes));
+  return diagnose::diagnose(
+      diagnose::probe(context.waiter, evidence, setup_of(options), notes, until));
 }
 
 // "bind 127.0.0.1:80: permission denied ...": which call it was, and on what.
@@ -223,13 +232,13 @@ Message explained_look_up_failure(Context& context, const CommonOptions& options
 }
 
 std::optional<Diagnosis> explain_attempt(Context& context, const CommonOptions& options,
-                                         const tcp::Attempt& attempt,
-                                         std::size_t connected_beside) {
+                                         const tcp::Attempt& attempt, std::size_t connected_beside,
+                                         ProbeBudget* budget) {
   if (options.diagnose == DiagnoseMode::off) return std::nullopt;
   context.console.keep_calls();
   Evidence evidence = diagnose::collect_connect(context.kernel, attempt, asked_of(options));
   evidence.connected_beside = connected_beside;
-  auto diagnosis = conclude(context, options, evidence);
+  auto diagnosis = conclude(context, options, evidence, budget);
   if (diagnosis && evidence.step == diagnose::Step::prepare) {
     diagnosis->headline = with_call(attempt.error, diagnosis->headline);
   }

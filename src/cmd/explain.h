@@ -28,11 +28,18 @@ Message explained_look_up_failure(Context& context, const CommonOptions& options
                                   const tcp::ResolveFailure& failure, int family,
                                   sys::Deadline deadline);
 
+// What --diagnose active may send and take where several addresses have failed.
+struct ProbeBudget {
+  std::size_t addresses = 0;  // that are still to be probed at most
+  sys::TimePoint until;
+};
+
 // Nothing with --diagnose off, or where no rule knows the evidence. `connected_beside`: connections
-// to the same port that the same run made.
+// to the same port that the same run made. What is probed is taken from `budget`; null: no limit.
 std::optional<diagnose::Diagnosis> explain_attempt(Context& context, const CommonOptions& options,
                                                    const tcp::Attempt& attempt,
-                                                   std::size_t connected_beside = 0);
+                                                   std::size_t connected_beside = 0,
+                                                   ProbeBudget* budget = nullptr);
 
 // What the network said of a connection that goes on; with --diagnose active one SYN asks who said
 // it.

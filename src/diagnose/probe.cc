@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 
+#include "diagnose/collect.h"
 #include "diagnose/icmp_names.h"
 
 namespace tcptool::diagnose {
@@ -23,8 +24,8 @@ bool router_passed_on(const SynProbe& probe) {
 class Prober {
  public:
   Prober(sys::Waiter& waiter, Evidence& evidence, const tcp::SocketSetup& setup,
-         ProbeObserver& observer)
-      : waiter_(waiter), evidence_(evidence), setup_(setup), observer_(observer) {}
+         ProbeObserver& observer, sys::Deadline until)
+      : waiter_(waiter), evidence_(evidence), setup_(setup), observer_(observer), until_(until) {}
 
   void run() {
     evidence_.probes.made = true;
@@ -39,7 +40,7 @@ class Prober {
     const bool routed =
         evidence_.path.next_hop.known() && evidence_.path.next_hop.host() != evidence_.peer.host();
     if (routed) walk_all();
-    if (interrupted_) return;
+    if (interrupted_ || !in_time()) return;
     if (refused && routed) {
       measure_refusal();
     } else {
@@ -48,10 +49,15 @@ class Prober {
   }
 
  private:
+  // Another round may end in time.
+  bool in_time() const { return !until_ || waiter_.kernel().now() + tcp::longest_probe <= *until_; }
+
   void walk_all() {
     walk(1, first_hops);
     const auto& path = evidence_.probes.path;
-    if (!path.empty() && path.back().ttl == first_hops && router_passed_on(path.back())) {
+    const bool further =
+        !path.empty() && path.back().ttl == first_hops && router_passed_on(path.back());
+    if (further && in_time()) {
       walk(first_hops + 1, most_hops);
     }
     observer_.walked(path);
@@ -116,6 +122,7 @@ class Prober {
   Evidence& evidence_;
   const tcp::SocketSetup& setup_;
   ProbeObserver& observer_;
+  sys::Deadline until_;
   bool interrupted_ = false;
 };
 
@@ -171,9 +178,13 @@ void adopt_icmp(Evidence& evidence) {
 }  // namespace
 
 Evidence probe(sys::Waiter& waiter, Evidence evidence, const tcp::SocketSetup& setup,
-               ProbeObserver& observer) {
-  Prober(waiter, evidence, setup, observer).run();
+               ProbeObserver& observer, sys::Deadline until) {
+  Prober(waiter, evidence, setup, observer, until).run();
   adopt_icmp(evidence);
+  // Who answered a probe has a link-layer address by now.
+  if (evidence.step == Step::connect) {
+    evidence.path = read_path(waiter.kernel(), evidence.peer, evidence.asked.interface);
+  }
   return evidence;
 }
 

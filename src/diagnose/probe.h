@@ -24,9 +24,9 @@ std::uint16_t other_port(std::uint16_t port);
 // Whether a failure with this cause is told more exactly by SYNs.
 bool worth_probing(Cause cause, const Evidence& evidence);
 
-// The evidence with what the probes found. A signal or --timeout ends them early: what is known by
-// then is returned.
+// The evidence with what the probes found. A signal, --timeout or `until` ends them early: what is
+// known by then is returned.
 Evidence probe(sys::Waiter& waiter, Evidence evidence, const tcp::SocketSetup& setup,
-               ProbeObserver& observer);
+               ProbeObserver& observer, sys::Deadline until = {});
 
 }  // namespace tcptool::diagnose

@@ -215,6 +215,18 @@ class Transport(causes.TestCase):
                 self.assert_one_line(rf"tcptool: connect {SERVER}:9000: connection refused \(RST",
                                      result)
 
+    def test_of_several_addresses_two_are_probed_within_a_screen(self):
+        self.filter("s", "input", "tcp dport 9000 drop")
+        names = ("10.77.2.2", "10.77.2.40", "10.77.2.41", "10.77.2.42", "10.88.0.1")
+        etc = {"hosts": self.file("hosts", "".join(f"{name} many.test\n" for name in names)),
+               "host.conf": self.file("host.conf", "multi on\n")}
+        result = self.world.run("c", "connect", "--diagnose", "active", "many.test", 9000, etc=etc)
+        lines = result.stderr.splitlines()
+        self.assertEqual(2, sum(line.startswith("probe SYN") for line in lines), str(result))
+        self.assertEqual(len(names), sum(line.startswith("attempt ") for line in lines),
+                         str(result))
+        self.assertLessEqual(len(lines), causes.SCREEN, str(result))
+
 
 if __name__ == "__main__":
     tool.main()

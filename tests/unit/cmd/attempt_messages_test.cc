@@ -78,6 +78,26 @@ TEST_CASE("a third block is folded into its cause, and of four all but the first
   }
 }
 
+TEST_CASE("seven addresses leave room on the screen for what was said before") {
+  Failures failures;
+  for (const char* peer : {"10.99.0.1", "10.99.0.2", "10.99.0.3"}) {
+    failures.add(test::connect_timed_out(3, peer));
+  }
+  failures.add(test::with_icmp(3, 13, "10.77.0.254"));
+  failures.add(test::with_icmp(3, 0, "10.77.0.254"));
+  failures.add(test::with_icmp(3, 3, "10.77.0.253"));
+  failures.add(test::connect_failed(ECONNREFUSED));
+  const auto messages = failures.messages();
+  REQUIRE(messages.size() == 7);
+  std::size_t lines = 0;
+  for (const Message& message : messages) lines += 1 + message.details.size();
+  CHECK(lines <= 17);
+  CHECK(messages[0].details.size() == block + 1);
+  CHECK(messages[3].details.size() == 1);
+  CHECK(messages[6].details.empty());
+  CHECK(holds(messages[6].detail_fields.text(), R"("layers":[{)"));
+}
+
 TEST_CASE("another router as the cause is another block") {
   Failures failures;
   failures.add(test::with_icmp(3, 13, "10.77.0.254", "10.99.0.8"));
