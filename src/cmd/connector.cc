@@ -57,12 +57,13 @@ Try Connector::connect(const tcp::Endpoint& endpoint) {
       return result;
     }
     say_retry(result, round);
+    last_attempts_ = result.attempts;
     known_.clear();
     const auto slept = context_.waiter.sleep_until(context_.kernel.now() + options_.retry_interval);
     if (slept && slept->interrupted()) {
       result.wake = *slept;
       result.exit = cmd::interrupted(context_, options_.common, "connect", endpoint.text(), *slept,
-                                     last_reason_);
+                                     last_reason_, explain_cut_short(result, *slept));
       return result;
     }
   }
@@ -109,6 +110,29 @@ void Connector::explain(Try& result, const tcp::Endpoint& endpoint) {
   message.fields.append(attempt_fields(result.attempts.front()));
   add_diagnosis(message, diagnosis);
   result.failure = std::move(message);
+}
+
+std::optional<diagnose::Diagnosis> Connector::explain_cut_short(const Try& result,
+                                                                const sys::Wake& wake) {
+  if (wake.reason == sys::Wake::Reason::signal || options_.ports.size() > 1) return std::nullopt;
+  std::vector<tcp::Attempt> attempts = last_attempts_.empty() ? result.attempts : last_attempts_;
+  for (tcp::Attempt& attempt : attempts) {
+    if (attempt.end == tcp::Attempt::End::interrupted) attempt.end = tcp::Attempt::End::timed_out;
+  }
+  if (attempts.empty()) return std::nullopt;
+  CommonOptions looking = options_.common;
+  if (looking.diagnose == DiagnoseMode::active) looking.diagnose = DiagnoseMode::passive;
+  const std::size_t which = diagnose::furthest(attempts, classes_of(attempts));
+  return explain_attempt(context_, looking, attempts[which]);
+}
+
+std::vector<diagnose::FailureClass> Connector::classes_of(std::span<const tcp::Attempt> attempts) {
+  const std::string interface = bound_interface(options_.common);
+  std::vector<diagnose::FailureClass> kinds;
+  for (const tcp::Attempt& attempt : attempts) {
+    kinds.push_back(diagnose::class_of(context_.kernel, attempt, interface));
+  }
+  return kinds;
 }
 
 std::string Connector::object_of(const Try& result, const tcp::Endpoint& endpoint) {
@@ -254,15 +278,11 @@ void Connector::fail_to_connect(Try& result, const tcp::Endpoint& endpoint, cons
   if (wake.interrupted()) {
     report_attempts(result);
     result.wake = wake;
-    result.exit =
-        cmd::interrupted(context_, options_.common, "connect", object, wake, last_reason_);
+    result.exit = cmd::interrupted(context_, options_.common, "connect", object, wake, last_reason_,
+                                   explain_cut_short(result, wake));
     return;
   }
-  const std::string interface = bound_interface(options_.common);
-  std::vector<diagnose::FailureClass> kinds;
-  for (const tcp::Attempt& attempt : result.attempts) {
-    kinds.push_back(diagnose::class_of(context_.kernel, attempt, interface));
-  }
+  const auto kinds = classes_of(result.attempts);
   result.furthest = diagnose::furthest(result.attempts, kinds);
   const bool mistake =
       std::any_of(result.attempts.begin(), result.attempts.end(),

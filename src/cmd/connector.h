@@ -94,6 +94,12 @@ class Connector {
   // The final failure in full: a diagnosis of each attempt, or of the look-up.
   void explain(Try& result, const tcp::Endpoint& endpoint);
 
+  // What is known of the last try that failed before --timeout ended the run, or else of the one
+  // under way. Looks alone: there is no time for probes.
+  std::optional<diagnose::Diagnosis> explain_cut_short(const Try& result, const sys::Wake& wake);
+
+  std::vector<diagnose::FailureClass> classes_of(std::span<const tcp::Attempt> attempts);
+
   static std::string object_of(const Try& result, const tcp::Endpoint& endpoint);
 
   void say_retry(const Try& result, std::uint64_t round);
@@ -126,7 +132,8 @@ class Connector {
   const ConnectOptions& options_;
   RaceNotes notes_;
   std::string last_reason_;
-  std::vector<sys::Address> known_;  // of the host, from an earlier port or nothing
+  std::vector<tcp::Attempt> last_attempts_;  // of the last try that failed
+  std::vector<sys::Address> known_;          // of the host, from an earlier port or nothing
   bool wildcard_noted_ = false;
 };
 

@@ -144,7 +144,8 @@ Exit run_session(Context& context, const CommonOptions& options, std::string_vie
 }
 
 Exit interrupted(Context& context, const CommonOptions& options, std::string_view operation,
-                 std::string_view object, const sys::Wake& wake, std::string_view last) {
+                 std::string_view object, const sys::Wake& wake, std::string_view last,
+                 const std::optional<diagnose::Diagnosis>& cause) {
   const bool by_signal = wake.reason == sys::Wake::Reason::signal;
   // By a signal the shell's number, since that is what a caller sees.
   constexpr int shell_base = 128;
@@ -154,7 +155,9 @@ Exit interrupted(Context& context, const CommonOptions& options, std::string_vie
                                  : fmt::format("not done within {} (--timeout)",
                                                format_duration(options.run_timeout));
   if (!last.empty()) reason += fmt::format("; the last try: {}", last);
-  context.console.failure(status, failure_message(operation, object, reason));
+  Message message = failure_message(operation, object, reason);
+  if (cause) add_diagnosis(message, *cause);
+  context.console.failure(status, message);
   return Exit{status, wake.signal};
 }
 

@@ -7,6 +7,7 @@
 #include "cmd/context.h"
 #include "cmd/messages.h"
 #include "cmd/options.h"
+#include "diagnose/diagnosis.h"
 #include "relay/local_stream.h"
 
 namespace tcptool::cmd {
@@ -31,8 +32,9 @@ Exit run_session(Context& context, const CommonOptions& options, std::string_vie
                  tcp::Connection connection, Streams streams, const SetupTimes& times);
 
 // A run that was ended from outside while `operation` on `object` was under way; `last` is what had
-// gone wrong before, if anything.
+// gone wrong before, if anything, and `cause` what is known of why it took so long.
 Exit interrupted(Context& context, const CommonOptions& options, std::string_view operation,
-                 std::string_view object, const sys::Wake& wake, std::string_view last = {});
+                 std::string_view object, const sys::Wake& wake, std::string_view last = {},
+                 const std::optional<diagnose::Diagnosis>& cause = {});
 
 }  // namespace tcptool::cmd

@@ -36,10 +36,20 @@ bool transport_answered(const Evidence& evidence, const Finding& finding) {
   return failed == Layer::transport && !evidence.timed_out && evidence.error.error != ETIMEDOUT;
 }
 
+// A RST may be this host's own, of its packet filter, where nobody's link-layer address is known by
+// which the SYN could have left.
+bool left_by_link(const Evidence& evidence) {
+  const PathFacts& path = evidence.path;
+  if (evidence.step != Step::connect || evidence.icmp || !path.link || !path.link->arp) return true;
+  return path.neighbour &&
+         (!path.neighbour->link_address.empty() || path.neighbour->state == NeighbourState::noarp);
+}
+
 LayerRow link_row(const Evidence& evidence, const Finding& finding) {
   const PathFacts& path = evidence.path;
   if (path.own_address) return {Layer::link, LayerState::ok, "this host itself"};
-  const bool answered = answered_from_afar(evidence) && !went_silent(evidence, finding);
+  const bool answered =
+      answered_from_afar(evidence) && !went_silent(evidence, finding) && left_by_link(evidence);
   // A route that refuses leads nowhere, whatever interface its entry names.
   const bool leads =
       path.not_by_interface || !path.route || path.route->type == sys::RouteType::unicast;
@@ -64,7 +74,9 @@ LayerRow link_row(const Evidence& evidence, const Finding& finding) {
 
 LayerRow internet_row(const Evidence& evidence, const Finding& finding) {
   const PathFacts& path = evidence.path;
-  const bool answered = transport_answered(evidence, finding) || another_port_answered(evidence);
+  const bool answered =
+      (transport_answered(evidence, finding) || another_port_answered(evidence)) &&
+      left_by_link(evidence);
   LayerRow row{Layer::internet, answered ? LayerState::ok : LayerState::unknown, ""};
   if (path.own_address) {
     row.state = LayerState::ok;

@@ -34,7 +34,7 @@ std::span<const Rule> icmp_rules();         // step connect: the network answere
 std::span<const Rule> refusal_rules();      // step connect: TCP answered with RST
 std::span<const Rule> unanswered_rules();   // step connect: nobody answered
 std::span<const Rule> errno_rules();        // step connect: where all of these know nothing
-std::span<const Rule> way_rules();          // step transfer: the way begins here no more
+std::span<const Rule> way_rules();          // step transfer: the way begins on this host no more
 std::span<const Rule> transfer_rules();     // step transfer: reset, or the peer takes nothing
 std::span<const Rule> silence_rules();      // step transfer: nothing came any more
 

@@ -136,11 +136,28 @@ std::optional<Finding> rejected_by_host(const Evidence& evidence) {
       fmt::format("the filter's rules on {} for tcp port {}", host, evidence.peer.port()));
 }
 
+// Another port was answered over the same way, so that no route or policy for all is why.
+Finding rejected_port(const Evidence& evidence) {
+  const std::string host = evidence.peer.host();
+  return icmp_finding(
+      evidence, Cause::rejected_on_the_way,
+      fmt::format("router {} has a way to {} (port {} answered), so it rejects port {} by a rule "
+                  "of its packet filter",
+                  offender(evidence), host, evidence.probes.other->peer.port(),
+                  evidence.peer.port()),
+      fmt::format("the filter's rules on {} for {} tcp port {}", offender(evidence), host,
+                  evidence.peer.port()));
+}
+
 std::optional<Finding> rejected_on_the_way(const Evidence& evidence) {
   if (!evidence.icmp) return std::nullopt;
   const bool filter = prohibited(*evidence.icmp) || port_unreachable(*evidence.icmp) ||
                       protocol_unreachable(*evidence.icmp);
   if (!filter) return std::nullopt;
+  const bool other_passed = another_port_answered(evidence);
+  if (other_passed && (source_refused(*evidence.icmp) || reject_route(*evidence.icmp))) {
+    return rejected_port(evidence);
+  }
   if (source_refused(*evidence.icmp)) {
     return icmp_finding(
         evidence, Cause::rejected_on_the_way,
@@ -158,29 +175,22 @@ std::optional<Finding> rejected_on_the_way(const Evidence& evidence) {
                     offender(evidence), evidence.peer.host()),
         fmt::format("the routes and the filter's rules on {}", offender(evidence)));
   }
-  return icmp_finding(evidence, Cause::rejected_on_the_way,
-                      fmt::format("a packet filter on router {} rejects the connection{}: {} never "
-                                  "saw the SYN",
-                                  offender(evidence),
-                                  prohibited(*evidence.icmp) ? " (or a prohibit route there)" : "",
-                                  evidence.peer.host()),
-                      fmt::format("the filter's rules on {} for {} tcp port {}", offender(evidence),
-                                  evidence.peer.host(), evidence.peer.port()));
+  return icmp_finding(
+      evidence, Cause::rejected_on_the_way,
+      fmt::format("a packet filter on router {} rejects the connection{}: {} never "
+                  "saw the SYN",
+                  offender(evidence),
+                  prohibited(*evidence.icmp) && !other_passed ? " (or a prohibit route there)" : "",
+                  evidence.peer.host()),
+      fmt::format("the filter's rules on {} for {} tcp port {}", offender(evidence),
+                  evidence.peer.host(), evidence.peer.port()));
 }
 
 // What a router without a route says, and what a packet filter may be told to say.
 Finding network_unreachable_there(const Evidence& evidence) {
   const std::string router = offender(evidence);
   const std::string host = evidence.peer.host();
-  if (another_port_answered(evidence)) {
-    return icmp_finding(
-        evidence, Cause::rejected_on_the_way,
-        fmt::format("router {} has a way to {} (port {} answered), so it rejects port {} by a rule "
-                    "of its packet filter",
-                    router, host, evidence.probes.other->peer.port(), evidence.peer.port()),
-        fmt::format("the filter's rules on {} for {} tcp port {}", router, host,
-                    evidence.peer.port()));
-  }
+  if (another_port_answered(evidence)) return rejected_port(evidence);
   Finding finding = icmp_finding(
       evidence, Cause::unreachable_on_the_way,
       fmt::format("router {} says that it has no way to the network of {}; a packet filter there "

@@ -28,6 +28,7 @@ struct Link {
   bool loopback = false;
   unsigned mtu = 0;    // bytes
   std::string kind{};  // of a virtual one: "wireguard", "veth"
+  bool arp = true;     // neighbours are asked for their link-layer addresses: not IFF_NOARP
 };
 
 struct InterfaceAddress {

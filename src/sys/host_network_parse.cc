@@ -141,6 +141,7 @@ std::optional<Link> parse_link(Bytes payload) {
   link.up = (header->ifi_flags & IFF_UP) != 0;
   link.carrier = (header->ifi_flags & IFF_RUNNING) != 0;  // unless IFLA_CARRIER is there
   link.loopback = (header->ifi_flags & IFF_LOOPBACK) != 0;
+  link.arp = (header->ifi_flags & (IFF_NOARP | IFF_LOOPBACK)) == 0;
   Bytes attributes = behind(payload, sizeof *header);
   while (const auto attribute = next_attribute(attributes)) {
     if (attribute->type == IFLA_IFNAME) {

@@ -170,7 +170,7 @@ void ActiveOpen::end(Attempt::End end) {
   attempt_.end = end;
   attempt_.duration = kernel_->now() - started_;
   attempt_.info = read_tcp_info(*kernel_, fd_.get());
-  if (end == Attempt::End::timed_out) {
+  if (end == Attempt::End::timed_out || end == Attempt::End::interrupted) {
     attempt_.syn_unsent = holds_unsent_segment(*kernel_, fd_.get());
   }
   static_cast<void>(fd_.close());

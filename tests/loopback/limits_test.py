@@ -178,6 +178,7 @@ class RunTimeout(tool.TestCase):
             result = tool.run("connect", "--timeout", "200ms", "127.0.0.1", port)
         self.assert_status(9, result)
         self.assert_stderr(r"^tcptool: connect 127\.0\.0\.1:\d+: .*--timeout", result)
+        self.assert_stderr("^  cause   the accept queue of 127.0.0.1:", result)
 
     @unittest.skipIf(tool.WRAPPER, "the time is over before the wrapper has started")
     def test_it_bounds_retries_and_tells_the_last_reason(self):
@@ -186,6 +187,7 @@ class RunTimeout(tool.TestCase):
                               "50ms", "127.0.0.1", port)
         self.assert_status(9, result)
         self.assert_stderr(r"^tcptool: connect .*--timeout.*refused", result)
+        self.assert_stderr("^  cause   nothing on this host listens on port ", result)
 
 
 class ConnectTimeout(tool.TestCase):

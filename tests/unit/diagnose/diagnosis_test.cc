@@ -190,3 +190,21 @@ TEST_CASE("no evidence at all, no diagnosis") {
     CHECK_FALSE(diagnose::diagnose(evidence));
   }
 }
+
+TEST_CASE(
+    "a RST without a neighbour on the link may be this host's own, and shows no layer sound") {
+  const auto states = [](const diagnose::Evidence& evidence) {
+    std::string out;
+    const auto diagnosis = diagnose::diagnose(evidence).value();
+    for (const auto& row : diagnosis.layers) {
+      out += std::string(diagnose::layer_state_name(row.state)) + " ";
+    }
+    return out;
+  };
+  diagnose::Evidence refused = test::connect_failed(ECONNREFUSED);
+  CHECK(states(refused) == "ok ok failed not reached ");
+  refused.path.neighbour.reset();
+  CHECK(states(refused) == "unknown unknown failed not reached ");
+  refused.path.link->arp = false;  // a tunnel
+  CHECK(states(refused) == "ok ok failed not reached ");
+}

@@ -202,3 +202,19 @@ TEST_CASE("every type and code of both protocols is told, in full sentences") {
     }
   }
 }
+
+TEST_CASE("a router that lets another port pass has no route or policy that refuses the host") {
+  for (const unsigned code : {5U, 6U}) {
+    CAPTURE(code);
+    Evidence evidence = with_icmp(1, code, "2001:db8::1", "2001:db8:9::9");
+    CHECK_FALSE(holds(text_of(evidence), "has a way to"));
+    evidence.probes.made = true;
+    evidence.probes.other = test::probe(tcp::SynProbe::Answer::rst);
+    CHECK(cause_of(evidence) == "rejected-on-the-way");
+    CHECK(holds(text_of(evidence), "(port 443 answered), so it rejects port 80 by a rule"));
+  }
+  Evidence v4 = with_icmp(3, 13, "10.77.0.254");
+  CHECK(holds(text_of(v4), "(or a prohibit route there)"));
+  v4.probes.other = test::probe(tcp::SynProbe::Answer::rst);
+  CHECK_FALSE(holds(text_of(v4), "prohibit route"));
+}
