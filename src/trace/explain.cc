@@ -22,7 +22,8 @@ std::string explain_accept(const Event& event) {
     return "transport: the accept queue is empty; accept would wait here if the socket could block";
   }
   return fmt::format(
-      "transport: takes the oldest finished connection from the accept queue as a new socket, {}; "
+      "transport: takes the oldest finished connection from the accept queue, on which it would "
+      "wait were that empty and the socket one that blocks, as a new socket, {}; "
       "its local port is the listener's own, and the peer's address tells it from all others",
       event.outcome.value);
 }
@@ -44,6 +45,10 @@ std::string explain_connect(const Event& event) {
 }
 
 std::string explain_poll(const Event& event) {
+  const Arg* const timeout = event.call == Syscall::poll ? event.find(ArgKind::integer) : nullptr;
+  if (timeout != nullptr && timeout->value == 0 && event.outcome.ok()) {
+    return "application: looked, without sleeping, what the watched descriptors have to say";
+  }
   if (event.outcome.value > 0) {
     return "application: slept until a descriptor had something to say, if none had at once; "
            "revents is what it says";

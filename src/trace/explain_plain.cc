@@ -118,6 +118,10 @@ std::string explain_option(const Event& event) {
            "is that all is well, and asking clears it";
   }
   if (option == "TCP_INFO") {
+    if (text_of_first(event, ArgKind::option_value).starts_with("{tcpi_state=LISTEN")) {
+      return "transport: asks the listening socket how many connections wait in its accept queue, "
+             "and how many may";
+    }
     return "transport: asks what TCP itself knows: state, round trip time, retransmissions, bytes "
            "that the peer has acknowledged";
   }
@@ -144,6 +148,9 @@ std::string_view explain_plainly(const Event& event) {
   }
   if (event.call == Syscall::read && event.outcome.ok() && event.outcome.value == 0) {
     return "application: the input is at its end";
+  }
+  if (event.call == Syscall::close && event.socket != Event::Socket::tcp) {
+    return "application: gives the descriptor back";
   }
   const Syscall call = event.call == Syscall::if_nametoindex ? Syscall::if_indextoname : event.call;
   for (const auto& [plain, sentence] : plain_sentences) {

@@ -80,8 +80,10 @@ void TraceFile::stop(const sys::SysError& error) {
 
 void TraceFile::close() {
   constexpr int patience = 1000;  // milliseconds
+  constexpr auto patience_in_all = std::chrono::seconds(3);
   flush();
-  while (fd_.open() && written_ < pending_.size()) {
+  const sys::TimePoint until = kernel_.now() + patience_in_all;
+  while (fd_.open() && written_ < pending_.size() && kernel_.now() < until) {
     std::array<pollfd, 1> fds{{{fd_.get(), POLLOUT, 0}}};
     const sys::Outcome polled = kernel_.poll(fds, patience);
     if (polled.ok() && polled.value == 0) break;

@@ -43,8 +43,8 @@ class TraceFile final : public LineWriter {
 
   void write_line(std::string_view line) override;
   void flush() override;
-  // Writes what is left, for which a FIFO's reader has a second from its last sign of life, and
-  // closes the file.
+  // Writes what is left, for which a FIFO's reader has a second from its last sign of life and 3 s
+  // in all, and closes the file.
   void close() override;
 
  private:

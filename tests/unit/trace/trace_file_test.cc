@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -131,6 +132,27 @@ TEST_CASE("what a stuck reader has no room for is lost, counted, and told where 
   REQUIRE(scene.said.size() == 1);
   CHECK(std::stoi(scene.said[0]) > 500);
   CHECK(std::stoi(scene.said[0]) + std::count(got.begin(), got.end(), '\n') - 2 == 2000);
+}
+
+TEST_CASE("a reader that takes a little now and then holds up the end for 3 s at most") {
+  Scene scene;
+  REQUIRE(::mkfifo(scene.path.c_str(), 0600) == 0);
+  const test::Plug reader = test::open_file(scene.path, O_RDONLY | O_NONBLOCK);
+  TraceFile file = scene.open();
+  const std::string line(1023, 'x');
+  for (int i = 0; i < 200; ++i) file.write_line(line);
+  file.flush();
+  scene.kernel.use_fake_clock();
+  const auto a_little_later = [&] {
+    scene.kernel.advance(std::chrono::milliseconds(900));
+    std::array<char, 4096> some{};
+    CHECK(::read(reader.fd(), some.data(), some.size()) > 0);
+  };
+  scene.kernel.script(Syscall::poll).after(a_little_later);
+  file.close();
+  CHECK(scene.kernel.count(Syscall::poll) == 4);
+  REQUIRE(scene.said.size() == 1);
+  CHECK(std::stoi(scene.said[0]) > 100);
 }
 
 TEST_CASE("a FIFO without a reader and a folder cannot be opened") {
