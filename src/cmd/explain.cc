@@ -109,6 +109,7 @@ diagnose::AskedOptions asked_of(const CommonOptions& options) {
     const std::string_view name = setting.info->name;
     if (name == "IP_TTL" || name == "IPV6_UNICAST_HOPS") asked.ttl = true;
     if (name == "SO_REUSEPORT") asked.reuse_port = setting.asked != "0";
+    if (name == "SO_KEEPALIVE") asked.keepalive = setting.asked != "0";
     if (name == "TCP_USER_TIMEOUT") asked.user_timeout = setting.asked;
   }
   asked.interface = bound_interface(options);

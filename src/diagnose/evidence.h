@@ -64,6 +64,7 @@ struct PolicyFacts {
 struct AskedOptions {
   bool ttl = false;          // IP_TTL or IPV6_UNICAST_HOPS
   bool reuse_port = false;   // SO_REUSEPORT
+  bool keepalive = false;    // SO_KEEPALIVE
   std::string interface;     // SO_BINDTODEVICE
   std::string user_timeout;  // TCP_USER_TIMEOUT, as it was written
 };

@@ -141,6 +141,8 @@ bool worth_probing(Cause cause, const Evidence& evidence) {
     case Cause::peer_silent:
     case Cause::peer_silent_after_data:
       return evidence.transfer.active;  // else nothing need listen where the peer came from
+    case Cause::zero_window:
+      return evidence.info && evidence.info->probes.value_or(0) > 1;  // that nobody answers
     case Cause::nothing_listens:
       return !evidence.path.own_address;  // whose sockets have been listed
     case Cause::filtered_or_down:

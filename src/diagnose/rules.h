@@ -93,6 +93,8 @@ std::string timeout_headline(const Evidence& evidence);
 // "connection lost after 5.5 s: what", or that it timed out.
 std::string silence_headline(const Evidence& evidence, const std::string& what);
 std::string lost_bytes(const Evidence& evidence);  // "12 bytes for the peer were not acknowledged"
+// "; TCP_USER_TIMEOUT=2s ended it", where the kernel gave up by that limit of the user's.
+std::string ended_by(const Evidence& evidence);
 // "rule 100 (from all to 10.99.0.0/16 prohibit)"
 std::string refusal_text(const Refusal& refusal);
 std::string holder_text(const PortHolder& holder);           // "process 12 (sshd) of uid 0"

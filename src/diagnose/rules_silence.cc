@@ -117,6 +117,15 @@ Finding told_by_icmp(const Evidence& evidence) {
     finding.cause = Cause::ttl_exceeded;
     finding.explanation = fmt::format("a routing loop: what goes to {} goes round now", host);
     finding.advice = fmt::format("the routes to {} on the routers of the way", host);
+  } else if (says_host_unreachable(icmp) && again.after < at_once &&
+             !another_port_answered(evidence)) {
+    // At once, or out of a wait for the host's link-layer address that was under way.
+    finding.explanation = fmt::format(
+        "router {} cannot deliver to {} any more: it gets no answer from it on its link, or a rule "
+        "of its packet filter or a route there refuses",
+        router, host);
+    finding.advice = fmt::format("the host {}; the rules and the routes on {}", host, router);
+    finding.or_else = Cause::unreachable_on_the_way;
   } else if (says_host_unreachable(icmp) && again.after >= at_once) {
     finding.cause = Cause::unreachable_on_the_way;
     finding.explanation = fmt::format(
@@ -151,12 +160,6 @@ std::optional<Finding> unreachable(const Evidence& evidence) {
                   evidence.peer.host(), lost ? ", and TCP gave up" : ""),
       again ? "the routes of this host (ip route) and of the way"
             : "the routes of this host and of the way (--diagnose active asks who says so)"};
-}
-
-// The user's own limit, where the kernel gave up by it.
-std::string ended_by(const Evidence& evidence) {
-  if (evidence.asked.user_timeout.empty() || !lost_with(evidence, {ETIMEDOUT})) return "";
-  return fmt::format("; TCP_USER_TIMEOUT={} ended it", evidence.asked.user_timeout);
 }
 
 std::string_view between(const Evidence& evidence) {
@@ -267,7 +270,7 @@ std::optional<Finding> peer_silent(const Evidence& evidence) {
       "the peer's program; ss -tn there shows whether it has read"};
   const auto& again = evidence.probes.again;
   if (!again) {
-    finding.advice += "; --keepalive asks whether the peer is still there";
+    finding.advice += "; --keepalive, or --diagnose active, asks whether the peer is still there";
     return finding;
   }
   finding.evidence += "; " + probe_answer(*again);

@@ -93,6 +93,11 @@ std::optional<Finding> reset(const Evidence& evidence) {
               "host restarted, or a NAT on the way forgot the connection; or a packet filter cut it"
             : "the peer's program aborted the connection, or closed its listener before "
               "it accepted; or a proxy or packet filter in front of it cut it";
+    if (evidence.asked.keepalive && transfer.sent == 0) {
+      finding.explanation +=
+          "; or its host has restarted, or a NAT has forgotten the connection, and a keepalive "
+          "probe showed it";
+    }
   }
   add_new_connection(evidence, finding);
   return finding;
@@ -118,12 +123,12 @@ std::optional<Finding> zero_window(const Evidence& evidence) {
   const std::uint32_t segment = info->snd_mss.value_or(1);
   if (*info->snd_wnd >= segment || evidence.transfer.undelivered == 0) return std::nullopt;
   const std::string_view size = *info->snd_wnd == 0 ? "zero" : "nearly zero";
-  Finding finding{
-      Cause::zero_window,
-      silence_headline(evidence, fmt::format("the peer's receive window is {}", size)),
-      fmt::format("zero window ({} bytes); {}", *info->snd_wnd, waiting_words(evidence)),
-      "the peer's program does not read: its kernel's buffer is full",
-      "what the peer's program is doing"};
+  Finding finding{Cause::zero_window,
+                  silence_headline(evidence, fmt::format("the peer's receive window is {}", size)),
+                  fmt::format("zero window ({} bytes); {}{}", *info->snd_wnd,
+                              waiting_words(evidence), ended_by(evidence)),
+                  "the peer's program does not read: its kernel's buffer is full",
+                  "what the peer's program is doing"};
   if (evidence.transfer.end != End::lost) {
     finding.headline = fmt::format("timed out after {}: the peer's receive window is {}",
                                    format_duration(evidence.after), size);
@@ -133,10 +138,17 @@ std::optional<Finding> zero_window(const Evidence& evidence) {
   if (info->probes.value_or(0) > one_under_way && heard) {
     finding.evidence += fmt::format("; {} window probes in a row without an answer, for {}",
                                     *info->probes, format_duration(*heard));
+    const auto& again = evidence.probes.again;
+    const bool up = again && (again->answer == tcp::SynProbe::Answer::syn_ack ||
+                              again->answer == tcp::SynProbe::Answer::rst);
+    if (again) finding.evidence += "; " + probe_answer(*again);
     finding.explanation = fmt::format(
-        "the peer's program did not read, and now its kernel does not answer either: "
-        "{} is down, or the way to it is broken",
-        evidence.peer.host());
+        "the peer's window was full when its answers ended: {}a firewall or NAT on the way has "
+        "forgotten this connection or drops it",
+        up ? "it answers new SYNs, so "
+           : fmt::format("{} is down, or the way to it is broken, or ", evidence.peer.host()));
+    finding.advice = again ? "the host's power, and the filters of the way"
+                           : "whether the host answers a new connection (--diagnose active tries)";
     finding.or_else = Cause::peer_vanished;
   } else if (heard && *heard < evidence.after) {
     finding.explanation += ", and it still answers window probes";

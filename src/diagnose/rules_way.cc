@@ -89,6 +89,17 @@ std::optional<Finding> route_refuses_now(const Evidence& evidence) {
                             evidence.peer.host()),
                 fmt::format("ip route get {}", evidence.peer.host()));
   }
+  const auto& again = evidence.probes.again;
+  if (again && again->answer == Answer::not_sent && sys::is_routing_error(again->error) &&
+      again->error != ENETUNREACH) {
+    const std::string said =
+        fmt::format("{} ({})", sys::errno_text(again->error), sys::errno_name(again->error));
+    return gone(evidence, route_cause(again->error), "this host's own routing refuses it now",
+                fmt::format("connect for one more SYN: {}", said),
+                fmt::format("this host's own routing refuses what goes to {} now: {}",
+                            evidence.peer.host(), said),
+                fmt::format("ip rule; ip route get {}", evidence.peer.host()));
+  }
   const auto& refusals = evidence.policy.refusals;
   if (refusals.empty() || !refusals.front().certain) return std::nullopt;
   const std::string rule = refusal_text(refusals.front());
@@ -172,12 +183,17 @@ std::optional<Finding> own_filter(const Evidence& evidence) {
   // A zero window is asked about by probes, which do not count.
   const bool window = evidence.info && evidence.info->snd_wnd.value_or(1) > 0;
   if (!timeouts || !window || evidence.info->total_retrans != 0U || !reached) return std::nullopt;
-  return gone(evidence, Cause::filtered_here, "what is sent does not leave this host",
-              "sent again in vain: not one segment left this host a second time",
-              fmt::format("a packet filter on this host itself, or its traffic control, drops what "
-                          "goes to {}",
-                          host),
-              rules + "; tc filter show");
+  const auto& refusals = evidence.policy.refusals;
+  Finding finding = gone(
+      evidence, Cause::filtered_here, "what is sent does not leave this host",
+      "sent again in vain: not one segment left this host a second time",
+      fmt::format("a packet filter on this host itself, or its traffic control, drops what goes to "
+                  "{}; or its policy routing refuses it by a rule with conditions{}",
+                  host, refusals.empty() ? "" : ": " + refusal_text(refusals.front())),
+      rules + "; tc filter show; ip rule");
+  finding.or_else =
+      refusals.empty() ? Cause::route_unreachable : route_cause(errno_of(refusals.front()));
+  return finding;
 }
 
 constexpr std::array<Rule, 7> rules{interface_went_down, address_gone, carrier_gone,

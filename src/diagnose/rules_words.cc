@@ -2,6 +2,8 @@
 // Words that several rules share.
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include "base/text.h"
 #include "diagnose/icmp_names.h"
 #include "diagnose/rules.h"
@@ -69,6 +71,11 @@ std::string refusal_text(const Refusal& refusal) {
                         refusal.route->text());
   }
   return text;
+}
+
+std::string ended_by(const Evidence& evidence) {
+  if (evidence.asked.user_timeout.empty() || !lost_with(evidence, {ETIMEDOUT})) return "";
+  return fmt::format("; TCP_USER_TIMEOUT={} ended it", evidence.asked.user_timeout);
 }
 
 std::string holder_text(const PortHolder& holder) {

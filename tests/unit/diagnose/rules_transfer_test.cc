@@ -53,6 +53,8 @@ TEST_CASE("a reset is told by what came before it") {
     evidence.info.reset();
     CHECK(cause_of(evidence) == "reset-at-once");
     CHECK(holds(text_of(evidence), "nothing was on its way"));
+    evidence.asked.keepalive = true;
+    CHECK(holds(text_of(evidence), "and a keepalive probe showed it"));
   }
 }
 
@@ -209,6 +211,8 @@ TEST_CASE("a zero window whose probes go unanswered is more than a program that 
   evidence.info->probes = 5;
   CHECK(cause_of(evidence) == "zero-window|peer-vanished");
   CHECK(holds(text_of(evidence), "5 window probes in a row without an answer, for 19.0 s"));
+  CHECK(holds(text_of(evidence), "10.99.0.9 is down, or the way to it is broken, or a firewall"));
+  CHECK(holds(text_of(probed(evidence, Answer::syn_ack)), "it answers new SYNs, so a firewall"));
   Evidence given_up = lost(ETIMEDOUT);
   given_up.info->snd_wnd = 0;
   given_up.transfer.undelivered = 99'000;
@@ -226,7 +230,10 @@ TEST_CASE("what one more SYN drew names what became of the way") {
   };
   CHECK(cause_of(drew(3, 13, 1ms)) == "unreachable-soft");
   CHECK(holds(text_of(drew(3, 13, 1ms)), "10.77.0.254 rejects what goes to 10.99.0.9 now"));
-  CHECK(cause_of(drew(3, 1, 1ms)) == "unreachable-soft");
+  CHECK(cause_of(drew(3, 1, 1ms)) == "unreachable-soft|unreachable-on-the-way");
+  Evidence rule = drew(3, 1, 1ms);
+  rule.probes.other = test::probe(Answer::rst);
+  CHECK(cause_of(rule) == "unreachable-soft");
   CHECK(cause_of(drew(3, 1, 600ms)) == "unreachable-on-the-way");
   CHECK(cause_of(drew(11, 0, 1ms)) == "ttl-exceeded");
 }

@@ -101,14 +101,21 @@ TEST_CASE("a filter of this host's own, by errno or by what never left") {
     evidence.info->retransmits = 4;
     evidence.info->total_retrans = 0;
     evidence.transfer.undelivered = 5;
-    CHECK(cause_of(evidence) == "filtered-here");
+    CHECK(cause_of(evidence) == "filtered-here|route-unreachable");
     CHECK(holds(text_of(evidence), "not one segment left this host a second time"));
+    Evidence ruled = evidence;
+    ruled.policy.refusals.emplace_back();
+    ruled.policy.refusals.front().rule.action = sys::RoutingRule::Action::prohibit;
+    CHECK(cause_of(ruled) == "filtered-here|route-prohibit");
+    CHECK(holds(text_of(ruled), "by a rule with conditions: rule "));
     evidence.info->total_retrans = 1;
-    CHECK(cause_of(evidence) != "filtered-here");
+    CHECK_FALSE(holds(cause_of(evidence), "filtered-here"));
     evidence.probes.made = true;
     evidence.probes.again = test::probe(Answer::not_sent, 80);
     evidence.probes.again->error = EPERM;
     CHECK(cause_of(evidence) == "output-filter");
+    evidence.probes.again->error = EINVAL;
+    CHECK(cause_of(evidence) == "route-blackhole");
     evidence.probes.again->error = ENOBUFS;
     CHECK(cause_of(evidence) != "output-filter");
   }
