@@ -38,6 +38,10 @@ def too_large(texts):
         for number, line in tree.lines(text):
             if len(line) > WIDEST_LINE:
                 yield f"{path}:{number}: {len(line)} columns, more than {WIDEST_LINE}"
+    for path, text in tree.matching(texts, "packaging/debian/changelog"):
+        yield from (f"{path}:{number}: {len(line)} columns, more than 80, says lintian"
+                    for number, line in tree.lines(text)
+                    if len(line) > 80 and not line.startswith(" -- "))
 
 
 def blanks(texts):
