@@ -164,8 +164,14 @@ PathFacts read_path(sys::Kernel& kernel, const sys::Address& address,
       sys::interface_addresses(kernel).value_or(std::vector<sys::InterfaceAddress>());
   const auto routes = sys::routes(kernel, family);
   path.routes_known = routes.has_value();
+  // Switched off, an interface keeps its IPv4 addresses, and loses those of IPv6.
   for (const sys::Link& link : links) {
-    if (!link.up && !link.loopback) path.down_interfaces.push_back(link.name);
+    const bool had_address =
+        family == AF_INET6 ||
+        std::any_of(addresses.begin(), addresses.end(), [&](const sys::InterfaceAddress& entry) {
+          return entry.address.family() == family && entry.ifindex == link.index;
+        });
+    if (!link.up && !link.loopback && had_address) path.down_interfaces.push_back(link.name);
   }
   path.family_has_address = addresses.empty();  // not known: claim nothing
   for (const sys::InterfaceAddress& entry : addresses) {

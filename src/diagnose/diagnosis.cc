@@ -126,13 +126,6 @@ std::vector<LayerRow> layer_rows(const Evidence& evidence, const Finding& findin
   return rows;
 }
 
-std::optional<Finding> first_of(std::span<const Rule> rules, const Evidence& evidence) {
-  for (const Rule rule : rules) {
-    if (auto finding = rule(evidence)) return finding;
-  }
-  return std::nullopt;
-}
-
 std::optional<Finding> find(const Evidence& evidence) {
   switch (evidence.step) {
     case Step::look_up:

@@ -37,10 +37,9 @@ struct PathFacts {
   std::optional<sys::Neighbour> neighbour;  // the next hop's entry
   bool own_address = false;                 // it is this host's own
   std::optional<sys::Link> down_link;       // is down, and has an address whose network covers it
-  std::vector<std::string>
-      down_interfaces;             // all that are switched off, and have no routes by that
-  bool family_has_address = true;  // some interface has one of the family, loopback apart
-  bool ipv6_disabled = false;      // net.ipv6.conf.all.disable_ipv6
+  std::vector<std::string> down_interfaces;  // switched off, that may have had such routes
+  bool family_has_address = true;            // some interface has one of the family, loopback apart
+  bool ipv6_disabled = false;                // net.ipv6.conf.all.disable_ipv6
   // The socket is bound to `link`, which no route to the address goes by: `route` and its gateway
   // are what another interface has, if any.
   bool not_by_interface = false;

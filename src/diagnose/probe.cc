@@ -136,10 +136,11 @@ std::uint16_t other_port(std::uint16_t port) {
 
 bool worth_probing(Cause cause, const Evidence& evidence) {
   switch (cause) {
-    case Cause::reset_at_once:
-    case Cause::reset_after_data:
     case Cause::peer_silent:
     case Cause::peer_silent_after_data:
+      return evidence.transfer.active && !evidence.path.own_address;
+    case Cause::reset_at_once:
+    case Cause::reset_after_data:
       return evidence.transfer.active;  // else nothing need listen where the peer came from
     case Cause::zero_window:
       return evidence.info && evidence.info->probes.value_or(0) > 1;  // that nobody answers

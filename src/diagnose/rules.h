@@ -25,6 +25,9 @@ struct Finding {
 
 using Rule = std::optional<Finding> (*)(const Evidence&);
 
+// What the first of them says that knows the evidence.
+std::optional<Finding> first_of(std::span<const Rule> rules, const Evidence& evidence);
+
 std::span<const Rule> name_rules();         // step look_up
 std::span<const Rule> name_server_rules();  // step look_up: no name server answered
 std::span<const Rule> host_rules();         // step prepare
@@ -97,6 +100,7 @@ std::string lost_bytes(const Evidence& evidence);  // "12 bytes for the peer wer
 std::string ended_by(const Evidence& evidence);
 // "rule 100 (from all to 10.99.0.0/16 prohibit)"
 std::string refusal_text(const Refusal& refusal);
+std::string down_words(const PathFacts& path);               // "c1, c2 are down"
 std::string holder_text(const PortHolder& holder);           // "process 12 (sshd) of uid 0"
 std::string_view answer_word(tcp::SynProbe::Answer answer);  // "RST", "no answer"
 std::string probe_answer(const tcp::SynProbe& again);        // "a new connection is answered"

@@ -29,6 +29,13 @@ bool takes(const sys::SocketRow& listener, const sys::Address& asked) {
 
 }  // namespace
 
+std::optional<Finding> first_of(std::span<const Rule> rules, const Evidence& evidence) {
+  for (const Rule rule : rules) {
+    if (auto finding = rule(evidence)) return finding;
+  }
+  return std::nullopt;
+}
+
 bool failed_here(const Evidence& evidence, std::initializer_list<int> errors) {
   return !evidence.timed_out && !evidence.icmp && evidence.error.call == sys::Syscall::connect &&
          is_one_of(evidence.error.error, errors);

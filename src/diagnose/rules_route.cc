@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // connect(2) failed at once and nothing came from the network: this host itself did not send.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <array>
 #include <cerrno>
@@ -188,10 +187,8 @@ std::optional<Finding> no_route(const Evidence& evidence) {
     finding.advice = "ip addr and ip route; or an address of the other family";
   }
   if (const auto& down = evidence.path.down_interfaces; !down.empty()) {
-    const bool one = down.size() == 1;
-    finding.explanation += fmt::format("; {} {} down, and the routes by {} are gone with that",
-                                       escape(fmt::format("{}", fmt::join(down, ", "))),
-                                       one ? "is" : "are", one ? "it" : "them");
+    finding.explanation += fmt::format("; {}, and the routes by {} are gone with that",
+                                       down_words(evidence.path), down.size() == 1 ? "it" : "them");
     finding.or_else = Cause::interface_down;
   }
   return finding;

@@ -269,10 +269,10 @@ std::optional<Finding> peer_silent(const Evidence& evidence) {
                   program),
       "the peer's program; ss -tn there shows whether it has read"};
   const auto& again = evidence.probes.again;
-  if (!again) {
+  if (!again && !evidence.path.own_address) {
     finding.advice += "; --keepalive, or --diagnose active, asks whether the peer is still there";
-    return finding;
   }
+  if (!again) return finding;
   finding.evidence += "; " + probe_answer(*again);
   if (again->answer != Answer::syn_ack) {
     finding.explanation += fmt::format(

@@ -20,7 +20,7 @@ using Answer = tcp::SynProbe::Answer;
 using sys::NeighbourState;
 
 // What is sent to this host itself takes no way.
-bool went_silent(const Evidence& evidence) {
+bool way_in_doubt(const Evidence& evidence) {
   if (evidence.path.own_address) return false;
   return waited_in_vain(evidence) ||
          lost_with(evidence, {ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN, EACCES,
@@ -35,38 +35,39 @@ Finding gone(const Evidence& evidence, Cause cause, const std::string& what,
 }
 
 std::optional<Finding> interface_went_down(const Evidence& evidence) {
-  const TransferFacts& transfer = evidence.transfer;
-  // With its interface an IPv6 address goes too.
-  const bool with_address = transfer.local_gone && !evidence.path.down_interfaces.empty();
-  const bool down = transfer.link && !transfer.link->up;
-  if (!went_silent(evidence) || (!down && !with_address)) return std::nullopt;
-  const std::string name =
-      escape(down ? transfer.link->name : evidence.path.down_interfaces.front());
-  const std::string own = transfer.local.host();
+  const auto& link = evidence.transfer.link;
+  if (!link || link->up) return std::nullopt;
+  const std::string name = escape(link->name);
   return gone(evidence, Cause::interface_down, fmt::format("interface {} is down", name),
-              down ? fmt::format("{}, which has this connection's address {}, is down", name, own)
-                   : fmt::format("{} is down, and no interface has this connection's address {} "
-                                 "any more",
-                                 name, own),
+              fmt::format("{}, which has this connection's address {}, is down", name,
+                          evidence.transfer.local.host()),
               fmt::format("interface {}, by which this connection goes, went down", name),
               fmt::format("ip link set {} up", name));
 }
 
 std::optional<Finding> address_gone(const Evidence& evidence) {
-  if (!went_silent(evidence) || !evidence.transfer.local_gone) return std::nullopt;
+  if (!evidence.transfer.local_gone) return std::nullopt;
   const std::string own = evidence.transfer.local.host();
-  return gone(evidence, Cause::address_not_local,
-              fmt::format("this host no longer has the address {}", own),
-              fmt::format("no interface has {} any more", own),
-              fmt::format("this host has lost {}, the connection's own address: what it sends is "
-                          "not from there, and answers do not come to it",
-                          own),
-              "ip addr; another connection");
+  Finding finding =
+      gone(evidence, Cause::address_not_local,
+           fmt::format("this host no longer has the address {}", own),
+           fmt::format("no interface has {} any more", own),
+           fmt::format("this host has lost {}, the connection's own address: what it sends is not "
+                       "from there, and answers do not come to it",
+                       own),
+           "ip addr; another connection");
+  // An IPv4 address stays when its interface is switched off.
+  if (evidence.transfer.local.family() == AF_INET6 && !evidence.path.down_interfaces.empty()) {
+    finding.explanation += fmt::format(
+        "; {}: an interface that is switched off loses those of IPv6", down_words(evidence.path));
+    finding.or_else = Cause::interface_down;
+  }
+  return finding;
 }
 
 std::optional<Finding> carrier_gone(const Evidence& evidence) {
   const auto& link = evidence.transfer.link;
-  if (!went_silent(evidence) || !link || link->carrier || link->loopback) return std::nullopt;
+  if (!link || link->carrier || link->loopback) return std::nullopt;
   const std::string name = escape(link->name);
   return gone(evidence, Cause::neighbour_silent, fmt::format("interface {} has no carrier", name),
               fmt::format("{} has no carrier", name),
@@ -76,45 +77,37 @@ std::optional<Finding> carrier_gone(const Evidence& evidence) {
               "this host's cable or radio (ip link)");
 }
 
+// By an entry of its tables, by what one more connect says, or by a rule.
 std::optional<Finding> route_refuses_now(const Evidence& evidence) {
-  if (!went_silent(evidence)) return std::nullopt;
   const auto& route = evidence.path.route;
-  const int error = route ? sys::refusal_errno(route->type) : 0;
-  if (error != 0) {
-    const std::string entry =
-        fmt::format("{} {}", sys::route_type_name(route->type), route->text());
-    return gone(evidence, route_cause(error), "a route of this host refuses it now",
-                entry + " in this host's routing table",
-                fmt::format("the route {} of this host refuses what goes to {} now", entry,
-                            evidence.peer.host()),
-                fmt::format("ip route get {}", evidence.peer.host()));
-  }
   const auto& again = evidence.probes.again;
-  if (again && again->answer == Answer::not_sent && sys::is_routing_error(again->error) &&
-      again->error != ENETUNREACH) {
-    const std::string said =
-        fmt::format("{} ({})", sys::errno_text(again->error), sys::errno_name(again->error));
-    return gone(evidence, route_cause(again->error), "this host's own routing refuses it now",
-                fmt::format("connect for one more SYN: {}", said),
-                fmt::format("this host's own routing refuses what goes to {} now: {}",
-                            evidence.peer.host(), said),
-                fmt::format("ip rule; ip route get {}", evidence.peer.host()));
-  }
   const auto& refusals = evidence.policy.refusals;
+  const bool tried = again && again->answer == Answer::not_sent &&
+                     sys::is_routing_error(again->error) && again->error != ENETUNREACH;
+  const auto refused = [&](int error, const std::string& by) {
+    return gone(evidence, route_cause(error), "this host's own routing refuses it now", by,
+                fmt::format("this host's own routing refuses what goes to {} now, by {}",
+                            evidence.peer.host(), by),
+                fmt::format("ip rule; ip route get {}", evidence.peer.host()));
+  };
+  if (const int error = route ? sys::refusal_errno(route->type) : 0; error != 0) {
+    return refused(error, fmt::format("the route {} {} in its tables",
+                                      sys::route_type_name(route->type), route->text()));
+  }
+  if (tried) {
+    return refused(again->error,
+                   fmt::format("the answer to one more connect: {} ({})",
+                               sys::errno_text(again->error), sys::errno_name(again->error)));
+  }
   if (refusals.empty() || !refusals.front().certain) return std::nullopt;
-  const std::string rule = refusal_text(refusals.front());
-  return gone(evidence, route_cause(errno_of(refusals.front())),
-              "policy routing of this host refuses it now", rule,
-              fmt::format("this host's policy routing refuses what goes to {} now, by {}",
-                          evidence.peer.host(), rule),
-              "ip rule");
+  return refused(errno_of(refusals.front()), refusal_text(refusals.front()));
 }
 
 std::optional<Finding> route_gone(const Evidence& evidence) {
   const int look_up = evidence.policy.look_up_error.value_or(0);
   const bool none = evidence.path.routes_known && !evidence.path.route &&
                     (look_up == ENETUNREACH || look_up == EHOSTUNREACH);
-  if (!went_silent(evidence) || !none) return std::nullopt;
+  if (!none) return std::nullopt;
   const std::string host = evidence.peer.host();
   return gone(evidence, Cause::no_route, fmt::format("no route to {} any more", host),
               fmt::format("no entry of this host's routing tables leads to {} now", host),
@@ -132,7 +125,6 @@ const tcp::IcmpError* own_answer(const Evidence& evidence) {
 }
 
 std::optional<Finding> neighbour_gone(const Evidence& evidence) {
-  if (!went_silent(evidence)) return std::nullopt;
   const auto& neighbour = evidence.path.neighbour;
   const bool failed = neighbour && (neighbour->state == NeighbourState::failed ||
                                     neighbour->state == NeighbourState::incomplete);
@@ -155,7 +147,6 @@ std::optional<Finding> neighbour_gone(const Evidence& evidence) {
 }
 
 std::optional<Finding> own_filter(const Evidence& evidence) {
-  if (!went_silent(evidence)) return std::nullopt;
   const std::string host = evidence.peer.host();
   const std::string rules = "this host's own rules for output: nft list ruleset, as root";
   if (const tcp::IcmpError* const told = own_answer(evidence)) {
@@ -196,9 +187,15 @@ std::optional<Finding> own_filter(const Evidence& evidence) {
   return finding;
 }
 
-constexpr std::array<Rule, 7> rules{interface_went_down, address_gone, carrier_gone,
-                                    route_refuses_now,   route_gone,   neighbour_gone,
-                                    own_filter};
+constexpr std::array<Rule, 7> in_turn{interface_went_down, address_gone, carrier_gone,
+                                      route_refuses_now,   route_gone,   neighbour_gone,
+                                      own_filter};
+
+std::optional<Finding> way_gone(const Evidence& evidence) {
+  return way_in_doubt(evidence) ? first_of(in_turn, evidence) : std::nullopt;
+}
+
+constexpr std::array<Rule, 1> rules{way_gone};
 
 }  // namespace
 

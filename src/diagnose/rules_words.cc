@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Words that several rules share.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cerrno>
 
@@ -76,6 +77,12 @@ std::string refusal_text(const Refusal& refusal) {
 std::string ended_by(const Evidence& evidence) {
   if (evidence.asked.user_timeout.empty() || !lost_with(evidence, {ETIMEDOUT})) return "";
   return fmt::format("; TCP_USER_TIMEOUT={} ended it", evidence.asked.user_timeout);
+}
+
+std::string down_words(const PathFacts& path) {
+  const auto& down = path.down_interfaces;
+  return fmt::format("{} {} down", escape(fmt::format("{}", fmt::join(down, ", "))),
+                     down.size() == 1 ? "is" : "are");
 }
 
 std::string holder_text(const PortHolder& holder) {

@@ -120,7 +120,7 @@ class Transfer(causes.TestCase):
         rows = ((("ip route del default", route), "no-route", "internet",
                  f"^  cause   this host has lost its route to {SERVER} since"),
                 ((f"ip route add blackhole {SERVER}", f"ip route del blackhole {SERVER}"),
-                 "route-blackhole", "internet", f"the route blackhole {SERVER}/32 of this host"),
+                 "route-blackhole", "internet", f"by the route blackhole {SERVER}/32 in its"),
                 ((rule, "nft delete table ip own"), "filtered-here", "transport",
                  "a packet filter on this host itself, or its traffic control, drops what"),
                 (("ip link set c0 down", f"ip link set c0 up; {route}"), "interface-down", "link",

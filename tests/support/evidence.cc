@@ -166,6 +166,12 @@ Evidence idle() {
   return evidence;
 }
 
+diagnose::PortHolder v6only() {
+  diagnose::PortHolder out = holder("::", listening);
+  out.socket.v6only = true;
+  return out;
+}
+
 tcp::SynProbe probe(tcp::SynProbe::Answer answer, std::uint16_t port) {
   tcp::SynProbe out;
   out.peer = at("10.99.0.9", port);

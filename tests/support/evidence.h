@@ -28,6 +28,7 @@ sys::Route route(std::string_view network, unsigned length, sys::RouteType type)
 constexpr unsigned listening = 10;  // as tcpi_state
 tcp::SynProbe probe(tcp::SynProbe::Answer answer, std::uint16_t port = 443);
 diagnose::PortHolder holder(std::string_view local, unsigned state, std::string_view remote = "");
+diagnose::PortHolder v6only();  // listens on [::] for IPv6 alone
 
 diagnose::Evidence prepare_failed(sys::Syscall call, int error, std::string_view object = "");
 diagnose::Evidence look_up_failed(int status, std::vector<tcp::NameServerAnswer> answers);

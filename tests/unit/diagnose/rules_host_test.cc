@@ -14,26 +14,21 @@ using sys::Syscall;
 using test::cause_of;
 using test::holder;
 using test::holds;
+using test::listening;
 using test::prepare_failed;
 using test::text_of;
+using test::v6only;
 
 namespace {
 
 constexpr unsigned established = 1;
 constexpr unsigned time_wait = 6;
-constexpr unsigned listening = 10;
 
 Evidence in_use(std::string_view asked, std::vector<PortHolder> holders) {
   Evidence evidence = prepare_failed(Syscall::bind, EADDRINUSE);
   evidence.peer = test::at(asked, 80);
   evidence.host.holders = std::move(holders);
   return evidence;
-}
-
-PortHolder v6only() {
-  PortHolder out = holder("::", listening);
-  out.socket.v6only = true;
-  return out;
 }
 
 }  // namespace

@@ -20,18 +20,13 @@ using test::holds;
 using test::listening;
 using test::probe;
 using test::text_of;
+using test::v6only;
 
 namespace {
 
 PortHolder bound_to(unsigned ifindex) {
   PortHolder out = holder("0.0.0.0", listening);
   out.socket.ifindex = ifindex;
-  return out;
-}
-
-PortHolder v6only() {
-  PortHolder out = holder("::", listening);
-  out.socket.v6only = true;
   return out;
 }
 

@@ -50,8 +50,11 @@ TEST_CASE("what is missing of the connection's own end comes first") {
     bare.transfer.local_gone = true;
     bare.transfer.link.reset();
     CHECK(cause_of(bare) == "address-not-local");
-    bare.path.down_interfaces = {"c0"};
-    CHECK(cause_of(bare) == "interface-down");
+    bare.path.down_interfaces = {"c7"};
+    CHECK(cause_of(bare) == "address-not-local");  // it would have kept the address
+    bare.transfer.local = test::at("2001:db8::1", 40000);
+    CHECK(cause_of(bare) == "address-not-local|interface-down");
+    CHECK(holds(text_of(bare), "; c7 is down: an interface that is switched off loses those"));
     Evidence unplugged = evidence;
     unplugged.transfer.link->carrier = false;
     CHECK(cause_of(unplugged) == "neighbour-silent");
