@@ -153,10 +153,13 @@ void Commands::reset_at_end(const Child& child) {
   for (const int target : {STDIN_FILENO, STDOUT_FILENO}) {
     const sys::Outcome got = kernel.pidfd_getfd(child.pidfd.get(), target, 0);
     if (!got.ok()) continue;
-    const sys::Fd socket(kernel, got.as_int());
-    sys::Address peer;  // by now it may be something else that has this number
-    if (!kernel.getpeername(socket.get(), peer).ok() || peer.unmapped() != child.peer) continue;
-    return tcp::reset_at_close(kernel, socket.get());
+    const sys::Fd file(kernel, got.as_int());
+    // By now it may be something else that has this number.
+    struct stat status {};
+    if (!kernel.fstat(file.get(), status).ok() || !S_ISSOCK(status.st_mode)) continue;
+    sys::Address peer;
+    if (!kernel.getpeername(file.get(), peer).ok() || peer.unmapped() != child.peer) continue;
+    return tcp::reset_at_close(kernel, file.get());
   }
 }
 

@@ -222,8 +222,8 @@ class Command(tool.TestCase):
             self.assertEqual(1, serve.served(process.finish())["cut_short"])
 
     def test_cut_short_it_is_reset_whichever_end_the_command_has_left(self):
-        for given_up in ("</dev/null", ">/dev/null"):
-            script = f"echo up; exec {given_up}; exec sleep 600"
+        for given_up, left in (("</dev/null", 1), (">/dev/null", 0)):
+            script = f"exec {given_up}; echo up >&{left}; exec sleep 600"
             with self.subTest(given_up=given_up), \
                     server(command=["sh", "-c", script]) as process, \
                     clients(process, 1) as (peer,):
