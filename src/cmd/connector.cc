@@ -120,10 +120,8 @@ std::optional<diagnose::Diagnosis> Connector::explain_cut_short(const Try& resul
     if (attempt.end == tcp::Attempt::End::interrupted) attempt.end = tcp::Attempt::End::timed_out;
   }
   if (attempts.empty()) return std::nullopt;
-  CommonOptions looking = options_.common;
-  if (looking.diagnose == DiagnoseMode::active) looking.diagnose = DiagnoseMode::passive;
   const std::size_t which = diagnose::furthest(attempts, classes_of(attempts));
-  return explain_attempt(context_, looking, attempts[which]);
+  return explain_attempt(context_, options_.common, attempts[which]);
 }
 
 std::vector<diagnose::FailureClass> Connector::classes_of(std::span<const tcp::Attempt> attempts) {

@@ -124,14 +124,16 @@ std::optional<Diagnosis> conclude(Context& context, const CommonOptions& options
   if (!active || !diagnosis || !diagnose::worth_probing(diagnosis->cause, evidence)) {
     return diagnosis;
   }
-  sys::Deadline until;
-  if (budget != nullptr) {
-    // An unanswered SYN with its way takes two rounds.
-    const bool fits = context.kernel.now() + 2 * tcp::longest_probe <= budget->until;
-    if (budget->addresses == 0 || !fits) return diagnosis;
-    --budget->addresses;
-    until = budget->until;
+  const sys::Deadline until = sys::earlier(context.waiter.run_deadline(),
+                                           budget == nullptr ? sys::Deadline() : budget->until);
+  // An unanswered SYN with its way takes two rounds.
+  const bool late = until && context.kernel.now() + 2 * tcp::longest_probe > *until;
+  if (late || (budget != nullptr && budget->addresses == 0)) {
+    diagnosis->advice += late ? "; there was no time left for --diagnose active"
+                              : "; --diagnose active asks two addresses at most";
+    return diagnosis;
   }
+  if (budget != nullptr) --budget->addresses;
   ProbeNotes notes(context.console);
   return diagnose::diagnose(
       diagnose::probe(context.waiter, evidence, setup_of(options), notes, until));

@@ -32,7 +32,6 @@ class Parallel {
   Parallel(Context& context, const ConnectOptions& options, const Target& target,
            const tcp::Endpoint& endpoint)
       : context_(context),
-        kernel_(context.kernel),
         options_(options),
         target_(target),
         peer_(target.addresses.front()),
@@ -70,7 +69,7 @@ class Parallel {
   std::optional<Exit> wait() {
     std::vector<pollfd> fds{stdin_.entry()};  // then one of each member
     fds.reserve(members_.size() + 1);
-    sys::Deadline until = waiting_ > 0 ? target_.policy.deadline : sys::Deadline();
+    auto until = waiting_ > 0 ? target_.policy.deadline : sys::Deadline();
     for (const Member& member : members_) {
       if (member.open.under_way()) {
         fds.push_back({member.open.fd(), POLLOUT, 0});
@@ -237,7 +236,8 @@ class Parallel {
     }
     end_.stdin_bytes = stdin_.bytes();
     context_.console.status(parallel_end_message(end_));
-    if (stdin_.failed() && exit.status == ExitStatus::ok) exit.status = ExitStatus::local_io;
+    if (exit.status == ExitStatus::ok && end_.lost > 0) exit.status = ExitStatus::lost;
+    if (exit.status == ExitStatus::ok && stdin_.failed()) exit.status = ExitStatus::local_io;
     return exit;
   }
 
@@ -251,7 +251,7 @@ class Parallel {
   }
 
   Context& context_;
-  sys::Kernel& kernel_;
+  sys::Kernel& kernel_ = context_.kernel;
   const ConnectOptions& options_;
   const Target& target_;
   sys::Address peer_;

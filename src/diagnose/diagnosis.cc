@@ -21,10 +21,11 @@ bool went_silent(const Evidence& evidence, const Finding& finding) {
   switch (finding.cause) {
     case Cause::reset_at_once:
     case Cause::reset_after_data:
+      return false;
     case Cause::zero_window:
     case Cause::peer_silent:
     case Cause::peer_silent_after_data:
-      return false;
+      return finding.or_else == Cause::peer_vanished;
     default:
       return true;
   }
@@ -140,7 +141,7 @@ std::optional<Finding> find(const Evidence& evidence) {
       }
       return std::nullopt;
     case Step::transfer:
-      for (const auto rules : {way_rules(), transfer_rules(), silence_rules()}) {
+      for (const auto rules : {way_rules(), transfer_rules(), silence_rules(), idle_rules()}) {
         if (auto finding = first_of(rules, evidence)) return finding;
       }
       return std::nullopt;

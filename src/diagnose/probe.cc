@@ -7,6 +7,7 @@
 
 #include "diagnose/collect.h"
 #include "diagnose/icmp_names.h"
+#include "diagnose/rules.h"
 
 namespace tcptool::diagnose {
 namespace {
@@ -28,18 +29,22 @@ class Prober {
       : waiter_(waiter), evidence_(evidence), setup_(setup), observer_(observer), until_(until) {}
 
   void run() {
+    const sys::TimePoint start = waiter_.kernel().now();
     evidence_.probes.made = true;
     bool refused = evidence_.error.error == ECONNREFUSED && !evidence_.icmp;
     if (evidence_.step == Step::transfer) {
-      const SynProbe again = one(syn(evidence_.peer.port()));
-      evidence_.probes.again = again;
+      evidence_.probes.again = one(syn(evidence_.peer.port()));
       // A peer that connected to us listens on no port of that connection.
-      if (interrupted_ || again.answer == Answer::syn_ack || !evidence_.transfer.active) return;
-      refused = again.answer == Answer::rst;
+      const bool answered =
+          evidence_.probes.again && evidence_.probes.again->answer == Answer::syn_ack;
+      if (interrupted_ || answered || !evidence_.transfer.active) return;
+      refused = evidence_.probes.again->answer == Answer::rst;
     }
     const bool routed =
         evidence_.path.next_hop.known() && evidence_.path.next_hop.host() != evidence_.peer.host();
     if (routed) walk_all();
+    const bool unexplained = evidence_.step == Step::transfer && !refused && routed;
+    if (unexplained && !interrupted_ && drew_error(evidence_) == nullptr) await_routers(start);
     if (interrupted_ || !in_time()) return;
     if (refused && routed) {
       measure_refusal();
@@ -51,6 +56,17 @@ class Prober {
  private:
   // Another round may end in time.
   bool in_time() const { return !until_ || waiter_.kernel().now() + tcp::longest_probe <= *until_; }
+
+  // A router asks its link three times, a second apart, for the host that these SYNs are for, and
+  // tells then of those that it has: the next one is to be among them. See arp(7), RFC 4861
+  // section 7.2.2.
+  void await_routers(sys::TimePoint start) {
+    const sys::TimePoint until = start + std::chrono::milliseconds(2300);
+    if (until_ && until + tcp::longest_probe > *until_) return;
+    if (waiter_.kernel().now() >= until) return;
+    const auto wake = waiter_.sleep_until(until);
+    interrupted_ = wake && wake->interrupted();
+  }
 
   void walk_all() {
     walk(1, first_hops);
@@ -73,8 +89,10 @@ class Prober {
     interrupted_ = tcp::send_probes(waiter_, probes, setup_).interrupted();
   }
 
-  SynProbe one(SynProbe probe) {
+  // Nothing where the run was to end before the answer, of which nothing is known then.
+  std::optional<SynProbe> one(SynProbe probe) {
     send({&probe, 1});
+    if (interrupted_) return std::nullopt;
     observer_.probed(probe);
     return probe;
   }
@@ -87,6 +105,7 @@ class Prober {
       hops.back().ttl = ttl;
     }
     send(hops);
+    if (interrupted_) return;
     const auto end = std::find_if(hops.begin(), hops.end(), [](const SynProbe& hop) {
       return hop.answer != Answer::none && !router_passed_on(hop);
     });
@@ -113,6 +132,7 @@ class Prober {
     probes[1].min_ttl = usual_ttl + 1;
     probes[2].min_ttl = nearer_than_host;
     send(probes);
+    if (interrupted_) return;
     observer_.probed(probes[0]);
     const bool conclusive = probes[1].answer == Answer::none && probes[2].answer == Answer::none;
     if (conclusive) evidence_.probes.nearer = probes[0];
@@ -163,19 +183,23 @@ bool worth_probing(Cause cause, const Evidence& evidence) {
 
 namespace {
 
+bool loop(const std::vector<SynProbe>& path) {
+  if (path.size() < 3 || path.back().ttl != most_hops || !router_passed_on(path.back())) {
+    return false;
+  }
+  const auto& before = path[path.size() - 3].icmp;
+  return before && before->offender == path.back().icmp->offender;
+}
+
 // Who answered one of these SYNs for the peer says what the attempt did not live to hear.
 void adopt_icmp(Evidence& evidence) {
-  const auto& path = evidence.probes.path;
   const bool nothing_came = evidence.step == Step::connect && evidence.timed_out && !evidence.icmp;
-  if (!nothing_came || path.empty() || path.back().answer != Answer::icmp) return;
-  const bool silent_port = !router_passed_on(path.back());
-  const bool loop = !silent_port && path.back().ttl == most_hops && path.size() > 2 &&
-                    path[path.size() - 3].icmp &&
-                    path[path.size() - 3].icmp->offender == path.back().icmp->offender;
-  if (!silent_port && !loop) return;
-  evidence.icmp = path.back().icmp;
-  evidence.icmp_after = path.back().after;
-  evidence.icmp_delay = path.back().after;
+  const auto& path = evidence.probes.path;
+  const SynProbe* const told = loop(path) ? &path.back() : drew_error(evidence);
+  if (!nothing_came || told == nullptr) return;
+  evidence.icmp = told->icmp;
+  evidence.icmp_after = told->after;
+  evidence.icmp_delay = told->after;
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ std::span<const Rule> unanswered_rules();   // step connect: nobody answered
 std::span<const Rule> errno_rules();        // step connect: where all of these know nothing
 std::span<const Rule> way_rules();          // step transfer: the way begins on this host no more
 std::span<const Rule> transfer_rules();     // step transfer: reset, or the peer takes nothing
-std::span<const Rule> silence_rules();      // step transfer: nothing came any more
+std::span<const Rule> silence_rules();      // step transfer: nothing is acknowledged any more
+std::span<const Rule> idle_rules();         // step transfer: all is acknowledged, nothing comes
 
 constexpr unsigned state_listen = 10;  // as tcpi_state
 constexpr unsigned state_time_wait = 6;
@@ -58,7 +59,9 @@ bool lost_with(const Evidence& evidence, std::initializer_list<int> errors);
 bool waited_in_vain(const Evidence& evidence);
 bool answered_from_afar(const Evidence& evidence);     // something came back from the network
 bool another_port_answered(const Evidence& evidence);  // the probe of one, by TCP itself
-bool icmp_from_here(const Evidence& evidence);         // an address of this host's sent the error
+// The extra SYN, if any, that drew an ICMP error by which nothing of this kind gets to the host.
+const tcp::SynProbe* drew_error(const Evidence& evidence);
+bool icmp_from_here(const Evidence& evidence);  // an address of this host's sent the error
 bool says_host_unreachable(const tcp::IcmpError& icmp);
 // How long after the SYN that it answers the error came. Nothing where several SYNs had been sent
 // and it does not quote enough of its one: it may be the answer to the last, the first having been
@@ -95,6 +98,8 @@ std::string timeout_text(std::chrono::nanoseconds after, const std::optional<tcp
 std::string timeout_headline(const Evidence& evidence);
 // "connection lost after 5.5 s: what", or that it timed out.
 std::string silence_headline(const Evidence& evidence, const std::string& what);
+// What the sender of the ICMP error that one more SYN drew comes to, on a connection gone silent.
+Finding told_by_probe(const Evidence& evidence, const tcp::SynProbe& probe);
 std::string lost_bytes(const Evidence& evidence);  // "12 bytes for the peer were not acknowledged"
 // "; TCP_USER_TIMEOUT=2s ended it", where the kernel gave up by that limit of the user's.
 std::string ended_by(const Evidence& evidence);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "diagnose/icmp_names.h"
 #include "diagnose/rules.h"
 #include "sys/names.h"
 
@@ -16,12 +17,16 @@ bool is_one_of(int error, std::initializer_list<int> errors) {
   return std::find(errors.begin(), errors.end(), error) != errors.end();
 }
 
-// Whether a listener on `local` takes connections to `asked`.
-bool takes(const sys::SocketRow& listener, const sys::Address& asked) {
-  constexpr unsigned loopback = 1;  // by which a host speaks to itself; its number on every Linux
-  if (listener.ifindex != 0 && listener.ifindex != loopback) return false;
+// Whether the listener takes connections to evidence.peer, an address of this host. A host speaks
+// to itself by lo, but a listener that is bound to an interface gets what is for that one's
+// addresses.
+bool takes(const sys::SocketRow& listener, const Evidence& evidence) {
+  constexpr unsigned loopback = 1;  // its number on every Linux
+  const auto& link = evidence.path.link;
+  const unsigned device = link && !evidence.peer.is_any() ? link->index : loopback;
+  if (listener.ifindex != 0 && listener.ifindex != device) return false;
   const sys::Address local = listener.local.unmapped().with_port(0);
-  const sys::Address wanted = asked.unmapped().with_port(0);
+  const sys::Address wanted = evidence.peer.unmapped().with_port(0);
   if (local == wanted || wanted.is_any()) return true;  // 0.0.0.0 and :: mean this host
   if (!local.is_any()) return false;
   return local.family() == wanted.family() || (local.family() == AF_INET6 && !listener.v6only);
@@ -68,6 +73,22 @@ bool another_port_answered(const Evidence& evidence) {
   using Answer = tcp::SynProbe::Answer;
   const auto& other = evidence.probes.other;
   return other && (other->answer == Answer::rst || other->answer == Answer::syn_ack);
+}
+
+const tcp::SynProbe* drew_error(const Evidence& evidence) {
+  const ProbeFacts& probes = evidence.probes;
+  const auto is_icmp = [](const tcp::SynProbe& probe) {
+    return probe.answer == tcp::SynProbe::Answer::icmp;
+  };
+  if (probes.again && is_icmp(*probes.again)) return &*probes.again;
+  if (!probes.path.empty() && is_icmp(probes.path.back()) &&
+      !is_ttl_exceeded(*probes.path.back().icmp)) {
+    return &probes.path.back();
+  }
+  // Of another port a rule may say what it likes; that a host was awaited in vain holds for all.
+  const bool awaited = probes.other && is_icmp(*probes.other) && probes.other->after >= at_once &&
+                       says_host_unreachable(*probes.other->icmp);
+  return awaited ? &*probes.other : nullptr;
 }
 
 bool icmp_from_here(const Evidence& evidence) {
@@ -142,7 +163,7 @@ bool next_hop_is_peer(const Evidence& evidence) {
 
 const PortHolder* listener_for(const Evidence& evidence) {
   for (const PortHolder& holder : evidence.host.holders) {
-    if (holder.socket.state == state_listen && takes(holder.socket, evidence.peer)) return &holder;
+    if (holder.socket.state == state_listen && takes(holder.socket, evidence)) return &holder;
   }
   return nullptr;
 }

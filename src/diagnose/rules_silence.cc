@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Nothing came on an established connection any more: no acknowledgement of what was sent, until
-// the kernel gave it up or the user's time was over; or all is acknowledged, and no data comes.
+// Nothing is acknowledged on an established connection any more, until the kernel gave it up or the
+// user's time was over.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -37,6 +37,14 @@ std::string last_heard(const Evidence& evidence) {
   const tcp::TcpInfo* const info = sample(evidence);
   if (info == nullptr || !info->last_ack_received) return "";
   return fmt::format(", last heard of it {} before", format_duration(*info->last_ack_received));
+}
+
+// The peer was heard of since the segments were sent again: their timeouts double, so that at the
+// second of them three quarters of the present one have passed.
+bool still_heard(const Evidence& evidence) {
+  const tcp::TcpInfo* const info = sample(evidence);
+  if (info == nullptr || !info->last_ack_received || !info->rto) return false;
+  return info->retransmits.value_or(0) > 1 && *info->last_ack_received * 5 < *info->rto * 3;
 }
 
 constexpr std::uint32_t every_path_takes = 536;  // bytes: RFC 9293 section 3.7.1
@@ -100,53 +108,17 @@ bool unacknowledged(const Evidence& evidence) {
   return lost_with(evidence, {ETIMEDOUT}) && (again || evidence.transfer.undelivered > 0);
 }
 
-// The cause that the ICMP error names which one more SYN drew.
-Finding told_by_icmp(const Evidence& evidence) {
-  const tcp::SynProbe& again = *evidence.probes.again;
-  const tcp::IcmpError& icmp = *again.icmp;
-  const std::string router = icmp.offender.host();
-  const std::string host = evidence.peer.host();
-  Finding finding{
-      Cause::unreachable_soft, silence_headline(evidence, icmp_meaning(icmp)),
-      fmt::format("one more SYN drew {} after {}; {}, {}", icmp_evidence(icmp),
-                  format_duration(again.after), lost_bytes(evidence), retransmissions(evidence)),
-      fmt::format("{} rejects what goes to {} now: its packet filter, or a route there", router,
-                  host),
-      fmt::format("the filter's rules and the routes on {}", router)};
-  if (is_ttl_exceeded(icmp)) {
-    finding.cause = Cause::ttl_exceeded;
-    finding.explanation = fmt::format("a routing loop: what goes to {} goes round now", host);
-    finding.advice = fmt::format("the routes to {} on the routers of the way", host);
-  } else if (says_host_unreachable(icmp) && again.after < at_once &&
-             !another_port_answered(evidence)) {
-    // At once, or out of a wait for the host's link-layer address that was under way.
-    finding.explanation = fmt::format(
-        "router {} cannot deliver to {} any more: it gets no answer from it on its link, or a rule "
-        "of its packet filter or a route there refuses",
-        router, host);
-    finding.advice = fmt::format("the host {}; the rules and the routes on {}", host, router);
-    finding.or_else = Cause::unreachable_on_the_way;
-  } else if (says_host_unreachable(icmp) && again.after >= at_once) {
-    finding.cause = Cause::unreachable_on_the_way;
-    finding.explanation = fmt::format(
-        "router {} gets no answer from {} on its link: the host is down, or not there any more",
-        router, host);
-    finding.advice = fmt::format("the host {}", host);
-  }
-  return finding;
-}
-
 // And the network said why. Whether that or ETIMEDOUT is the kernel's last word is chance.
 std::optional<Finding> unreachable(const Evidence& evidence) {
   const auto& soft = evidence.transfer.soft_error;
   const bool last_word = lost_with(evidence, {EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN,
                                               ECONNREFUSED, ENOPROTOOPT, EACCES, EPROTO});
   const auto& again = evidence.probes.again;
-  const bool told = again && again->answer == Answer::icmp;
+  const tcp::SynProbe* const told = drew_error(evidence);
   const bool mended = again && (again->answer == Answer::syn_ack || again->answer == Answer::rst);
-  const bool meanwhile = (told || (soft && !mended)) && unacknowledged(evidence);
+  const bool meanwhile = (told != nullptr || (soft && !mended)) && unacknowledged(evidence);
   if (!last_word && !meanwhile) return std::nullopt;
-  if (told) return told_by_icmp(evidence);
+  if (told != nullptr) return told_by_probe(evidence, *told);
   const int error = last_word ? evidence.error.error : *soft;
   const std::string said = fmt::format("{} ({})", sys::errno_text(error), sys::errno_name(error));
   const bool lost = evidence.transfer.end == End::lost;
@@ -171,7 +143,8 @@ void sharpen(const Evidence& evidence, Finding& finding) {
   const auto& again = evidence.probes.again;
   if (!again) return;
   finding.evidence += "; " + probe_answer(*again);
-  finding.advice = "the host's power, and the way to it";
+  finding.advice = still_heard(evidence) ? "the routes and the packet filters of the way to it"
+                                         : "the host's power, and the way to it";
   const std::string host = evidence.peer.host();
   if (again->answer == Answer::syn_ack || again->answer == Answer::rst) {
     finding.explanation = fmt::format(
@@ -191,6 +164,7 @@ void sharpen(const Evidence& evidence, Finding& finding) {
         fmt::format("the filters' rules for {} tcp port {}", host, evidence.peer.port());
   } else if (const std::string hop = last_hop(evidence); !hop.empty()) {
     finding.evidence += fmt::format("; SYNs get as far as {}", hop);
+    if (still_heard(evidence)) return;
     finding.explanation = fmt::format(
         "{} has gone silent: it is down, or the way is broken behind {}, or a packet filter there "
         "began to drop",
@@ -215,6 +189,13 @@ std::optional<Finding> peer_vanished(const Evidence& evidence) {
           "{} has gone silent: the host is down, or {} is broken, or a packet filter began to drop",
           evidence.peer.host(), between(evidence)),
       "whether the host answers a new connection (--diagnose active tries)"};
+  if (still_heard(evidence)) {
+    finding.explanation = fmt::format(
+        "{} is still heard of, but what is sent to it is lost: {} is broken in that direction, or "
+        "a "
+        "packet filter drops it",
+        evidence.peer.host(), next_hop_is_peer(evidence) ? "the link to it" : "the way to it");
+  }
   sharpen(evidence, finding);
   if (none_but_full_segments(evidence) && (!again || again->answer == Answer::syn_ack)) {
     finding.explanation +=
@@ -244,50 +225,48 @@ std::optional<Finding> keepalive_unanswered(const Evidence& evidence) {
   return finding;
 }
 
-std::optional<Finding> peer_silent(const Evidence& evidence) {
-  const TransferFacts& transfer = evidence.transfer;
-  if (!waited_in_vain(evidence) || transfer.undelivered > 0 || transfer.peer_fin) {
-    return std::nullopt;
-  }
-  const std::string time = format_duration(evidence.after);
-  const bool after_data = transfer.received > 0;
-  const std::string acked = transfer.sent == 0
-                                ? std::string("nothing was sent")
-                                : fmt::format("all {} sent were acknowledged by the peer's kernel",
-                                              format_bytes(transfer.sent));
-  const std::string_view program =
-      after_data           ? "sends nothing more, and does not close"
-      : transfer.sent == 0 ? "waits for us to speak first, or has not even accepted it"
-                           : "does not answer: it may be busy, wait for more, or not even have "
-                             "called accept";
-  Finding finding{
-      after_data ? Cause::peer_silent_after_data : Cause::peer_silent,
-      fmt::format("idle for {}: timed out, the peer {}", time,
-                  after_data ? "sends nothing more" : "has sent nothing"),
-      fmt::format("{}, {} received; nothing for {}", acked, format_bytes(transfer.received), time),
-      fmt::format("nothing is wrong with the connection as far as it shows; the peer's program {}",
-                  program),
-      "the peer's program; ss -tn there shows whether it has read"};
-  const auto& again = evidence.probes.again;
-  if (!again && !evidence.path.own_address) {
-    finding.advice += "; --keepalive, or --diagnose active, asks whether the peer is still there";
-  }
-  if (!again) return finding;
-  finding.evidence += "; " + probe_answer(*again);
-  if (again->answer != Answer::syn_ack) {
-    finding.explanation += fmt::format(
-        "; or {} or the way to it has gone since: nothing was sent "
-        "that would show it",
-        evidence.peer.host());
-    finding.or_else = Cause::peer_vanished;
+constexpr std::array<Rule, 4> rules{path_mtu_black_hole, unreachable, peer_vanished,
+                                    keepalive_unanswered};
+
+}  // namespace
+
+Finding told_by_probe(const Evidence& evidence, const tcp::SynProbe& probe) {
+  const tcp::IcmpError& icmp = *probe.icmp;
+  const std::string router = icmp.offender.host();
+  const std::string host = evidence.peer.host();
+  Finding finding{Cause::unreachable_soft, silence_headline(evidence, icmp_meaning(icmp)),
+                  fmt::format("one more SYN{} drew {} after {}; {}{}{}",
+                              probe.peer.port() == evidence.peer.port()
+                                  ? ""
+                                  : fmt::format(", to port {},", probe.peer.port()),
+                              icmp_evidence(icmp), format_duration(probe.after),
+                              lost_bytes(evidence), retransmitting(evidence) ? ", " : "",
+                              retransmitting(evidence) ? retransmissions(evidence) : ""),
+                  fmt::format("{} rejects what goes to {} now: its packet filter, or a route there",
+                              router, host),
+                  fmt::format("the filter's rules and the routes on {}", router)};
+  if (is_ttl_exceeded(icmp)) {
+    finding.cause = Cause::ttl_exceeded;
+    finding.explanation = fmt::format("a routing loop: what goes to {} goes round now", host);
+    finding.advice = fmt::format("the routes to {} on the routers of the way", host);
+  } else if (says_host_unreachable(icmp) && probe.after < at_once &&
+             !another_port_answered(evidence)) {
+    // At once, or out of a wait for the host's link-layer address that was under way.
+    finding.explanation = fmt::format(
+        "router {} cannot deliver to {} any more: it gets no answer from it on its link, or a rule "
+        "of its packet filter or a route there refuses",
+        router, host);
+    finding.advice = fmt::format("the host {}; the rules and the routes on {}", host, router);
+    finding.or_else = Cause::unreachable_on_the_way;
+  } else if (says_host_unreachable(icmp) && probe.after >= at_once) {
+    finding.cause = Cause::unreachable_on_the_way;
+    finding.explanation = fmt::format(
+        "router {} gets no answer from {} on its link: the host is down, or not there any more",
+        router, host);
+    finding.advice = fmt::format("the host {}", host);
   }
   return finding;
 }
-
-constexpr std::array<Rule, 5> rules{path_mtu_black_hole, unreachable, peer_vanished,
-                                    keepalive_unanswered, peer_silent};
-
-}  // namespace
 
 std::span<const Rule> silence_rules() {
   return rules;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // An established connection was lost by a RST, or a time that the user set ran out on it while the
-// peer took nothing. Those on which nothing came are in rules_silence.cc.
+// peer took nothing. Those on which nothing came are in rules_silence.cc and rules_idle.cc.
 #include <fmt/format.h>
 
 #include <array>
 #include <cerrno>
 
 #include "base/text.h"
+#include "diagnose/icmp_names.h"
 #include "diagnose/rules.h"
 
 namespace tcptool::diagnose {
@@ -53,6 +54,11 @@ void add_new_connection(const Evidence& evidence, Finding& finding) {
           fmt::format("; {} rejects new connections now", again->icmp->offender.host());
       break;
     case Answer::none:
+      if (const tcp::SynProbe* const told = drew_error(evidence)) {
+        finding.explanation += fmt::format("; {} says of new ones now: {}",
+                                           told->icmp->offender.host(), icmp_meaning(*told->icmp));
+        break;
+      }
       finding.explanation += another_port_answered(evidence)
                                  ? fmt::format(
                                        "; {} is up, and a packet filter drops what goes to "
@@ -79,9 +85,11 @@ std::optional<Finding> reset(const Evidence& evidence) {
       fmt::format("RST after {}; {}; {}", after, moved(evidence), lost_bytes(evidence)),
       fmt::format("the peer's program {}, or died; or its host restarted and no longer knows the "
                   "connection; or a proxy or packet filter on the way cut it",
-                  transfer.undelivered > 0 ? "closed while data was still under way to it"
-                                           : "aborted the connection, or closed it without reading "
-                                             "all that had come"),
+                  transfer.peer_fin ? "had closed already (its FIN came before), and reads "
+                                      "nothing of what came after that"
+                  : transfer.undelivered > 0 ? "closed while data was still under way to it"
+                                             : "aborted the connection, or closed it without "
+                                               "reading all that had come"),
       "the log of the peer's program; its host's uptime"};
   if (transfer.received == 0) {
     finding.cause = Cause::reset_at_once;

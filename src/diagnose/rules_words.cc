@@ -120,7 +120,7 @@ std::string probe_answer(const tcp::SynProbe& again) {
 std::string last_hop(const Evidence& evidence) {
   std::string last;
   for (const tcp::SynProbe& hop : evidence.probes.path) {
-    const bool known = hop.icmp && hop.icmp->offender.known();
+    const bool known = hop.icmp && is_ttl_exceeded(*hop.icmp) && hop.icmp->offender.known();
     if (known) last = fmt::format("hop {} ({})", hop.ttl, hop.icmp->offender.host());
   }
   return last;

@@ -137,7 +137,7 @@ std::string lost_connection_text(int error) {
     case EPIPE:
       return "reset by the peer (RST)";
     case ETIMEDOUT:
-      return "given up by this host's kernel: the peer no longer acknowledges";
+      return "given up by this host's kernel (ETIMEDOUT)";
     default:
       return fmt::format("{} ({})", sys::errno_text(error), sys::errno_name(error));
   }

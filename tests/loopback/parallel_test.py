@@ -103,7 +103,7 @@ class Held(tool.TestCase):
                 process.wait_for('"type":"peer-closed"')
                 ends.reset(peers[resetting])
                 result = process.finish()
-        self.assert_ok(result)
+        self.assert_status(8, result)
         for name, port in (("peer-closed", closing), ("connection-lost", resetting)):
             told = ends.of_type(result, name)
             number, = [line["number"] for line in ends.of_all(result, "connected")

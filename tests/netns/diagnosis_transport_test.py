@@ -68,6 +68,17 @@ class Transport(causes.TestCase):
             self.assert_refused((CLIENT, 9000), "listens-elsewhere",
                                 r"listens only on 127\.0\.0\.1:9000, not on 10\.77\.1\.2:9000$")
 
+    def test_a_service_that_is_bound_to_an_interface(self):
+        with self.world.inside("c"):
+            listening = socket.socket()
+        with listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+            listening.bind(("", 9000))
+            listening.listen()
+            self.assert_refused((CLIENT, 9000), "listens-elsewhere",
+                                r"listens only on 0\.0\.0\.0:9000 \(of one interface only\), not")
+
     def test_a_service_that_listens_for_the_other_family(self):
         with self.world.server("c", "::", 9000):
             self.assert_refused((CLIENT, 9000), "listens-elsewhere",

@@ -166,6 +166,20 @@ Evidence idle() {
   return evidence;
 }
 
+Evidence stuck(Evidence evidence, std::uint64_t waiting, std::uint64_t acked) {
+  evidence.info->retransmits = 8;
+  evidence.info->total_retrans = 8;
+  evidence.info->bytes_acked = acked + 1;
+  evidence.transfer.undelivered = waiting;
+  return evidence;
+}
+
+Evidence probed(Evidence evidence, tcp::SynProbe::Answer answer) {
+  evidence.probes.made = true;
+  evidence.probes.again = probe(answer, evidence.peer.port());
+  return evidence;
+}
+
 diagnose::PortHolder v6only() {
   diagnose::PortHolder out = holder("::", listening);
   out.socket.v6only = true;

@@ -28,6 +28,10 @@ sys::Route route(std::string_view network, unsigned length, sys::RouteType type)
 constexpr unsigned listening = 10;  // as tcpi_state
 tcp::SynProbe probe(tcp::SynProbe::Answer answer, std::uint16_t port = 443);
 diagnose::PortHolder holder(std::string_view local, unsigned state, std::string_view remote = "");
+// With `waiting` bytes unacknowledged, sent again and again, after `acked` of payload.
+diagnose::Evidence stuck(diagnose::Evidence evidence, std::uint64_t waiting, std::uint64_t acked);
+// And the answer to one more SYN.
+diagnose::Evidence probed(diagnose::Evidence evidence, tcp::SynProbe::Answer answer);
 diagnose::PortHolder v6only();  // listens on [::] for IPv6 alone
 
 diagnose::Evidence prepare_failed(sys::Syscall call, int error, std::string_view object = "");

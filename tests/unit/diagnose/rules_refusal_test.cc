@@ -115,6 +115,12 @@ TEST_CASE("on this host the sockets tell who listens where") {
     CHECK(cause_of(evidence) == row.cause);
     CHECK(holds(text_of(evidence), row.words));
   }
+  // The address is an interface's: what is bound to lo does not get what is for it.
+  for (const auto& [index, cause] : {std::pair{7U, "filtered-here"}, {1U, "listens-elsewhere"}}) {
+    Evidence evidence = here(connect_failed(ECONNREFUSED), {bound_to(index)});
+    evidence.path.link->index = 7;
+    CHECK(cause_of(evidence) == cause);
+  }
   Evidence blind = here(connect_failed(ECONNREFUSED), {});
   blind.host.holders_known = false;
   CHECK(cause_of(blind) == "nothing-listens|rejected-by-host");

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// All that was sent on an established connection is acknowledged, and no data came in the time that
+// the user set.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/text.h"
+#include "diagnose/rules.h"
+
+namespace tcptool::diagnose {
+namespace {
+
+using Answer = tcp::SynProbe::Answer;
+
+// What became of one more SYN to the same port, and what follows.
+void add_new_connection(const Evidence& evidence, Finding& finding) {
+  const tcp::SynProbe& again = *evidence.probes.again;
+  finding.evidence += "; " + probe_answer(again);
+  const std::string host = evidence.peer.host();
+  const std::uint16_t port = evidence.peer.port();
+  if (again.answer == Answer::syn_ack) return;
+  if (again.answer == Answer::rst) {
+    finding.explanation += fmt::format(
+        "; or it is gone, by a restart of {} perhaps: nothing listens on port {} there now", host,
+        port);
+    finding.or_else = Cause::peer_vanished;
+  } else if (another_port_answered(evidence)) {
+    finding.evidence += fmt::format("; port {} answers", evidence.probes.other->peer.port());
+    finding.explanation += fmt::format(
+        "; {} is up, though port {} answers no new SYN: its accept queue is full, or a packet "
+        "filter drops what goes there now",
+        host, port);
+  } else {
+    // Nothing was sent on the connection that would show it.
+    finding.cause = Cause::peer_vanished;
+    finding.or_else =
+        evidence.transfer.received > 0 ? Cause::peer_silent_after_data : Cause::peer_silent;
+    finding.explanation = fmt::format(
+        "{} answers no new SYN: it is down, or the way to it is broken, or a packet filter drops "
+        "what goes there now; else the peer's program just sends nothing",
+        host);
+    finding.advice = "the host's power, and the way to it; then the peer's program";
+    if (const std::string hop = last_hop(evidence); !hop.empty()) {
+      finding.evidence += fmt::format("; SYNs get as far as {}", hop);
+    }
+  }
+}
+
+std::optional<Finding> peer_silent(const Evidence& evidence) {
+  const TransferFacts& transfer = evidence.transfer;
+  if (!waited_in_vain(evidence) || transfer.undelivered > 0 || transfer.peer_fin) {
+    return std::nullopt;
+  }
+  const std::string time = format_duration(evidence.after);
+  const bool after_data = transfer.received > 0;
+  const std::string acked = transfer.sent == 0
+                                ? std::string("nothing was sent")
+                                : fmt::format("all {} sent were acknowledged by the peer's kernel",
+                                              format_bytes(transfer.sent));
+  const std::string_view program =
+      after_data           ? "sends nothing more, and does not close"
+      : transfer.sent == 0 ? "waits for us to speak first, or has not even accepted it"
+                           : "does not answer: it may be busy, wait for more, or not even have "
+                             "called accept";
+  Finding finding{
+      after_data ? Cause::peer_silent_after_data : Cause::peer_silent,
+      fmt::format("idle for {}: timed out, the peer {}", time,
+                  after_data ? "sends nothing more" : "has sent nothing"),
+      fmt::format("{}, {} received; nothing for {}", acked, format_bytes(transfer.received), time),
+      fmt::format("nothing is wrong with the connection as far as it shows; the peer's program {}",
+                  program),
+      "the peer's program; ss -tn there shows whether it has read"};
+  if (const tcp::SynProbe* const told = drew_error(evidence)) {
+    Finding gone = told_by_probe(evidence, *told);
+    gone.headline = finding.headline;
+    return gone;
+  }
+  if (evidence.probes.again) {
+    add_new_connection(evidence, finding);
+  } else if (!evidence.path.own_address) {
+    finding.advice += "; --keepalive, or --diagnose active, asks whether the peer is still there";
+  }
+  return finding;
+}
+
+constexpr std::array<Rule, 1> rules{peer_silent};
+
+}  // namespace
+
+std::span<const Rule> idle_rules() {
+  return rules;
+}
+
+}  // namespace tcptool::diagnose
