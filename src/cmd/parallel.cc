@@ -19,7 +19,8 @@ namespace {
 
 using End = tcp::Attempt::End;
 
-constexpr std::size_t chunk = 64 * 1024;  // bytes of a peer, at once
+constexpr std::size_t chunk = 64 * 1024;         // bytes of a peer, at once
+constexpr std::uint64_t spare_descriptors = 16;  // standard streams, trace, look-up, diagnosis
 
 // One connection: on its way, then held, then over.
 struct Member {
@@ -236,7 +237,10 @@ class Parallel {
     }
     end_.stdin_bytes = stdin_.bytes();
     context_.console.status(parallel_end_message(end_));
-    if (exit.status == ExitStatus::ok && end_.lost > 0) exit.status = ExitStatus::lost;
+    if (exit.status == ExitStatus::ok && end_.lost > 0) {
+      exit.status = ExitStatus::lost;
+      context_.console.failure(exit.status, parallel_lost_message(object_, end_));
+    }
     if (exit.status == ExitStatus::ok && stdin_.failed()) exit.status = ExitStatus::local_io;
     return exit;
   }
@@ -267,22 +271,16 @@ class Parallel {
   Exit exit_;
 };
 
-// Whether so many descriptors may be open; said where not.
-bool enough_descriptors(Context& context, std::size_t connections, std::string_view object) {
-  constexpr std::uint64_t spare = 16;  // standard streams, trace, look-up, diagnosis
-  const auto limit = sys::raise_descriptor_limit(context.kernel);
-  if (!limit || connections + spare <= *limit) return true;
-  context.console.failure(ExitStatus::local,
-                          descriptor_limit_message(object, connections, *limit, spare));
-  return false;
-}
-
 }  // namespace
 
 Exit connect_parallel(Context& context, const ConnectOptions& options) {
   if (const auto refused = refuse_bad_stdin(context, options.common)) return *refused;
   const tcp::Endpoint endpoint{options.host, options.ports.front()};
-  if (!enough_descriptors(context, *options.parallel, endpoint.text())) {
+  const auto limit = sys::raise_descriptor_limit(context.kernel);
+  if (limit && *options.parallel + spare_descriptors > *limit) {
+    context.console.failure(
+        ExitStatus::local,
+        descriptor_limit_message(endpoint.text(), *options.parallel, *limit, spare_descriptors));
     return Exit{ExitStatus::local};
   }
   confine_calls(context, options.common);

@@ -103,6 +103,14 @@ Message parallel_end_message(const ParallelEnd& end) {
   return message;
 }
 
+Message parallel_lost_message(std::string_view object, const ParallelEnd& end) {
+  Message message = failure_message(
+      "connect", object,
+      fmt::format("{} of {} lost while held", end.lost, count_of(end.connected, "connection")));
+  message.fields.add("connections", end.lost);
+  return message;
+}
+
 Message descriptor_limit_message(std::string_view object, std::size_t connections,
                                  std::uint64_t limit, std::uint64_t spare) {
   Message message = failure_message(

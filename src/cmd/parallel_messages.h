@@ -32,6 +32,8 @@ Message peer_ended_message(const tcp::Connection& connection, const Place& place
 Message connection_lost_message(const tcp::Connection& connection, const Place& place, int error,
                                 std::chrono::nanoseconds after);
 Message parallel_end_message(const ParallelEnd& end);
+// Why the run has failed where some of those held were lost; how each was, has been told.
+Message parallel_lost_message(std::string_view object, const ParallelEnd& end);
 
 // More descriptors are needed than RLIMIT_NOFILE allows, of which `spare` are for all else.
 Message descriptor_limit_message(std::string_view object, std::size_t connections,

@@ -62,8 +62,7 @@ LayerRow link_row(const Evidence& evidence, const Finding& finding) {
   if (path.neighbour && !path.neighbour->link_address.empty()) {
     text += fmt::format(", {} {} at {}", next_hop_is_peer(evidence) ? "neighbour" : "gateway",
                         path.next_hop.host(), escape(path.neighbour->link_address));
-    if (path.neighbour->state == NeighbourState::reachable ||
-        path.neighbour->state == NeighbourState::permanent) {
+    if (next_hop_heard(evidence) || path.neighbour->state == NeighbourState::permanent) {
       state = LayerState::ok;
     }
   } else if (path.neighbour && path.neighbour->state == NeighbourState::noarp) {

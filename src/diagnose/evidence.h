@@ -122,6 +122,9 @@ struct ProbeFacts {
   std::optional<tcp::SynProbe> other;  // another port of the same host
   // A refusal: the same port, seen only if its RST came from less far away than the host is.
   std::optional<tcp::SynProbe> nearer;
+  // The same port once more, where nobody had answered: what a router says that gives a host up.
+  std::optional<tcp::SynProbe> later;
+  std::chrono::nanoseconds took{0};  // until Evidence::path was read again; 0: it was not
 };
 
 struct Evidence {

@@ -22,6 +22,10 @@ bool router_passed_on(const SynProbe& probe) {
   return probe.answer == Answer::icmp && is_ttl_exceeded(*probe.icmp);
 }
 
+bool by_tcp(const SynProbe& probe) {
+  return probe.answer == Answer::syn_ack || probe.answer == Answer::rst;
+}
+
 class Prober {
  public:
   Prober(sys::Waiter& waiter, Evidence& evidence, const tcp::SocketSetup& setup,
@@ -29,43 +33,51 @@ class Prober {
       : waiter_(waiter), evidence_(evidence), setup_(setup), observer_(observer), until_(until) {}
 
   void run() {
-    const sys::TimePoint start = waiter_.kernel().now();
     evidence_.probes.made = true;
     bool refused = evidence_.error.error == ECONNREFUSED && !evidence_.icmp;
     if (evidence_.step == Step::transfer) {
       evidence_.probes.again = one(syn(evidence_.peer.port()));
       // A peer that connected to us listens on no port of that connection.
-      const bool answered =
-          evidence_.probes.again && evidence_.probes.again->answer == Answer::syn_ack;
-      if (interrupted_ || answered || !evidence_.transfer.active) return;
+      const auto& first = evidence_.probes.again;
+      const bool taken = first && first->answer == Answer::syn_ack;
+      if (interrupted_ || taken || !evidence_.transfer.active) return;
       refused = evidence_.probes.again->answer == Answer::rst;
     }
     const bool routed =
         evidence_.path.next_hop.known() && evidence_.path.next_hop.host() != evidence_.peer.host();
     if (routed) walk_all();
-    const bool unexplained = evidence_.step == Step::transfer && !refused && routed;
-    if (unexplained && !interrupted_ && drew_error(evidence_) == nullptr) await_routers(start);
-    if (interrupted_ || !in_time()) return;
-    if (refused && routed) {
-      measure_refusal();
-    } else {
-      evidence_.probes.other = one(syn(other_port(evidence_.peer.port())));
-    }
+    if (evidence_.step == Step::transfer) take_answer_of_path(refused);
+    const auto& again = evidence_.probes.again;
+    const bool answered = again && again->answer == Answer::syn_ack;
+    if (interrupted_ || answered || !in_time()) return;
+    if (refused && routed) return measure_refusal();
+    evidence_.probes.other = one(syn(other_port(evidence_.peer.port())));
+    if (evidence_.step == Step::transfer && routed) ask_later();
   }
 
  private:
   // Another round may end in time.
   bool in_time() const { return !until_ || waiter_.kernel().now() + tcp::longest_probe <= *until_; }
 
+  // One that got to the host answers for the port as well as the first did, which may be lost.
+  void take_answer_of_path(bool& refused) {
+    auto& probes = evidence_.probes;
+    const bool none = probes.again && probes.again->answer == Answer::none;
+    if (!none || probes.path.empty() || !by_tcp(probes.path.back())) return;
+    probes.again = probes.path.back();
+    refused = probes.again->answer == Answer::rst;
+  }
+
   // A router asks its link three times, a second apart, for the host that these SYNs are for, and
-  // tells then of those that it has: the next one is to be among them. See arp(7), RFC 4861
-  // section 7.2.2.
-  void await_routers(sys::TimePoint start) {
-    const sys::TimePoint until = start + std::chrono::milliseconds(2300);
-    if (until_ && until + tcp::longest_probe > *until_) return;
-    if (waiter_.kernel().now() >= until) return;
-    const auto wake = waiter_.sleep_until(until);
-    interrupted_ = wake && wake->interrupted();
+  // tells then of those that it still has: with this one there always is one under way until it
+  // has. See arp(7), RFC 4861 section 7.2.2.
+  void ask_later() {
+    auto& probes = evidence_.probes;
+    const bool silent = !interrupted_ && probes.again->answer == Answer::none &&
+                        !another_port_answered(evidence_) && drew_error(evidence_) == nullptr;
+    if (!silent || !in_time()) return;
+    probes.later = one(syn(evidence_.peer.port()));
+    if (probes.later && by_tcp(*probes.later)) probes.again = probes.later;
   }
 
   void walk_all() {
@@ -206,10 +218,12 @@ void adopt_icmp(Evidence& evidence) {
 
 Evidence probe(sys::Waiter& waiter, Evidence evidence, const tcp::SocketSetup& setup,
                ProbeObserver& observer, sys::Deadline until) {
+  const sys::TimePoint start = waiter.kernel().now();
   Prober(waiter, evidence, setup, observer, until).run();
   adopt_icmp(evidence);
   // Who answered a probe has a link-layer address by now.
   if (evidence.step == Step::connect) {
+    evidence.probes.took = waiter.kernel().now() - start;
     evidence.path = read_path(waiter.kernel(), evidence.peer, evidence.asked.interface);
   }
   return evidence;

@@ -61,6 +61,7 @@ bool answered_from_afar(const Evidence& evidence);     // something came back fr
 bool another_port_answered(const Evidence& evidence);  // the probe of one, by TCP itself
 // The extra SYN, if any, that drew an ICMP error by which nothing of this kind gets to the host.
 const tcp::SynProbe* drew_error(const Evidence& evidence);
+bool is_of_this_host(const Evidence& evidence, const sys::Address& address);
 bool icmp_from_here(const Evidence& evidence);  // an address of this host's sent the error
 bool says_host_unreachable(const tcp::IcmpError& icmp);
 // How long after the SYN that it answers the error came. Nothing where several SYNs had been sent
@@ -80,6 +81,10 @@ bool name_server_answered(const NameFacts& name);
 // EAI_NONAME comes from somebody who answered: then the silence of a server is not the cause.
 bool look_up_denied(const NameFacts& name);
 bool next_hop_is_peer(const Evidence& evidence);  // no gateway is between
+// The next hop was known to be there since the SYN left, or a moment before, or since the peer was
+// last heard of. That
+// its entry is "reachable" still may tell of half a minute ago.
+bool next_hop_heard(const Evidence& evidence);
 // The neighbours' table says that the next hop was asked for its link-layer address, in vain.
 bool next_hop_silent(const PathFacts& path);
 bool loopback_down(const PathFacts& path);  // by which the address is to be reached

@@ -85,19 +85,23 @@ const tcp::SynProbe* drew_error(const Evidence& evidence) {
       !is_ttl_exceeded(*probes.path.back().icmp)) {
     return &probes.path.back();
   }
+  if (probes.later && is_icmp(*probes.later)) return &*probes.later;
   // Of another port a rule may say what it likes; that a host was awaited in vain holds for all.
   const bool awaited = probes.other && is_icmp(*probes.other) && probes.other->after >= at_once &&
                        says_host_unreachable(*probes.other->icmp);
   return awaited ? &*probes.other : nullptr;
 }
 
+bool is_of_this_host(const Evidence& evidence, const sys::Address& address) {
+  const auto plain = [](const sys::Address& of) { return of.unmapped().with_zone(0, ""); };
+  const auto& own = evidence.host.addresses;
+  return std::any_of(own.begin(), own.end(),
+                     [&](const sys::Address& one) { return plain(one) == plain(address); });
+}
+
 bool icmp_from_here(const Evidence& evidence) {
   if (!evidence.icmp) return false;
-  const sys::Address offender = evidence.icmp->offender.with_zone(0, "");
-  const auto& own = evidence.host.addresses;
-  return std::any_of(own.begin(), own.end(), [&](const sys::Address& address) {
-    return address.with_zone(0, "") == offender;
-  });
+  return is_of_this_host(evidence, evidence.icmp->offender);
 }
 
 bool says_host_unreachable(const tcp::IcmpError& icmp) {
@@ -133,6 +137,18 @@ bool discards(const PathFacts& path, const PolicyFacts& policy) {
   const auto first = std::find_if(
       all.begin(), all.end(), [](const Refusal& refusal) { return errno_of(refusal) == EINVAL; });
   return first != all.end() && first->certain;
+}
+
+bool next_hop_heard(const Evidence& evidence) {
+  const auto& neighbour = evidence.path.neighbour;
+  if (!neighbour || neighbour->state != sys::NeighbourState::reachable) return false;
+  if (!neighbour->confirmed_ago) return false;
+  // The last word of a connection confirms it too; and a moment ago is as good as now.
+  constexpr auto margin = 100ms;
+  constexpr auto moment = 500ms;
+  return evidence.step == Step::transfer
+             ? *neighbour->confirmed_ago + margin < evidence.after
+             : *neighbour->confirmed_ago <= evidence.after + evidence.probes.took + moment;
 }
 
 bool next_hop_silent(const PathFacts& path) {

@@ -60,7 +60,21 @@ std::optional<Finding> neighbour_silent(const Evidence& evidence) {
                             interface, hop),
       gateway ? "the gateway's address in ip route, its power and its cable"
               : "the address, and the host's power and cable"};
+  if (evidence.peer.unmapped().family() == AF_INET6) {
+    finding.explanation +=
+        "; or a packet filter, here or there, drops neighbour discovery (ICMPv6)";
+  }
+  // By then it has been asked a second time.
+  constexpr std::chrono::milliseconds second_request(1000);
+  if (!by_icmp && !by_errno && evidence.timed_out && evidence.after <= second_request) {
+    finding.explanation +=
+        fmt::format("; or the one {} that was sent in this time, or its answer, got lost",
+                    evidence.peer.unmapped().family() == AF_INET6 ? "solicitation" : "request");
+    finding.advice = "a longer -w; " + finding.advice;
+    finding.or_else = Cause::filtered_or_down;
+  }
   if (evidence.path.link && !evidence.path.link->carrier && !evidence.path.link->loopback) {
+    finding.or_else.reset();
     finding.explanation =
         fmt::format("interface {} has no carrier: its cable, radio or other end is not there",
                     escape(evidence.path.link->name));
@@ -190,8 +204,25 @@ std::optional<Finding> filtered_on_its_way_out(const Evidence& evidence) {
                  rules_for(evidence, "output") + "; tc filter show"};
 }
 
-constexpr std::array<Rule, 6> rules{neighbour_silent,  rejected_by_tunnel, rejected_here,
-                                    accept_queue_full, filtered_here,      filtered_on_its_way_out};
+// What has a loopback address does not leave; that of IPv4 is refused by connect(2) itself.
+std::optional<Finding> source_is_loopback(const Evidence& evidence) {
+  if (!unanswered(evidence) || evidence.path.own_address ||
+      evidence.source.with_port(0) != sys::Address::loopback(AF_INET6, 0)) {
+    return std::nullopt;
+  }
+  const std::string source = evidence.source.host();
+  return Finding{
+      Cause::source_cannot_reach, timeout_headline(evidence),
+      fmt::format("source {}, of lo, for {}", source, evidence.peer.host()),
+      fmt::format("what is sent from {}, a loopback address, gets no answer from another "
+                  "host: no answer to it would find the way back",
+                  source),
+      "without -s, or with an address that the other host can answer (ip addr)"};
+}
+
+constexpr std::array<Rule, 7> rules{source_is_loopback,     neighbour_silent,  rejected_by_tunnel,
+                                    rejected_here,          accept_queue_full, filtered_here,
+                                    filtered_on_its_way_out};
 
 }  // namespace
 

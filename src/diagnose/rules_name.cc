@@ -44,6 +44,14 @@ bool is_empty(const Answer& answer) {
   return answered(answer) && answer.rcode == 0 && !answer.has_address && !answer.truncated;
 }
 
+// The first that says that it could not find out.
+const Answer* failing(const std::vector<Answer>& answers) {
+  const auto found = std::find_if(answers.begin(), answers.end(), [](const Answer& answer) {
+    return answered(answer) && answer.rcode != 0;
+  });
+  return found == answers.end() ? nullptr : &*found;
+}
+
 // getaddrinfo(3) is sure that there is no such name: servers that do not answer are not why.
 bool sure(const Evidence& evidence) {
   return !evidence.name.timed_out && look_up_denied(evidence.name);
@@ -78,13 +86,28 @@ std::optional<Finding> malformed(const Evidence& evidence) {
 }
 
 std::optional<Finding> not_in_sources(const Evidence& evidence) {
-  if (!sure(evidence) || find(evidence, answered) != nullptr) return std::nullopt;
-  return Finding{Cause::name_not_found, "the name is not known (EAI_NONAME)",
-                 "getaddrinfo: EAI_NONAME, without an answer of a name server",
-                 fmt::format("none of this host's sources of names (the hosts line of "
-                             "/etc/nsswitch.conf) knows {}",
-                             name_of(evidence)),
-                 "the spelling; /etc/hosts, and whether that line has dns"};
+  if (!sure(evidence)) return std::nullopt;
+  const Answer* const known =
+      find(evidence, [](const Answer& answer) { return answer.has_address; });
+  if (known == nullptr && find(evidence, answered) != nullptr) return std::nullopt;
+  Finding finding{Cause::name_not_found, "the name is not known (EAI_NONAME)",
+                  "getaddrinfo: EAI_NONAME, without an answer of a name server",
+                  fmt::format("none of this host's sources of names (the hosts line of "
+                              "/etc/nsswitch.conf) knows {}",
+                              name_of(evidence)),
+                  "the spelling; /etc/hosts, and whether that line has dns"};
+  if (known != nullptr) {
+    const std::string server = known->server.host();
+    finding.evidence =
+        fmt::format("getaddrinfo: EAI_NONAME; yet name server {} has an address of {}", server,
+                    name_of(evidence));
+    finding.explanation = fmt::format(
+        "{} is in the DNS (name server {}), but this host does not ask there: the hosts line of "
+        "/etc/nsswitch.conf has no dns, or ends before it ([NOTFOUND=return])",
+        name_of(evidence), server);
+    finding.advice = "the hosts line of /etc/nsswitch.conf";
+  }
+  return finding;
 }
 
 // With -4 or -6 the address that is there does not count.
@@ -131,9 +154,11 @@ std::optional<Finding> name_without_address(const Evidence& evidence) {
   const bool one_family = name.family == AF_INET || name.family == AF_INET6;
   const bool has_address =
       find(evidence, [](const Answer& answer) { return answer.has_address; }) != nullptr;
-  // Without a family both types must be missing.
+  // Without a family both types must be missing, and neither may be what a server failed to find.
   const bool by_answer = empty != nullptr && !has_address && (one_family || no_other);
-  if (!by_status && !by_answer) return std::nullopt;
+  const bool unknown = (empty == nullptr && failing(name.answers) != nullptr) ||
+                       (!one_family && failing(others) != nullptr);
+  if ((!by_status && !by_answer) || unknown) return std::nullopt;
   const std::string kind =
       one_family ? fmt::format("{} ", sys::family_word(name.family)) : std::string();
   const std::string_view other_kind =
@@ -157,9 +182,7 @@ std::optional<Finding> name_without_address(const Evidence& evidence) {
 }
 
 std::optional<Finding> name_server_failed(const Evidence& evidence) {
-  const Answer* const answer = find(evidence, [](const Answer& candidate) {
-    return answered(candidate) && candidate.rcode != 0;
-  });
+  const Answer* const answer = failing(evidence.name.answers);
   if (answer == nullptr) return std::nullopt;
   const std::string server = answer->server.host();
   const std::string rcode = rcode_name(answer->rcode);

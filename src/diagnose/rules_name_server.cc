@@ -160,8 +160,51 @@ std::optional<Finding> name_server_silent(const Evidence& evidence) {
       fmt::format("whether the server is up and may be reached; {}", lines_of_config)};
 }
 
-constexpr std::array<Rule, 3> rules{name_server_unreachable, name_server_unintelligible,
-                                    name_server_silent};
+// getaddrinfo(3) had not come to its end; asked again, one server or one type has no answer, and
+// that is what it waits for, 5 s each time (resolv.conf(5), timeout).
+std::optional<Finding> name_server_slow(const Evidence& evidence) {
+  const NameFacts& name = evidence.name;
+  if (!name.timed_out || !name_server_answered(name)) return std::nullopt;
+  Finding finding{Cause::name_server_silent,
+                  "no answer from the name service in time",
+                  {},
+                  {},
+                  fmt::format("a larger -w; {}", lines_of_config)};
+  const auto lacks = [](const std::vector<Answer>& answers) {
+    return std::find_if(answers.begin(), answers.end(),
+                        [](const Answer& answer) { return answer.kind == Answer::Kind::silent; });
+  };
+  const std::string subject = escape(name.name);
+  if (const auto first = lacks(name.answers); first != name.answers.end()) {
+    const std::string server = first->server.host();
+    finding.evidence = fmt::format("name server {} does not answer, another one does", server);
+    finding.explanation = fmt::format(
+        "name server {} of /etc/resolv.conf does not answer, and the others are asked only after "
+        "it, some seconds later",
+        server);
+  } else if (const auto other = lacks(name.other_answers);
+             name.family == AF_UNSPEC && other != name.other_answers.end()) {
+    const std::string server = other->server.host();
+    finding.evidence =
+        fmt::format("name server {} answers for A records of {}, not for AAAA", server, subject);
+    finding.explanation = fmt::format(
+        "name server {} does not answer questions for AAAA records, for which this host waits",
+        server);
+    finding.advice = fmt::format("-4, which asks for A records alone; {}", finding.advice);
+  } else {
+    finding.evidence = fmt::format("asked again, name server {} answered after {}",
+                                   name.answers.front().server.host(),
+                                   format_duration(name.answers.front().after));
+    finding.explanation = fmt::format(
+        "the look-up of {} took longer than the name servers take now: they were slow, "
+        "or packets got lost, or another source of names is (/etc/nsswitch.conf)",
+        subject);
+  }
+  return finding;
+}
+
+constexpr std::array<Rule, 4> rules{name_server_unreachable, name_server_unintelligible,
+                                    name_server_silent, name_server_slow};
 
 }  // namespace
 

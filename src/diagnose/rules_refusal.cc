@@ -126,6 +126,24 @@ std::optional<Finding> refused_before_the_first_router(const Evidence& evidence)
   return finding;
 }
 
+// Others of this run got through to the same port.
+std::optional<Finding> some_refused(const Evidence& evidence) {
+  if (!refused(evidence) || evidence.connected_beside == 0) return std::nullopt;
+  const std::string host = evidence.peer.host();
+  Finding finding{
+      Cause::rejected_by_host, refused_headline(evidence),
+      fmt::format("{}; {} beside it {} made", refusal(evidence), evidence.connected_beside,
+                  evidence.connected_beside == 1 ? "was" : "were"),
+      fmt::format("something listens on port {} of {}: a packet filter there or before it limits "
+                  "how many connections there may be, with RST, or the listener was closed after "
+                  "those that it took",
+                  evidence.peer.port(), host),
+      fmt::format("the filters' rules for {} tcp port {}; what listens there", host,
+                  evidence.peer.port())};
+  finding.or_else = Cause::nothing_listens;
+  return finding;
+}
+
 std::optional<Finding> nothing_listens(const Evidence& evidence) {
   if (!refused(evidence)) return std::nullopt;
   Finding finding{
@@ -152,9 +170,9 @@ std::optional<Finding> nothing_listens(const Evidence& evidence) {
   return finding;
 }
 
-constexpr std::array<Rule, 6> rules{met_itself,           listens_elsewhere,
-                                    nothing_listens_here, refused_before_the_first_router,
-                                    refused_on_the_way,   nothing_listens};
+constexpr std::array<Rule, 7> rules{
+    met_itself,   listens_elsewhere,  nothing_listens_here, refused_before_the_first_router,
+    some_refused, refused_on_the_way, nothing_listens};
 
 }  // namespace
 

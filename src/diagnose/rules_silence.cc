@@ -39,6 +39,13 @@ std::string last_heard(const Evidence& evidence) {
   return fmt::format(", last heard of it {} before", format_duration(*info->last_ack_received));
 }
 
+std::uint64_t acknowledged_bytes(const Evidence& evidence) {
+  const tcp::TcpInfo* const info = sample(evidence);
+  const std::uint64_t syn = evidence.transfer.active ? 1 : 0;
+  const std::uint64_t acked = info == nullptr ? 0 : info->bytes_acked.value_or(0);
+  return acked > syn ? acked - syn : 0;
+}
+
 // The peer was heard of since the segments were sent again: their timeouts double, so that at the
 // second of them three quarters of the present one have passed.
 bool still_heard(const Evidence& evidence) {
@@ -53,19 +60,21 @@ constexpr std::uint32_t every_path_takes = 536;  // bytes: RFC 9293 section 3.7.
 bool stuck_on_full_segments(const Evidence& evidence) {
   const tcp::TcpInfo* const info = sample(evidence);
   if (info == nullptr || !info->snd_mss || !retransmitting(evidence)) return false;
-  const auto syn = std::uint64_t{evidence.transfer.active ? 1U : 0U};
-  const std::uint64_t acked = info->bytes_acked.value_or(0);
-  const bool small_ones_acked = acked > syn && acked - syn < *info->snd_mss;
+  const std::uint64_t acked = acknowledged_bytes(evidence);
+  const bool small_ones_acked = acked > 0 && acked < *info->snd_mss;
   return small_ones_acked && *info->snd_mss > every_path_takes &&
          evidence.transfer.undelivered >= *info->snd_mss;
 }
 
-// The handshake was answered, and then nothing: full segments alone had been sent.
-bool none_but_full_segments(const Evidence& evidence) {
+// What is sent again may be larger than anything that was acknowledged before.
+bool none_so_large_before(const Evidence& evidence) {
   const tcp::TcpInfo* const info = sample(evidence);
   if (info == nullptr || !info->snd_mss || !info->bytes_acked) return false;
-  return retransmitting(evidence) && *info->bytes_acked == (evidence.transfer.active ? 1U : 0U) &&
-         *info->snd_mss > every_path_takes && evidence.transfer.undelivered >= *info->snd_mss;
+  const std::uint64_t segment =
+      std::min<std::uint64_t>(*info->snd_mss, evidence.transfer.undelivered);
+  constexpr std::uint64_t tunnels_take = 1200;  // bytes: IPv6's 1280, less both headers
+  return retransmitting(evidence) && segment > tunnels_take &&
+         acknowledged_bytes(evidence) < segment;
 }
 
 std::optional<Finding> path_mtu_black_hole(const Evidence& evidence) {
@@ -116,22 +125,33 @@ std::optional<Finding> unreachable(const Evidence& evidence) {
   const auto& again = evidence.probes.again;
   const tcp::SynProbe* const told = drew_error(evidence);
   const bool mended = again && (again->answer == Answer::syn_ack || again->answer == Answer::rst);
-  const bool meanwhile = (told != nullptr || (soft && !mended)) && unacknowledged(evidence);
+  const bool timed_out = unacknowledged(evidence) || lost_with(evidence, {ETIMEDOUT});
+  const bool meanwhile =
+      (told != nullptr && timed_out) || (soft && !mended && unacknowledged(evidence));
   if (!last_word && !meanwhile) return std::nullopt;
   if (told != nullptr) return told_by_probe(evidence, *told);
   const int error = last_word ? evidence.error.error : *soft;
   const std::string said = fmt::format("{} ({})", sys::errno_text(error), sys::errno_name(error));
   const bool lost = evidence.transfer.end == End::lost;
-  return Finding{
+  const std::string host = evidence.peer.host();
+  Finding finding{
       Cause::unreachable_soft, silence_headline(evidence, said),
       fmt::format("an ICMP error of the way, or this host's routes: {}; {}, {}{}", said,
                   lost_bytes(evidence), retransmissions(evidence),
                   again ? "; " + probe_answer(*again) : ""),
       fmt::format("the way to {} broke, or a packet filter began to reject, while the "
                   "connection lived{}",
-                  evidence.peer.host(), lost ? ", and TCP gave up" : ""),
+                  host, lost ? ", and TCP gave up" : ""),
       again ? "the routes of this host (ip route) and of the way"
             : "the routes of this host and of the way (--diagnose active asks who says so)"};
+  if (error == EHOSTUNREACH && !next_hop_is_peer(evidence)) {
+    finding.explanation =
+        fmt::format("{} is down, so that the last router gets no answer from it on its link; or {}",
+                    host, finding.explanation);
+    finding.advice = fmt::format("whether {} is up; {}", host, finding.advice);
+    finding.or_else = Cause::unreachable_on_the_way;
+  }
+  return finding;
 }
 
 std::string_view between(const Evidence& evidence) {
@@ -149,9 +169,8 @@ void sharpen(const Evidence& evidence, Finding& finding) {
   if (again->answer == Answer::syn_ack || again->answer == Answer::rst) {
     finding.explanation = fmt::format(
         "{} is up and answers new SYNs, but this connection is no longer acknowledged: a firewall "
-        "or NAT on the way has forgotten it, or passes nothing but SYNs; or the way was broken for "
-        "a while",
-        host);
+        "or NAT on the way has forgotten it{}; or the way was broken for a while",
+        host, acknowledged_bytes(evidence) == 0 ? ", or passes nothing but SYNs" : "");
     finding.advice = "--keepalive, shorter than that firewall or NAT remembers";
   } else if (another_port_answered(evidence)) {
     finding.evidence += fmt::format("; port {} answers", evidence.probes.other->peer.port());
@@ -197,10 +216,10 @@ std::optional<Finding> peer_vanished(const Evidence& evidence) {
         evidence.peer.host(), next_hop_is_peer(evidence) ? "the link to it" : "the way to it");
   }
   sharpen(evidence, finding);
-  if (none_but_full_segments(evidence) && (!again || again->answer == Answer::syn_ack)) {
+  if (none_so_large_before(evidence) && (!again || again->answer == Answer::syn_ack)) {
     finding.explanation +=
-        "; or a link on the way takes only smaller packets than these first ones, and the ICMP "
-        "error that says so is filtered (a path MTU black hole)";
+        "; or a link on the way takes only smaller packets than these, and the ICMP error that "
+        "says so is filtered (a path MTU black hole)";
     finding.advice = "-o TCP_MAXSEG=536, which passes such a link; else " + finding.advice;
     finding.or_else = Cause::path_mtu_black_hole;
   }
@@ -233,6 +252,9 @@ constexpr std::array<Rule, 4> rules{path_mtu_black_hole, unreachable, peer_vanis
 Finding told_by_probe(const Evidence& evidence, const tcp::SynProbe& probe) {
   const tcp::IcmpError& icmp = *probe.icmp;
   const std::string router = icmp.offender.host();
+  // A rule would have answered the first SYN as well, and at once.
+  const auto& again = evidence.probes.again;
+  const bool late = probe.after >= at_once || (again && again->answer == Answer::none);
   const std::string host = evidence.peer.host();
   Finding finding{Cause::unreachable_soft, silence_headline(evidence, icmp_meaning(icmp)),
                   fmt::format("one more SYN{} drew {} after {}; {}{}{}",
@@ -249,8 +271,7 @@ Finding told_by_probe(const Evidence& evidence, const tcp::SynProbe& probe) {
     finding.cause = Cause::ttl_exceeded;
     finding.explanation = fmt::format("a routing loop: what goes to {} goes round now", host);
     finding.advice = fmt::format("the routes to {} on the routers of the way", host);
-  } else if (says_host_unreachable(icmp) && probe.after < at_once &&
-             !another_port_answered(evidence)) {
+  } else if (says_host_unreachable(icmp) && !late && !another_port_answered(evidence)) {
     // At once, or out of a wait for the host's link-layer address that was under way.
     finding.explanation = fmt::format(
         "router {} cannot deliver to {} any more: it gets no answer from it on its link, or a rule "
@@ -258,7 +279,7 @@ Finding told_by_probe(const Evidence& evidence, const tcp::SynProbe& probe) {
         router, host);
     finding.advice = fmt::format("the host {}; the rules and the routes on {}", host, router);
     finding.or_else = Cause::unreachable_on_the_way;
-  } else if (says_host_unreachable(icmp) && probe.after >= at_once) {
+  } else if (says_host_unreachable(icmp) && late) {
     finding.cause = Cause::unreachable_on_the_way;
     finding.explanation = fmt::format(
         "router {} gets no answer from {} on its link: the host is down, or not there any more",

@@ -150,11 +150,29 @@ std::optional<Finding> zero_window(const Evidence& evidence) {
     const bool up = again && (again->answer == tcp::SynProbe::Answer::syn_ack ||
                               again->answer == tcp::SynProbe::Answer::rst);
     if (again) finding.evidence += "; " + probe_answer(*again);
+    const std::string host = evidence.peer.host();
+    if (!up && another_port_answered(evidence)) {
+      finding.evidence += fmt::format("; port {} answers", evidence.probes.other->peer.port());
+      finding.explanation = fmt::format(
+          "the peer's window was full when its answers ended: {} is up, but nothing on port {} is "
+          "answered any more: a packet filter there, on the way or on this host drops it",
+          host, evidence.peer.port());
+      finding.advice =
+          fmt::format("the filters' rules for {} tcp port {}", host, evidence.peer.port());
+      finding.or_else = Cause::filtered_by_host;
+      return finding;
+    }
     finding.explanation = fmt::format(
         "the peer's window was full when its answers ended: {}a firewall or NAT on the way has "
         "forgotten this connection or drops it",
         up ? "it answers new SYNs, so "
-           : fmt::format("{} is down, or the way to it is broken, or ", evidence.peer.host()));
+           : fmt::format("{} is down, or the way to it is broken, or ", host));
+    if (evidence.info->bytes_acked == (evidence.transfer.active ? 1U : 0U)) {
+      finding.explanation += fmt::format(
+          "; or a proxy on the way answered for {}, which takes nothing: not a byte was ever "
+          "acknowledged",
+          host);
+    }
     finding.advice = again ? "the host's power, and the filters of the way"
                            : "whether the host answers a new connection (--diagnose active tries)";
     finding.or_else = Cause::peer_vanished;

@@ -10,6 +10,27 @@
 namespace tcptool::diagnose {
 namespace {
 
+using Answer = tcp::SynProbe::Answer;
+
+// A SYN to the same port, to learn of the way, was answered.
+std::optional<Finding> answered_since(const Evidence& evidence) {
+  const auto& path = evidence.probes.path;
+  if (!unanswered(evidence) || path.empty()) return std::nullopt;
+  const Answer answer = path.back().answer;
+  if (answer != Answer::syn_ack && answer != Answer::rst) return std::nullopt;
+  Finding finding{
+      Cause::filtered_or_down, timeout_headline(evidence),
+      fmt::format("{} without an answer; one more was answered with {}", syn_count(evidence.info),
+                  answer_word(answer)),
+      fmt::format(
+          "{} answers port {} now: it or the way to it was down until then, or SYNs get "
+          "lost on the way, or a packet filter or a full accept queue lets few of them pass",
+          evidence.peer.host(), evidence.peer.port()),
+      "again"};
+  finding.or_else = Cause::accept_queue_full;
+  return finding;
+}
+
 // Another SYN was answered: the host is up and the path is whole, so that the port is filtered.
 std::optional<Finding> filtered_port(const Evidence& evidence) {
   const auto& other = evidence.probes.other;
@@ -60,7 +81,7 @@ std::optional<Finding> silent_on_link(const Evidence& evidence) {
   const std::string host = evidence.peer.host();
   Finding finding{
       Cause::filtered_or_down, timeout_headline(evidence), unanswered_words(evidence), {}, {}};
-  if (neighbour && neighbour->state == sys::NeighbourState::reachable) {
+  if (next_hop_heard(evidence)) {
     finding.cause = Cause::filtered_by_host;
     finding.or_else = Cause::accept_queue_full;
     finding.explanation = fmt::format(
@@ -72,12 +93,14 @@ std::optional<Finding> silent_on_link(const Evidence& evidence) {
                     evidence.peer.port());
     return finding;
   }
-  const bool known = neighbour && !neighbour->link_address.empty();
+  const bool known = neighbour && !neighbour->link_address.empty() &&
+                     neighbour->state != sys::NeighbourState::permanent;
   finding.explanation = fmt::format(
       "{} is on this host's own link{}: it is down or has left, or a packet filter there or on "
-      "this "
-      "host drops the SYN or its answer",
-      host, known ? " and was heard of before" : "");
+      "this host drops the SYN or its answer, or the accept queue of a listener there is full{}",
+      host, known ? " and was heard of before" : "",
+      evidence.source.known() ? fmt::format(", or it has no way back to {}", evidence.source.host())
+                              : "");
   finding.advice = evidence.probes.made
                        ? fmt::format("whether {} is up; the rules of the packet filters", host)
                        : std::string("--diagnose active: a SYN to another port tells which");
@@ -110,7 +133,7 @@ std::optional<Finding> filtered_or_down(const Evidence& evidence) {
   return finding;
 }
 
-constexpr std::array<Rule, 4> rules{some_unanswered, filtered_port, silent_on_link,
+constexpr std::array<Rule, 5> rules{answered_since, some_unanswered, filtered_port, silent_on_link,
                                     filtered_or_down};
 
 }  // namespace

@@ -115,22 +115,19 @@ std::optional<Finding> route_gone(const Evidence& evidence) {
               fmt::format("ip route; a route or default gateway for {}", host));
 }
 
-// What one more SYN drew from this host itself.
-const tcp::IcmpError* own_answer(const Evidence& evidence) {
-  const auto& again = evidence.probes.again;
-  if (!again || again->answer != Answer::icmp) return nullptr;
-  Evidence asked = evidence;
-  asked.icmp = again->icmp;
-  return icmp_from_here(asked) ? &*again->icmp : nullptr;
+// One more SYN that drew an ICMP error of this host itself.
+const tcp::SynProbe* own_answer(const Evidence& evidence) {
+  const tcp::SynProbe* const told = drew_error(evidence);
+  return told != nullptr && is_of_this_host(evidence, told->icmp->offender) ? told : nullptr;
 }
 
 std::optional<Finding> neighbour_gone(const Evidence& evidence) {
   const auto& neighbour = evidence.path.neighbour;
   const bool failed = neighbour && (neighbour->state == NeighbourState::failed ||
                                     neighbour->state == NeighbourState::incomplete);
-  const tcp::IcmpError* const told = own_answer(evidence);
+  const tcp::SynProbe* const told = own_answer(evidence);
   const bool by_icmp =
-      told != nullptr && says_host_unreachable(*told) && evidence.probes.again->after >= at_once;
+      told != nullptr && says_host_unreachable(*told->icmp) && told->after >= at_once;
   if (!failed && !by_icmp) return std::nullopt;
   const bool gateway = !next_hop_is_peer(evidence);
   const std::string who =
@@ -149,11 +146,11 @@ std::optional<Finding> neighbour_gone(const Evidence& evidence) {
 std::optional<Finding> own_filter(const Evidence& evidence) {
   const std::string host = evidence.peer.host();
   const std::string rules = "this host's own rules for output: nft list ruleset, as root";
-  if (const tcp::IcmpError* const told = own_answer(evidence)) {
+  if (const tcp::SynProbe* const told = own_answer(evidence)) {
     return gone(
         evidence, Cause::rejected_here, "rejected by this host itself",
-        fmt::format("one more SYN drew {} ({}) from this host itself", icmp_meaning(*told),
-                    icmp_evidence(*told)),
+        fmt::format("one more SYN drew {} ({}) from this host itself", icmp_meaning(*told->icmp),
+                    icmp_evidence(*told->icmp)),
         fmt::format("a packet filter on this host itself rejects what goes to {} now", host),
         rules);
   }

@@ -127,7 +127,7 @@ std::string last_hop(const Evidence& evidence) {
 }
 
 std::string neighbour_protocol(const sys::Address& address) {
-  return address.family() == AF_INET6 ? "neighbour discovery" : "ARP";
+  return address.unmapped().family() == AF_INET6 ? "neighbour discovery" : "ARP";
 }
 
 }  // namespace tcptool::diagnose

@@ -5,6 +5,7 @@
 // have port 0, and link-local ones the interface's number as their scope.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -91,6 +92,8 @@ struct Neighbour {
   unsigned ifindex = 0;
   NeighbourState state = NeighbourState::none;
   std::string link_address;  // "52:54:00:12:34:56" or empty
+  // Since it was last known to be there: by its answer, or by what a connection through it says.
+  std::optional<std::chrono::milliseconds> confirmed_ago{};
 };
 
 // Errors of all that ask the kernel: those of netlink_ask in sys/netlink.h. A table of more than

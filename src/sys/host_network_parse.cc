@@ -221,6 +221,13 @@ std::optional<Route> parse_route(Bytes payload, bool cached) {
   return route;
 }
 
+std::optional<std::chrono::milliseconds> confirmation(Bytes value) {
+  constexpr std::chrono::milliseconds tick(10);  // of USER_HZ, on every Linux: see time(7)
+  const auto info = copy_at<nda_cacheinfo>(value);
+  if (!info) return std::nullopt;
+  return info->ndm_confirmed * tick;
+}
+
 std::optional<Neighbour> parse_neighbour(Bytes payload) {
   const auto header = copy_at<ndmsg>(payload);
   if (!header || (header->ndm_flags & NTF_PROXY) != 0) return std::nullopt;
@@ -233,6 +240,8 @@ std::optional<Neighbour> parse_neighbour(Bytes payload) {
       entry.address = address_of(header->ndm_family, attribute->value, entry.ifindex);
     } else if (attribute->type == NDA_LLADDR) {
       entry.link_address = link_address_text(attribute->value);
+    } else if (attribute->type == NDA_CACHEINFO) {
+      entry.confirmed_ago = confirmation(attribute->value);
     }
   }
   if (!entry.address.known()) return std::nullopt;

@@ -104,6 +104,7 @@ class Held(tool.TestCase):
                 ends.reset(peers[resetting])
                 result = process.finish()
         self.assert_status(8, result)
+        self.assertEqual(1, ends.of_type(result, "error")["connections"])
         for name, port in (("peer-closed", closing), ("connection-lost", resetting)):
             told = ends.of_type(result, name)
             number, = [line["number"] for line in ends.of_all(result, "connected")

@@ -101,6 +101,16 @@ class Names(causes.TestCase):
         self.assert_name("name-server-failed",
                          rf"name server {SERVER} has no answer of its own \(SERVFAIL\)")
 
+    def test_a_server_that_fails_for_one_type(self):
+        self.name_server(lambda kind: (SERVFAIL, ) if kind == A else (NOERROR, ))
+        self.assert_name("name-server-failed", r"has no answer of its own \(SERVFAIL\)")
+
+    def test_a_server_that_is_silent_for_one_type(self):
+        self.name_server(lambda kind: (NOERROR, bytes((127, 0, 0, 1))) if kind == A else None)
+        self.assert_name("name-server-silent",
+                         rf"server {SERVER} does not answer questions for AAAA records",
+                         "-w", "300ms")
+
     def test_a_server_that_refuses(self):
         self.name_server(lambda _: (REFUSED, ))
         self.assert_name("name-server-failed", r"does not serve this host or this name \(REFUSED")

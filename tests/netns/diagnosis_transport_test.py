@@ -132,6 +132,16 @@ class Transport(causes.TestCase):
                                    rf"is up \(it answers {asked}\), but no answer to the SYN",
                                    or_else="accept-queue-full")
 
+    def test_a_host_on_our_own_link_that_answered_a_while_ago_may_be_down(self):
+        for address in (NEIGHBOUR, "2001:db8:1::1"):
+            self.world.run("c", "connect", "-z", address, 9000)
+        time.sleep(0.8)  # more than a moment before the SYN
+        self.filter("r", "input", "tcp dport 9000 drop")
+        for address in (NEIGHBOUR, "2001:db8:1::1"):
+            with self.subTest(address):
+                self.assert_silent((address, 9000), "filtered-or-down",
+                                   "own link and was heard of before: it is down or has left, or ")
+
     def test_silence_behind_a_router_may_be_a_filter_or_a_host_that_is_down(self):
         self.filter("s", "input", "tcp dport 9000 drop")
         for address in (SERVER, SERVER6):

@@ -45,8 +45,8 @@ Evidence connect_failed(int error, std::string_view peer) {
   evidence.path.route->gateway = at(v6 ? "2001:db8::1" : "10.77.0.254");
   evidence.path.link = sys::Link{2, "c0", true, true, false, 1500};
   evidence.path.next_hop = evidence.path.route->gateway;
-  evidence.path.neighbour =
-      sys::Neighbour{evidence.path.next_hop, 2, NeighbourState::reachable, "52:54:00:12:34:56"};
+  evidence.path.neighbour = sys::Neighbour{evidence.path.next_hop, 2, NeighbourState::reachable,
+                                           "52:54:00:12:34:56", 0ms};
   return evidence;
 }
 
@@ -79,8 +79,8 @@ void put_on_link(Evidence& evidence, std::optional<NeighbourState> neighbour) {
   evidence.path.neighbour.reset();
   if (neighbour) {
     const bool known = *neighbour == NeighbourState::reachable;
-    evidence.path.neighbour =
-        sys::Neighbour{evidence.path.next_hop, 2, *neighbour, known ? "52:54:00:12:34:57" : ""};
+    evidence.path.neighbour = sys::Neighbour{evidence.path.next_hop, 2, *neighbour,
+                                             known ? "52:54:00:12:34:57" : "", 0ms};
   }
 }
 

@@ -45,6 +45,32 @@ TEST_CASE("where the destination is this host, the filter may be on the SYN's wa
   CHECK_FALSE(holds(text_of(evidence), "no SYN has left"));
 }
 
+TEST_CASE("in a short wait the one request may be lost, and ICMPv6 may be filtered") {
+  Evidence brief = connect_timed_out();
+  test::put_on_link(brief, NeighbourState::incomplete);
+  CHECK(cause_of(brief) == "neighbour-silent");
+  CHECK_FALSE(holds(text_of(brief), "got lost"));
+  brief.after = 500ms;
+  CHECK(cause_of(brief) == "neighbour-silent|filtered-or-down");
+  CHECK(holds(text_of(brief), "or the one request that was sent in this time, or its answer, got"));
+  Evidence v6 = connect_timed_out(3, "2001:db8:9::9");
+  test::put_on_link(v6, NeighbourState::incomplete);
+  CHECK(holds(text_of(v6), "a packet filter, here or there, drops neighbour discovery (ICMPv6)"));
+}
+
+TEST_CASE("a loopback source has no way back from another host") {
+  Evidence evidence = connect_timed_out(3, "2001:db8:9::9");
+  evidence.source = test::at("::1");
+  CHECK(cause_of(evidence) == "source-cannot-reach");
+}
+
+TEST_CASE("an error from this host's address in IPv6's form is its own") {
+  Evidence evidence = with_icmp(3, 1, "::ffff:10.77.0.1");
+  evidence.path.neighbour.reset();
+  evidence.icmp_after = 3050ms;
+  CHECK(cause_of(evidence) == "neighbour-silent");
+}
+
 TEST_CASE("nobody answers for the next hop: by the kernel's word, its table or its counters") {
   Evidence told = with_icmp(3, 1, own);
   told.path.neighbour.reset();

@@ -131,6 +131,35 @@ TEST_CASE("a name has no address where both types, or the one asked for, are mis
   CHECK(cause_of(by_status) == "name-without-address");
 }
 
+TEST_CASE("a server that fails for one type leaves it open whether there is an address") {
+  Evidence first = look_up_failed(EAI_NODATA, {answered(2)});
+  first.name.other_answers = {answered(0)};
+  CHECK(cause_of(first) == "name-server-failed");
+}
+
+TEST_CASE("a look-up that takes too long waits for one server, or for one type") {
+  Evidence evidence = look_up_failed(0, {not_answered(), answered(0, true)});
+  evidence.name.timed_out = true;
+  evidence.name.family = AF_UNSPEC;
+  CHECK(cause_of(evidence) == "name-server-silent");
+  CHECK(holds(text_of(evidence), "does not answer, and the others are asked only after it"));
+  evidence.name.answers = {answered(0, true)};
+  evidence.name.other_answers = {not_answered()};
+  CHECK(holds(text_of(evidence), "does not answer questions for AAAA records"));
+  CHECK(holds(text_of(evidence), "-4, which asks for A records alone"));
+  evidence.name.family = AF_INET;
+  CHECK(holds(text_of(evidence), "took longer than the name servers take now"));
+  evidence.name.timed_out = false;
+  CHECK(cause_of(evidence) == "");
+}
+
+TEST_CASE("a name that the DNS has, and this host's sources of names do not ask for there") {
+  const Evidence evidence = look_up_failed(EAI_NONAME, {answered(0, true)});
+  CHECK(cause_of(evidence) == "name-not-found");
+  CHECK(holds(text_of(evidence), "is in the DNS (name server 192.0.2.5"));
+  CHECK(holds(text_of(evidence), "[NOTFOUND=return]"));
+}
+
 TEST_CASE("a name that /etc/hosts has in the other family alone") {
   for (const bool silent : {true, false}) {
     Evidence evidence =

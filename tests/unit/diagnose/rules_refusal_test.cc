@@ -32,6 +32,13 @@ PortHolder bound_to(unsigned ifindex) {
 
 }  // namespace
 
+TEST_CASE("where others of the run were taken, something listens") {
+  Evidence evidence = connect_failed(ECONNREFUSED);
+  evidence.connected_beside = 2;
+  CHECK(cause_of(evidence) == "rejected-by-host|nothing-listens");
+  CHECK(holds(text_of(evidence), "something listens on port 80 of 10.99.0.9: a packet filter"));
+}
+
 TEST_CASE("a refusal by another host leaves two causes, and says how to tell them apart") {
   Evidence evidence = connect_failed(ECONNREFUSED);
   CHECK(cause_of(evidence) == "nothing-listens|rejected-by-host");

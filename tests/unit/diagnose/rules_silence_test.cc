@@ -45,13 +45,14 @@ TEST_CASE("a peer has vanished where what was sent is no longer acknowledged") {
   CHECK(cause_of(evidence) == "peer-vanished");
   CHECK(holds(text_of(evidence), "retransmitted in vain"));
   evidence.transfer.soft_error = EHOSTUNREACH;
-  CHECK(cause_of(evidence) == "unreachable-soft");
+  CHECK(cause_of(evidence) == "unreachable-soft|unreachable-on-the-way");
+  CHECK(holds(text_of(evidence), "10.99.0.9 is down, so that the last router gets no answer"));
   CHECK(holds(text_of(evidence), "while the connection lived, and TCP gave up"));
   CHECK(holds(text_of(probed(evidence, Answer::rst)), "has forgotten it"));
   CHECK(holds(text_of(probed(stuck(lost(ETIMEDOUT), 9, 9), Answer::none)), "not answered"));
   Evidence clock = stuck(idle(), 900, 4100);
   clock.transfer.soft_error = EHOSTUNREACH;
-  CHECK(cause_of(clock) == "unreachable-soft");
+  CHECK(cause_of(clock) == "unreachable-soft|unreachable-on-the-way");
   CHECK_FALSE(holds(text_of(clock), "TCP gave up"));
 }
 
@@ -77,11 +78,11 @@ TEST_CASE("a path MTU black hole is where full segments alone get lost") {
   CHECK(cause_of(stuck(lost(ETIMEDOUT), 5000, 90'000)) ==
         "peer-vanished");  // full ones got through
   CHECK(cause_of(stuck(lost(ETIMEDOUT), 1000, 12)) == "peer-vanished");
-  CHECK(cause_of(stuck(lost(EHOSTUNREACH), 5000, 12)) == "unreachable-soft");
+  CHECK(cause_of(stuck(lost(ENETUNREACH), 5000, 12)) == "unreachable-soft");
   CHECK(cause_of(stuck(lost(ECONNRESET), 5000, 12)) == "reset-after-data");
   Evidence told = hole;
   told.transfer.soft_error = EHOSTUNREACH;
-  CHECK(cause_of(told) == "unreachable-soft");
+  CHECK(cause_of(told) == "unreachable-soft|unreachable-on-the-way");
   Evidence small = hole;
   small.info->snd_mss = 536;
   CHECK(cause_of(small) == "peer-vanished");
@@ -112,7 +113,8 @@ TEST_CASE("the network's last word ends a connection by name") {
   for (const int error :
        {EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN, ECONNREFUSED, EACCES, ENOPROTOOPT}) {
     CAPTURE(error);
-    CHECK(cause_of(lost(error)) == "unreachable-soft");
+    CHECK(cause_of(lost(error)) ==
+          (error == EHOSTUNREACH ? "unreachable-soft|unreachable-on-the-way" : "unreachable-soft"));
   }
   CHECK(cause_of(lost(EIO)) == "");
 }
@@ -199,4 +201,26 @@ TEST_CASE("a silent peer has acknowledged all and not closed") {
   evidence.transfer.peer_fin = false;
   evidence.transfer.undelivered = 3;
   CHECK(cause_of(evidence) == "");
+}
+
+TEST_CASE("a write that is larger than what was acknowledged before may not fit the way") {
+  const Evidence large = stuck(lost(ETIMEDOUT), 1420, 6);
+  CHECK(cause_of(large) == "peer-vanished|path-mtu-black-hole");
+  const Evidence answered = probed(large, Answer::syn_ack);
+  CHECK(cause_of(answered) == "peer-vanished|path-mtu-black-hole");
+  CHECK_FALSE(holds(text_of(answered), "nothing but SYNs"));  // those 6 bytes passed
+  CHECK(cause_of(stuck(lost(ETIMEDOUT), 1420, 1500)) == "peer-vanished");
+}
+
+TEST_CASE("keepalive probes without an answer, too, are told by what another SYN drew") {
+  Evidence evidence = probed(lost(ETIMEDOUT), Answer::none);
+  CHECK(cause_of(evidence) == "keepalive-unanswered");
+  evidence.probes.later = test::probe(Answer::icmp, 80);
+  evidence.probes.later->icmp = test::with_icmp(3, 1, "10.77.0.254").icmp;
+  evidence.probes.later->after = 300ms;  // a rule would have answered the first one
+  CHECK(cause_of(evidence) == "unreachable-on-the-way");
+  evidence.probes.later->icmp = test::with_icmp(3, 1, "10.77.0.1").icmp;  // this host itself
+  evidence.probes.later->after = 900ms;
+  evidence.host.addresses = {test::at("10.77.0.1")};
+  CHECK(cause_of(evidence) == "neighbour-silent");
 }

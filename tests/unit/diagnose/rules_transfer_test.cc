@@ -98,6 +98,13 @@ TEST_CASE("a zero window whose probes go unanswered is more than a program that 
   CHECK(holds(text_of(evidence), "5 window probes in a row without an answer, for 19.0 s"));
   CHECK(holds(text_of(evidence), "10.99.0.9 is down, or the way to it is broken, or a firewall"));
   CHECK(holds(text_of(probed(evidence, Answer::syn_ack)), "it answers new SYNs, so a firewall"));
+  Evidence filtered = probed(evidence, Answer::none);
+  filtered.probes.other = test::probe(Answer::rst);
+  CHECK(cause_of(filtered) == "zero-window|filtered-by-host");
+  CHECK(holds(text_of(filtered), "is up, but nothing on port 80 is answered any more"));
+  CHECK_FALSE(holds(text_of(evidence), "a proxy"));
+  evidence.info->bytes_acked = 1;
+  CHECK(holds(text_of(evidence), "a proxy on the way answered for 10.99.0.9, which takes nothing"));
   Evidence given_up = lost(ETIMEDOUT);
   given_up.info->snd_wnd = 0;
   given_up.transfer.undelivered = 99'000;

@@ -6,6 +6,7 @@
 
 #include "support/evidence.h"
 
+using namespace std::chrono_literals;
 using namespace tcptool;
 using Answer = tcp::SynProbe::Answer;
 using diagnose::Evidence;
@@ -47,6 +48,32 @@ TEST_CASE("silence of a neighbour that answers ARP is a filter's or a full queue
   Evidence v6 = connect_timed_out(3, "2001:db8:9::9");
   test::put_on_link(v6, NeighbourState::reachable);
   CHECK(holds(text_of(v6), "it answers neighbour discovery"));
+}
+
+TEST_CASE("a neighbour that was there before the first SYN may have died since") {
+  Evidence evidence = connect_timed_out();
+  test::put_on_link(evidence, NeighbourState::reachable);
+  for (const bool known : {true, false}) {
+    evidence.path.neighbour->confirmed_ago.reset();
+    if (known) evidence.path.neighbour->confirmed_ago = 11s;  // of 10 s in which it was waited for
+    CHECK(cause_of(evidence) == "filtered-or-down");
+    CHECK(holds(text_of(evidence), "was heard of before: it is down or has left"));
+  }
+  evidence.source = test::at("10.77.0.7");
+  CHECK(holds(text_of(evidence), "or it has no way back to 10.77.0.7"));
+  evidence.path.neighbour->confirmed_ago = 11s;
+  evidence.probes.took = 2s;  // it was asked by them
+  CHECK(cause_of(evidence) == "filtered-by-host|accept-queue-full");
+}
+
+TEST_CASE("a SYN of the way that is answered after all means that the others got lost") {
+  for (const Answer answer : {Answer::syn_ack, Answer::rst}) {
+    Evidence evidence = connect_timed_out();
+    evidence.probes.made = true;
+    evidence.probes.path = {test::probe(answer, 80)};
+    CHECK(cause_of(evidence) == "filtered-or-down|accept-queue-full");
+    CHECK(holds(text_of(evidence), "10.99.0.9 answers port 80 now: it or the way"));
+  }
 }
 
 TEST_CASE("nothing is on the way to a host on the own link") {
