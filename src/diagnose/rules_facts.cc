@@ -145,7 +145,7 @@ bool next_hop_heard(const Evidence& evidence) {
   if (!neighbour->confirmed_ago) return false;
   // The last word of a connection confirms it too; and a moment ago is as good as now.
   constexpr auto margin = 100ms;
-  constexpr auto moment = 500ms;
+  constexpr auto moment = 50ms;
   return evidence.step == Step::transfer
              ? *neighbour->confirmed_ago + margin < evidence.after
              : *neighbour->confirmed_ago <= evidence.after + evidence.probes.took + moment;

@@ -84,6 +84,19 @@ std::optional<Finding> ttl_exceeded(const Evidence& evidence) {
                                     offender(evidence), limit, evidence.peer.host()),
                         "a larger one, or without that -o");
   }
+  const auto& path = evidence.probes.path;
+  const bool gets_there = !path.empty() && (path.back().answer == tcp::SynProbe::Answer::syn_ack ||
+                                            path.back().answer == tcp::SynProbe::Answer::rst);
+  if (gets_there) {
+    return icmp_finding(
+        evidence, Cause::ttl_exceeded,
+        fmt::format("this host sends with a {} too small for the way: router {} found it used up, "
+                    "and a SYN with {} got to {}",
+                    limit, offender(evidence), path.back().ttl, evidence.peer.host()),
+        v4(*evidence.icmp) ? "sysctl net.ipv4.ip_default_ttl, which is 64 mostly"
+                           : "sysctl net.ipv6.conf.all.hop_limit and that of the interface: 64 "
+                             "mostly, or as a router advertises");
+  }
   return icmp_finding(
       evidence, Cause::ttl_exceeded,
       fmt::format("a routing loop: the SYN went round until router {} found its {} "

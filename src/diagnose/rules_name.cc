@@ -134,6 +134,25 @@ std::optional<Finding> name_not_found(const Evidence& evidence) {
   });
   if (answer == nullptr) return std::nullopt;
   const std::string server = answer->server.host();
+  // The resolver's word stands: it may have asked for other names, and got no answer to those.
+  const auto& all = evidence.name.answers;
+  const bool unanimous = std::all_of(all.begin(), all.end(), [](const Answer& each) {
+    return answered(each) && each.rcode == rcode_name_error;
+  });
+  const bool open =
+      evidence.name.timed_out || sys::lookup_status_name(evidence.name.status) == "EAI_AGAIN";
+  if (unanimous && open) {
+    Finding finding{
+        Cause::name_server_failed, "a name of the search list has no answer",
+        fmt::format("name server {} answered NXDOMAIN for {} itself; the look-up had no answer",
+                    server, name_of(evidence)),
+        fmt::format("there is no name {} in the DNS, and for {} with a domain of the search list "
+                    "of /etc/resolv.conf no answer came, or a failure (SERVFAIL)",
+                    name_of(evidence), name_of(evidence)),
+        "the search line of /etc/resolv.conf; the full name, with a dot at its end"};
+    finding.or_else = Cause::name_not_found;
+    return finding;
+  }
   return Finding{
       Cause::name_not_found, "the name does not exist (NXDOMAIN)",
       fmt::format("name server {} answered NXDOMAIN for {} after {}", server, name_of(evidence),

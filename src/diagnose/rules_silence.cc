@@ -185,8 +185,8 @@ void sharpen(const Evidence& evidence, Finding& finding) {
     finding.evidence += fmt::format("; SYNs get as far as {}", hop);
     if (still_heard(evidence)) return;
     finding.explanation = fmt::format(
-        "{} has gone silent: it is down, or the way is broken behind {}, or a packet filter there "
-        "began to drop",
+        "{} has gone silent: it is down, or the way is broken behind {}, or a packet filter there, "
+        "behind it or on this host (or its rp_filter) began to drop",
         host, hop);
   }
 }

@@ -81,13 +81,15 @@ std::optional<Finding> silent_on_link(const Evidence& evidence) {
   const std::string host = evidence.peer.host();
   Finding finding{
       Cause::filtered_or_down, timeout_headline(evidence), unanswered_words(evidence), {}, {}};
+  const std::string back = evidence.source.known() ? evidence.source.host() : "this host";
   if (next_hop_heard(evidence)) {
     finding.cause = Cause::filtered_by_host;
     finding.or_else = Cause::accept_queue_full;
     finding.explanation = fmt::format(
         "{} is up (it answers {}), but no answer to the SYN comes: a packet filter there or on "
-        "this host drops it or the answer, or the accept queue of a listener there is full",
-        host, neighbour_protocol(evidence.peer));
+        "this host drops it or the answer, or the accept queue of a listener there is full, or it "
+        "has no way back to {}",
+        host, neighbour_protocol(evidence.peer), back);
     finding.advice =
         fmt::format("the filter's rules on {} for tcp port {}; ss -ltn there shows the queue", host,
                     evidence.peer.port());
@@ -97,10 +99,9 @@ std::optional<Finding> silent_on_link(const Evidence& evidence) {
                      neighbour->state != sys::NeighbourState::permanent;
   finding.explanation = fmt::format(
       "{} is on this host's own link{}: it is down or has left, or a packet filter there or on "
-      "this host drops the SYN or its answer, or the accept queue of a listener there is full{}",
-      host, known ? " and was heard of before" : "",
-      evidence.source.known() ? fmt::format(", or it has no way back to {}", evidence.source.host())
-                              : "");
+      "this host drops the SYN or its answer, or the accept queue of a listener there is full, or "
+      "it has no way back to {}",
+      host, known ? " and was heard of before" : "", back);
   finding.advice = evidence.probes.made
                        ? fmt::format("whether {} is up; the rules of the packet filters", host)
                        : std::string("--diagnose active: a SYN to another port tells which");
@@ -112,16 +113,18 @@ std::optional<Finding> filtered_or_down(const Evidence& evidence) {
   const std::string host = evidence.peer.host();
   Finding finding{Cause::filtered_or_down, timeout_headline(evidence), unanswered_words(evidence),
                   fmt::format("a packet filter on this host, on the way or on {} drops the SYN or "
-                              "its answer, or the host is down or has no route back, or its "
-                              "listener's accept queue is full",
+                              "its answer, or the way is broken, or the host is down or has no "
+                              "route back, or its listener's accept queue is full",
                               host),
                   "--diagnose active: a SYN to another port and the hops of the way tell which"};
   if (!evidence.probes.made) return finding;
   finding.advice = fmt::format("whether {} is up; the rules of the filters on the way", host);
   if (const std::string hop = last_hop(evidence); !hop.empty()) {
     finding.explanation = fmt::format(
-        "SYNs get as far as {}; there or behind it a packet filter drops them or their answers, "
-        "or {} is down or has no route back",
+        "SYNs get as far as {}; a packet filter there, behind it or on this host (or its "
+        "rp_filter) "
+        "drops them or their answers, or the way is broken behind it, or {} is down or has no "
+        "route back",
         hop, host);
     finding.advice = fmt::format(
         "the rules and routes of {}; whether {} is up, and its own route to this host", hop, host);

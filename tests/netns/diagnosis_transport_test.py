@@ -124,13 +124,17 @@ class Transport(causes.TestCase):
 
     def test_silence_of_a_host_on_our_own_link_that_answers_arp(self):
         self.filter("r", "input", "tcp dport 9000 drop")
-        # What was confirmed long ago is asked for again only 5 s after it was used (DELAY).
-        self.world.sh("c", "ip neigh flush dev c0")
         for address, asked in ((NEIGHBOUR, "ARP"), ("2001:db8:1::1", "neighbour discovery")):
-            with self.subTest(address):
-                self.assert_silent((address, 9000), "filtered-by-host",
-                                   rf"is up \(it answers {asked}\), but no answer to the SYN",
-                                   or_else="accept-queue-full")
+            for form in ((), ("--json", )):  # one after the other: each is to ask by itself
+                self.world.sh("c", "ip neigh flush dev c0")
+                with self.subTest(address, form=form):
+                    result = self.world.run("c", "connect", *form, "-w", "1500ms", address, 9000)
+                    if form:
+                        self.assert_told(result, 7, "filtered-by-host", "transport",
+                                         or_else="accept-queue-full")
+                    else:
+                        self.assert_text(result, 7, "transport",
+                                         rf"is up \(it answers {asked}\), but no answer to the SYN")
 
     def test_a_host_on_our_own_link_that_answered_a_while_ago_may_be_down(self):
         for address in (NEIGHBOUR, "2001:db8:1::1"):
@@ -163,7 +167,7 @@ class Transport(causes.TestCase):
         for address, hop in ((SERVER, "10.77.3.2"), (SERVER6, "2001:db8:3::2")):
             with self.subTest(address):
                 self.assert_silent((*ACTIVE, address, 9000), "filtered-or-down",
-                                   rf"SYNs get as far as hop 2 \({hop}\); there or behind it ")
+                                   rf"far as hop 2 \({hop}\); a packet filter there, behind it or ")
 
     def test_a_signal_that_cuts_a_diagnosis_short_ends_the_run(self):
         self.filter("s", "input", "meta l4proto tcp drop")

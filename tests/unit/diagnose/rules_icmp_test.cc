@@ -218,3 +218,15 @@ TEST_CASE("a router that lets another port pass has no route or policy that refu
   v4.probes.other = test::probe(tcp::SynProbe::Answer::rst);
   CHECK_FALSE(holds(text_of(v4), "prohibit route"));
 }
+
+TEST_CASE("no loop where a SYN with a larger TTL gets there") {
+  for (const auto answer : {tcp::SynProbe::Answer::syn_ack, tcp::SynProbe::Answer::rst}) {
+    Evidence evidence = with_icmp(11, 0, "10.77.0.254");
+    CHECK(holds(text_of(evidence), "a routing loop"));
+    evidence.probes.made = true;
+    evidence.probes.path = {test::probe(answer, 80)};
+    evidence.probes.path.back().ttl = 2;
+    CHECK(holds(text_of(evidence), "with a TTL too small for the way"));
+    CHECK(holds(text_of(evidence), "ip_default_ttl"));
+  }
+}

@@ -137,6 +137,17 @@ TEST_CASE("a server that fails for one type leaves it open whether there is an a
   CHECK(cause_of(first) == "name-server-failed");
 }
 
+TEST_CASE("a name that is none may be one with a domain of the search list, which has no answer") {
+  Evidence evidence = look_up_failed(EAI_AGAIN, {answered(3)});
+  CHECK(cause_of(evidence) == "name-server-failed|name-not-found");
+  CHECK(holds(text_of(evidence), "with a domain of the search list of /etc/resolv.conf"));
+  evidence.name.status = EAI_NONAME;
+  CHECK(cause_of(evidence) == "name-not-found");
+  evidence.name.status = EAI_AGAIN;
+  evidence.name.answers.push_back(not_answered());
+  CHECK(cause_of(evidence) == "name-not-found");
+}
+
 TEST_CASE("a look-up that takes too long waits for one server, or for one type") {
   Evidence evidence = look_up_failed(0, {not_answered(), answered(0, true)});
   evidence.name.timed_out = true;
