@@ -42,7 +42,8 @@ Outcome TracedKernel::epoll_ctl(int epfd, int op, int fd, const epoll_event& cha
 }
 
 Outcome TracedKernel::epoll_wait(int epfd, std::span<epoll_event> events, int timeout) {
-  Outcome outcome = epoll_wait_once(epfd, events, timeout);
+  Outcome outcome =
+      without_sleep_first(timeout, [&](int time) { return epoll_wait_once(epfd, events, time); });
   if (!journal_.wants_telemetry()) return outcome;
   telemetry_.look();
   while (telemetry_.take_stamps(
@@ -67,6 +68,7 @@ Outcome TracedKernel::epoll_wait_once(int epfd, std::span<epoll_event> events, i
   }
   event.add("maxevents", ArgKind::integer, static_cast<std::int64_t>(events.size()));
   event.add("timeout", ArgKind::integer, timeout);
+  busy_ = at_once(event);
   return told(event);
 }
 
@@ -160,7 +162,7 @@ Outcome TracedKernel::pipe2(std::array<int, 2>& pipefd, int flags) {
 }
 
 Outcome TracedKernel::poll(std::span<pollfd> fds, int timeout) {
-  Outcome outcome = poll_once(fds, timeout);
+  Outcome outcome = without_sleep_first(timeout, [&](int time) { return poll_once(fds, time); });
   if (!journal_.wants_telemetry()) return outcome;
   telemetry_.look();
   while (outcome.value > 0 && telemetry_.take_stamps(std::span<const pollfd>(fds))) {
@@ -178,6 +180,7 @@ Outcome TracedKernel::poll_once(std::span<pollfd> fds, int timeout) {
             most_fds * sizeof(pollfd));
   event.add("timeout", ArgKind::integer, timeout);
   if (journal_.traced()) mark_readable(fds);
+  busy_ = at_once(event);
   return told(event);
 }
 

@@ -106,6 +106,21 @@ class TracedKernel final : public sys::Kernel {
   void mark_readable(std::span<const pollfd> fds);
   void flush_if_blocking(int fd, int flags = 0);
 
+  // Where the loop is busy, a poll that would flush is asked first without waiting, which does not
+  // block: events are written many at a time then, and still before anything that sleeps.
+  template <class Poll>
+  sys::Outcome without_sleep_first(int timeout, Poll&& poll) {
+    if (busy_ && timeout != 0 && journal_.traced()) {
+      if (const sys::Outcome found = poll(0); found.value != 0) return found;
+    }
+    return poll(timeout);
+  }
+  // Whether a poll found something ready without having slept.
+  static bool at_once(const Event& polled) {
+    constexpr auto shorter_than_a_sleep = std::chrono::microseconds(5);
+    return polled.outcome.value > 0 && polled.duration < shorter_than_a_sleep;
+  }
+
   // One call each, of which the telemetry may need a second.
   sys::Outcome epoll_wait_once(int epfd, std::span<epoll_event> events, int timeout);
   sys::Outcome poll_once(std::span<pollfd> fds, int timeout);
@@ -121,6 +136,7 @@ class TracedKernel final : public sys::Kernel {
   sys::Kernel& inner_;
   Journal& journal_;
   sys::TimePoint last_now_{};
+  bool busy_ = false;                    // the last poll found something ready at once
   PendingLookup lookup_;                 // the latest: no two are under way at once
   std::vector<Descriptor> descriptors_;  // by number
   Telemetry telemetry_;

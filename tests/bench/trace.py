@@ -4,33 +4,34 @@
 
 Usage: tests/bench/trace.py [--tcptool PATH] [--without PATH] [--rounds N] [--only FORMS] [PART ...]
 
-PARTs are pingpong (1 byte), kib (1 KiB), bulk, oneshot, events; all of them unless some are named.
-events is the processor time of a ping-pong beyond that of `off`, for each line of the trace, and
-how many lines a second of it would make. Each round runs every form once, in turn: `off` (the
-flight recorder alone), `json`, `text` and `strace` (--trace FILE in that format), `strace -f`
-around the program, and `without`, another build, such as one of a version without the recorder.
-Told are the median, the range, and how many times as long as
-`off` it takes by the medians, with the most that it may (`without`: `off` against it). The trace is
-in /dev/shm: a disk, or what a file system does at the close of a file that was truncated, is not
-what is measured.
+PARTs are pingpong (1 byte), kib (1 KiB), bulk (pipe to pipe), oneshot, events; all of them unless
+some are named. events is the processor time of a loop that never sleeps (a byte a read) beyond that
+of `off`, for each line of the trace, and how many lines a second of it would make. Each round runs
+every form once, in turn: `off` (the flight recorder alone), `json`, `text` and `strace` (--trace
+FILE in that format), `strace -f` around the program, and `without`, another build, such as one of a
+version without the recorder. Told are the median, the range, and how many times as long as `off` it
+takes by the medians, with the most that it may (`without`: `off` against it). The trace is in
+/dev/shm: a disk, or what a file system does at the close of a file that was truncated, is not what
+is measured.
 """
 
 import argparse
-import functools
+import contextlib
 import os
-import resource
 import shutil
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
-from common import compiled
+from common import LOOPBACK, compiled, listens, unused_port
 
 ROUND_TRIPS = 4000
-BULK = 512 << 20
+BULK = 1 << 30
+PACKETS = 100_000
 
 
 def forms(options, folder):
@@ -81,48 +82,58 @@ def round_trip(form, size, trips=ROUND_TRIPS):
         return took / trips * 1e6
 
 
-def bulk(form):
-    """GB/s from a pipe of ours, through tcptool and loopback, to a reader that discards."""
+def transfer(form, load, size, block, packets=False):
+    """From a pipe, through the program, loopback and another tcptool, into a pipe whose reader
+    discards: (seconds, the processor time of the program). Feeder and reader are in C: two threads
+    of an interpreter would wait for each other. `packets`: each read gets one block."""
+    port = unused_port()
+    with contextlib.ExitStack() as stack:
+        def run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL):
+            return stack.enter_context(
+                subprocess.Popen([*map(str, command)], stdin=stdin, stdout=stdout))
+
+        server = run([form[0][-1], "listen", "-q", LOOPBACK, port], stdout=subprocess.PIPE)
+        count = run([load, "count"], server.stdout, subprocess.PIPE)
+        server.stdout.close()
+        if not listens(port, lambda: server.poll() is None):
+            sys.exit("tcptool listen does not listen")
+        out, into = os.pipe2(os.O_CLOEXEC | (os.O_DIRECT if packets else 0))
+        run([load, "source", size, block], stdout=into)
+        os.close(into)
+        program, traced = form
+        begin = time.perf_counter()
+        client = run([*program, "connect", "-q", *traced, LOOPBACK, port], stdin=out)
+        os.close(out)
+        came = int(count.stdout.read().split()[0])
+        took = time.perf_counter() - begin
+        _, client.returncode, usage = os.wait4(client.pid, 0)
+        if client.returncode or came != size:
+            sys.exit(f"{came} of {size} bytes came, wait status {client.returncode}")
+    return took, usage.ru_utime + usage.ru_stime
+
+
+def bulk(form, load):
+    """GB/s"""
     size = BULK // 8 if "strace" in form[0][0] else BULK
-    done = []
-
-    def discard(listener):
-        with listener.accept()[0] as connection:
-            while connection.recv(1 << 20, socket.MSG_TRUNC):
-                pass
-        done.append(time.perf_counter())
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=discard, args=(listener,))
-        thread.start()
-        with start(form, "connect", *listener.getsockname()) as process:
-            chunk, left = memoryview(bytes(1 << 16)), size
-            begin = time.perf_counter()
-            while left:
-                left -= process.stdin.write(chunk[:left])
-            process.stdin.close()
-            thread.join()
-    return size / (done[0] - begin) / 1e9
+    return size / transfer(form, load, size, 65536)[0] / 1e9
 
 
-def processor_time(form):
-    """Seconds that tcptool itself takes for many trips of 1 byte, and the lines of its trace."""
+def many_calls(form, load):
+    """Seconds of processor time that as many calls take as can be made, and how many lines the
+    trace has."""
     path = form[1][form[1].index("--trace") + 1] if form[1] else os.devnull
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    round_trip(form, 1, 10 * ROUND_TRIPS)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = transfer(form, load, PACKETS, 1, packets=True)[1]
     with open(path, "rb") as trace:
-        lines = sum(chunk.count(b"\n") for chunk in iter(lambda: trace.read(1 << 20), b""))
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, lines
+        return took, sum(chunk.count(b"\n") for chunk in iter(lambda: trace.read(1 << 20), b""))
 
 
-def events(options, folder):
+def events(options, folder, load):
     """Prints what an event costs in each form that writes one to a file."""
     figures = {name: [] for name in ("off", "json", "text", "strace")}
     for _ in range(options.rounds):
         for name, form in forms(options, folder).items():
             if name in figures:
-                figures[name].append(processor_time(form))
+                figures[name].append(many_calls(form, load))
     off = statistics.median(seconds for seconds, _ in figures.pop("off"))
     for name, values in figures.items():
         if values:
@@ -144,10 +155,10 @@ def oneshot(form, load, times=30):
     return statistics.median(float(line.split()[0]) for line in told.splitlines()) / 1e3
 
 
-PARTS = {"pingpong": ("us", lambda form: round_trip(form, 1)),
-         "kib": ("us", lambda form: round_trip(form, 1024)),
+PARTS = {"pingpong": ("us", lambda form, _: round_trip(form, 1)),
+         "kib": ("us", lambda form, _: round_trip(form, 1024)),
          "bulk": ("GB/s", bulk),
-         "oneshot": ("ms", None)}
+         "oneshot": ("ms", oneshot)}
 # The most that a form may cost, in times of off.
 GOALS = {("bulk", "json"): 1.05, ("kib", "json"): 1.15, ("kib", "without"): 1.03,
          ("oneshot", "json"): 1.10}
@@ -167,15 +178,13 @@ def main():
         load = compiled("relay_load", programs)
         for part in options.parts or [*PARTS, "events"]:
             if part == "events":
-                events(options, folder)
+                events(options, folder, load)
                 continue
             unit, measure = PARTS[part]
-            if part == "oneshot":
-                measure = functools.partial(oneshot, load=load)
             figures = {name: [] for name in forms(options, folder)}
             for _ in range(options.rounds):
                 for name, form in forms(options, folder).items():
-                    figures[name].append(measure(form))
+                    figures[name].append(measure(form, load))
             off = statistics.median(figures["off"])
             for name, values in figures.items():
                 median = statistics.median(values)

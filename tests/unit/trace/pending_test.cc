@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <vector>
 
 #include "support/scripted_kernel.h"
 #include "support/told.h"
@@ -88,4 +89,45 @@ TEST_CASE("a descriptor of any number that was opened not to block is known not 
   static_cast<void>(scene.kernel.fcntl(1'000'000, F_SETFL, O_RDWR));
   static_cast<void>(scene.kernel.recv(1'000'000, buffer, 0));
   CHECK(scene.told.told.size() == told + 4);
+}
+
+TEST_CASE("a busy loop is asked first without waiting, and is told before it sleeps") {
+  Scene scene;
+  const test::Pipe pipe = test::make_pipe();
+  std::array<pollfd, 1> fds{{{pipe.read_end.fd(), POLLIN, 0}}};
+  const auto timeouts = [&] {
+    std::vector<std::int64_t> out;
+    for (const trace::Event& event : scene.told.events()) out.push_back(event.args[1].value);
+    scene.told.told.clear();
+    return out;
+  };
+  CHECK(::write(pipe.write_end.fd(), "x", 1) == 1);
+  scene.inner.use_fake_clock();  // every call is made at once
+  CHECK(scene.kernel.poll(fds, 9).value == 1);
+  CHECK(scene.kernel.poll(fds, 9).value == 1);
+  CHECK(scene.kernel.poll(fds, 9).value == 1);
+  CHECK(scene.told.told.empty());
+  CHECK(timeouts() == std::vector<std::int64_t>{9, 0, 0});
+  std::array<std::byte, 1> buffer{};
+  CHECK(::read(pipe.read_end.fd(), buffer.data(), 1) == 1);
+  CHECK(scene.kernel.poll(fds, 1).value == 0);
+  CHECK(scene.told.told.size() == 1);  // before the one that slept
+  CHECK(scene.kernel.poll(fds, 1).value == 0);
+  CHECK(timeouts() == std::vector<std::int64_t>{0, 1, 1});
+}
+
+TEST_CASE("a loop that slept is not asked twice, nor one that nobody traces") {
+  Scene scene;
+  scene.inner.use_fake_clock();
+  scene.inner.script(Syscall::poll).answers(1);
+  scene.inner.script(Syscall::epoll_wait).answers(0);
+  trace::Journal nobody;
+  nobody.stop_waiting_for_sinks();
+  trace::TracedKernel untraced(scene.inner, nobody);
+  CHECK(untraced.poll({}, 1).value == 1);
+  CHECK(untraced.poll({}, 1).value == 1);
+  CHECK(scene.inner.calls().size() == 2);
+  CHECK(scene.kernel.epoll_wait(7, {}, 1).value == 0);
+  CHECK(scene.kernel.epoll_wait(7, {}, 1).value == 0);
+  CHECK(scene.inner.calls().size() == 4);
 }
