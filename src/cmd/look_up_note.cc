@@ -32,8 +32,7 @@ std::optional<Message> slow_look_up_message(const SlowLookUp& look_up,
   if (silent.empty() || heard == nullptr) return std::nullopt;
   return note_message(fmt::format(
       "the look-up of {} took {}: name server{} {} of /etc/resolv.conf did not answer within {}, "
-      "{} "
-      "did",
+      "{} did",
       escape(look_up.name), format_duration(look_up.took), silent.size() == 1 ? "" : "s",
       fmt::join(silent, " and "), format_duration(waited), heard->server.host()));
 }

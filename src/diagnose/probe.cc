@@ -22,10 +22,6 @@ bool router_passed_on(const SynProbe& probe) {
   return probe.answer == Answer::icmp && is_ttl_exceeded(*probe.icmp);
 }
 
-bool by_tcp(const SynProbe& probe) {
-  return probe.answer == Answer::syn_ack || probe.answer == Answer::rst;
-}
-
 class Prober {
  public:
   Prober(sys::Waiter& waiter, Evidence& evidence, const tcp::SocketSetup& setup,
@@ -34,38 +30,42 @@ class Prober {
 
   void run() {
     evidence_.probes.made = true;
-    bool refused = evidence_.error.error == ECONNREFUSED && !evidence_.icmp;
-    if (evidence_.step == Step::transfer) {
+    const bool transfer = evidence_.step == Step::transfer;
+    if (transfer) {
       evidence_.probes.again = one(syn(evidence_.peer.port()));
       // A peer that connected to us listens on no port of that connection.
-      const auto& first = evidence_.probes.again;
-      const bool taken = first && first->answer == Answer::syn_ack;
-      if (interrupted_ || taken || !evidence_.transfer.active) return;
-      refused = evidence_.probes.again->answer == Answer::rst;
+      if (interrupted_ || taken() || !evidence_.transfer.active) return;
     }
     const bool routed =
         evidence_.path.next_hop.known() && evidence_.path.next_hop.host() != evidence_.peer.host();
     if (routed) walk_all();
-    if (evidence_.step == Step::transfer) take_answer_of_path(refused);
-    const auto& again = evidence_.probes.again;
-    const bool answered = again && again->answer == Answer::syn_ack;
-    if (interrupted_ || answered || !in_time()) return;
-    if (refused && routed) return measure_refusal();
+    if (transfer) take_answer_of_path();
+    if (interrupted_ || taken() || !in_time()) return;
+    if (refused() && routed) return measure_refusal();
     evidence_.probes.other = one(syn(other_port(evidence_.peer.port())));
-    if (evidence_.step == Step::transfer && routed) ask_later();
+    if (transfer && routed) ask_later();
   }
 
  private:
+  // What became of a new connection to the same port.
+  bool taken() const { return again_is(Answer::syn_ack); }
+  bool refused() const {
+    if (evidence_.step == Step::transfer) return again_is(Answer::rst);
+    return evidence_.error.error == ECONNREFUSED && !evidence_.icmp;
+  }
+  bool again_is(Answer answer) const {
+    const auto& again = evidence_.probes.again;
+    return again && again->answer == answer;
+  }
+
   // Another round may end in time.
   bool in_time() const { return !until_ || waiter_.kernel().now() + tcp::longest_probe <= *until_; }
 
   // One that got to the host answers for the port as well as the first did, which may be lost.
-  void take_answer_of_path(bool& refused) {
+  void take_answer_of_path() {
     auto& probes = evidence_.probes;
-    const bool none = probes.again && probes.again->answer == Answer::none;
-    if (!none || probes.path.empty() || !by_tcp(probes.path.back())) return;
-    probes.again = probes.path.back();
-    refused = probes.again->answer == Answer::rst;
+    if (!again_is(Answer::none) || probes.path.empty()) return;
+    if (probes.path.back().answered_by_tcp()) probes.again = probes.path.back();
   }
 
   // A router asks its link three times, a second apart, for the host that these SYNs are for, and
@@ -73,11 +73,11 @@ class Prober {
   // has. See arp(7), RFC 4861 section 7.2.2.
   void ask_later() {
     auto& probes = evidence_.probes;
-    const bool silent = !interrupted_ && probes.again->answer == Answer::none &&
+    const bool silent = !interrupted_ && again_is(Answer::none) &&
                         !another_port_answered(evidence_) && drew_error(evidence_) == nullptr;
     if (!silent || !in_time()) return;
     probes.later = one(syn(evidence_.peer.port()));
-    if (probes.later && by_tcp(*probes.later)) probes.again = probes.later;
+    if (probes.later && probes.later->answered_by_tcp()) probes.again = probes.later;
   }
 
   void walk_all() {

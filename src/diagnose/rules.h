@@ -82,8 +82,7 @@ bool name_server_answered(const NameFacts& name);
 bool look_up_denied(const NameFacts& name);
 bool next_hop_is_peer(const Evidence& evidence);  // no gateway is between
 // The next hop was known to be there since the SYN left, or a moment before, or since the peer was
-// last heard of. That
-// its entry is "reachable" still may tell of half a minute ago.
+// last heard of. That its entry is "reachable" still may tell of half a minute ago.
 bool next_hop_heard(const Evidence& evidence);
 // The neighbours' table says that the next hop was asked for its link-layer address, in vain.
 bool next_hop_silent(const PathFacts& path);

@@ -70,9 +70,7 @@ bool answered_from_afar(const Evidence& evidence) {
 }
 
 bool another_port_answered(const Evidence& evidence) {
-  using Answer = tcp::SynProbe::Answer;
-  const auto& other = evidence.probes.other;
-  return other && (other->answer == Answer::rst || other->answer == Answer::syn_ack);
+  return evidence.probes.other && evidence.probes.other->answered_by_tcp();
 }
 
 const tcp::SynProbe* drew_error(const Evidence& evidence) {

@@ -14,7 +14,7 @@ namespace {
 using Answer = tcp::SynProbe::Answer;
 
 // What became of one more SYN to the same port, and what follows.
-void add_new_connection(const Evidence& evidence, Finding& finding) {
+void add_what_one_more_drew(const Evidence& evidence, Finding& finding) {
   const tcp::SynProbe& again = *evidence.probes.again;
   finding.evidence += "; " + probe_answer(again);
   const std::string host = evidence.peer.host();
@@ -77,7 +77,7 @@ std::optional<Finding> peer_silent(const Evidence& evidence) {
     return gone;
   }
   if (evidence.probes.again) {
-    add_new_connection(evidence, finding);
+    add_what_one_more_drew(evidence, finding);
   } else if (!evidence.path.own_address) {
     finding.advice += "; --keepalive, or --diagnose active, asks whether the peer is still there";
   }

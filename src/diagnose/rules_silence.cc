@@ -93,8 +93,7 @@ std::optional<Finding> path_mtu_black_hole(const Evidence& evidence) {
   const std::string time = format_duration(evidence.after);
   const std::string_view hole =
       "a path MTU black hole (a link on the way takes only smaller packets, and the ICMP error "
-      "that "
-      "says so is filtered)";
+      "that says so is filtered)";
   Finding finding{Cause::path_mtu_black_hole,
                   fmt::format("timed out after {}: no acknowledgement any more", time), seen,
                   fmt::format("{}, or the peer is gone", hole),
@@ -124,7 +123,7 @@ std::optional<Finding> unreachable(const Evidence& evidence) {
                                               ECONNREFUSED, ENOPROTOOPT, EACCES, EPROTO});
   const auto& again = evidence.probes.again;
   const tcp::SynProbe* const told = drew_error(evidence);
-  const bool mended = again && (again->answer == Answer::syn_ack || again->answer == Answer::rst);
+  const bool mended = again && again->answered_by_tcp();
   const bool timed_out = unacknowledged(evidence) || lost_with(evidence, {ETIMEDOUT});
   const bool meanwhile =
       (told != nullptr && timed_out) || (soft && !mended && unacknowledged(evidence));
@@ -166,7 +165,7 @@ void sharpen(const Evidence& evidence, Finding& finding) {
   finding.advice = still_heard(evidence) ? "the routes and the packet filters of the way to it"
                                          : "the host's power, and the way to it";
   const std::string host = evidence.peer.host();
-  if (again->answer == Answer::syn_ack || again->answer == Answer::rst) {
+  if (again->answered_by_tcp()) {
     finding.explanation = fmt::format(
         "{} is up and answers new SYNs, but this connection is no longer acknowledged: a firewall "
         "or NAT on the way has forgotten it{}; or the way was broken for a while",
@@ -176,8 +175,7 @@ void sharpen(const Evidence& evidence, Finding& finding) {
     finding.evidence += fmt::format("; port {} answers", evidence.probes.other->peer.port());
     finding.explanation = fmt::format(
         "{} is up, but nothing on port {} is answered any more: a packet filter there, on the way "
-        "or "
-        "on this host drops it",
+        "or on this host drops it",
         host, evidence.peer.port());
     finding.advice =
         fmt::format("the filters' rules for {} tcp port {}", host, evidence.peer.port());
@@ -211,8 +209,7 @@ std::optional<Finding> peer_vanished(const Evidence& evidence) {
   if (still_heard(evidence)) {
     finding.explanation = fmt::format(
         "{} is still heard of, but what is sent to it is lost: {} is broken in that direction, or "
-        "a "
-        "packet filter drops it",
+        "a packet filter drops it",
         evidence.peer.host(), next_hop_is_peer(evidence) ? "the link to it" : "the way to it");
   }
   sharpen(evidence, finding);

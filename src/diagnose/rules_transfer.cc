@@ -124,6 +124,42 @@ std::string waiting_words(const Evidence& evidence) {
                      transfer.undelivered - buffered);
 }
 
+// The window was full when the peer was last heard of: that it is still is not known.
+void tell_unanswered_window_probes(const Evidence& evidence, Finding& finding) {
+  const auto& again = evidence.probes.again;
+  const std::string host = evidence.peer.host();
+  finding.evidence +=
+      fmt::format("; {} window probes in a row without an answer, for {}", *evidence.info->probes,
+                  format_duration(*evidence.info->last_ack_received));
+  if (again) finding.evidence += "; " + probe_answer(*again);
+  const bool up = again && again->answered_by_tcp();
+  if (!up && another_port_answered(evidence)) {
+    finding.evidence += fmt::format("; port {} answers", evidence.probes.other->peer.port());
+    finding.explanation = fmt::format(
+        "the peer's window was full when its answers ended: {} is up, but nothing on port {} is "
+        "answered any more: a packet filter there, on the way or on this host drops it",
+        host, evidence.peer.port());
+    finding.advice =
+        fmt::format("the filters' rules for {} tcp port {}", host, evidence.peer.port());
+    finding.or_else = Cause::filtered_by_host;
+    return;
+  }
+  finding.explanation = fmt::format(
+      "the peer's window was full when its answers ended: {}a firewall or NAT on the way has "
+      "forgotten this connection or drops it",
+      up ? "it answers new SYNs, so "
+         : fmt::format("{} is down, or the way to it is broken, or ", host));
+  if (evidence.info->bytes_acked == (evidence.transfer.active ? 1U : 0U)) {
+    finding.explanation += fmt::format(
+        "; or a proxy on the way answered for {}, which takes nothing: not a byte was ever "
+        "acknowledged",
+        host);
+  }
+  finding.advice = again ? "the host's power, and the filters of the way"
+                         : "whether the host answers a new connection (--diagnose active tries)";
+  finding.or_else = Cause::peer_vanished;
+}
+
 std::optional<Finding> zero_window(const Evidence& evidence) {
   const auto& info = evidence.info;
   const bool ended = waited_in_vain(evidence) || lost_with(evidence, {ETIMEDOUT});
@@ -141,41 +177,10 @@ std::optional<Finding> zero_window(const Evidence& evidence) {
     finding.headline = fmt::format("timed out after {}: the peer's receive window is {}",
                                    format_duration(evidence.after), size);
   }
-  constexpr std::uint32_t one_under_way = 1;
   const auto heard = info->last_ack_received;
+  constexpr std::uint32_t one_under_way = 1;
   if (info->probes.value_or(0) > one_under_way && heard) {
-    finding.evidence += fmt::format("; {} window probes in a row without an answer, for {}",
-                                    *info->probes, format_duration(*heard));
-    const auto& again = evidence.probes.again;
-    const bool up = again && (again->answer == tcp::SynProbe::Answer::syn_ack ||
-                              again->answer == tcp::SynProbe::Answer::rst);
-    if (again) finding.evidence += "; " + probe_answer(*again);
-    const std::string host = evidence.peer.host();
-    if (!up && another_port_answered(evidence)) {
-      finding.evidence += fmt::format("; port {} answers", evidence.probes.other->peer.port());
-      finding.explanation = fmt::format(
-          "the peer's window was full when its answers ended: {} is up, but nothing on port {} is "
-          "answered any more: a packet filter there, on the way or on this host drops it",
-          host, evidence.peer.port());
-      finding.advice =
-          fmt::format("the filters' rules for {} tcp port {}", host, evidence.peer.port());
-      finding.or_else = Cause::filtered_by_host;
-      return finding;
-    }
-    finding.explanation = fmt::format(
-        "the peer's window was full when its answers ended: {}a firewall or NAT on the way has "
-        "forgotten this connection or drops it",
-        up ? "it answers new SYNs, so "
-           : fmt::format("{} is down, or the way to it is broken, or ", host));
-    if (evidence.info->bytes_acked == (evidence.transfer.active ? 1U : 0U)) {
-      finding.explanation += fmt::format(
-          "; or a proxy on the way answered for {}, which takes nothing: not a byte was ever "
-          "acknowledged",
-          host);
-    }
-    finding.advice = again ? "the host's power, and the filters of the way"
-                           : "whether the host answers a new connection (--diagnose active tries)";
-    finding.or_else = Cause::peer_vanished;
+    tell_unanswered_window_probes(evidence, finding);
   } else if (heard && *heard < evidence.after) {
     finding.explanation += ", and it still answers window probes";
   }

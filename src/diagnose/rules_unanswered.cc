@@ -10,18 +10,14 @@
 namespace tcptool::diagnose {
 namespace {
 
-using Answer = tcp::SynProbe::Answer;
-
 // A SYN to the same port, to learn of the way, was answered.
 std::optional<Finding> answered_since(const Evidence& evidence) {
   const auto& path = evidence.probes.path;
-  if (!unanswered(evidence) || path.empty()) return std::nullopt;
-  const Answer answer = path.back().answer;
-  if (answer != Answer::syn_ack && answer != Answer::rst) return std::nullopt;
+  if (!unanswered(evidence) || path.empty() || !path.back().answered_by_tcp()) return std::nullopt;
   Finding finding{
       Cause::filtered_or_down, timeout_headline(evidence),
       fmt::format("{} without an answer; one more was answered with {}", syn_count(evidence.info),
-                  answer_word(answer)),
+                  answer_word(path.back().answer)),
       fmt::format(
           "{} answers port {} now: it or the way to it was down until then, or SYNs get "
           "lost on the way, or a packet filter or a full accept queue lets few of them pass",
@@ -122,8 +118,8 @@ std::optional<Finding> filtered_or_down(const Evidence& evidence) {
   if (const std::string hop = last_hop(evidence); !hop.empty()) {
     finding.explanation = fmt::format(
         "SYNs get as far as {}; a packet filter there, behind it or on this host (or its "
-        "rp_filter) "
-        "drops them or their answers, or the way is broken behind it, or {} is down or has no "
+        "rp_filter) drops them or their answers, or the way is broken behind it, or {} is down or "
+        "has no "
         "route back",
         hop, host);
     finding.advice = fmt::format(

@@ -23,6 +23,11 @@ struct SynProbe {
   std::optional<IcmpError> icmp;
   int error = 0;
   std::chrono::nanoseconds after{0};  // until the answer
+
+  // The host itself answered, or somebody in its name.
+  [[nodiscard]] bool answered_by_tcp() const {
+    return answer == Answer::syn_ack || answer == Answer::rst;
+  }
 };
 
 constexpr auto longest_probe = std::chrono::milliseconds(900);

@@ -114,8 +114,7 @@ std::string explain_recv(const Event& event) {
   if (event.outcome.error == EAGAIN) return "transport: nothing has arrived that was not read yet";
   if (event.outcome.error == ECONNRESET) {
     return "transport: the peer has sent RST; the connection is gone, and what it had not "
-           "delivered is "
-           "lost";
+           "delivered is lost";
   }
   if (!event.outcome.ok()) return "transport: the connection is broken";
   if (event.outcome.value == 0) {

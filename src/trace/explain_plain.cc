@@ -34,8 +34,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 11> option_s
      "acknowledged; for this trace alone"},
     {"SO_MEMINFO",
      "transport: what of this host's memory the socket uses; of a listener also how many "
-     "handshakes "
-     "it has dropped"},
+     "handshakes it has dropped"},
     {"SO_LINGER", "transport: how long close waits for the peer's acknowledgement; 0 is an RST"},
 }};
 

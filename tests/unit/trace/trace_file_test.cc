@@ -35,6 +35,11 @@ struct Scene : trace::TraceFileObserver {
         {.path = path, .limit = limit, .lost_line = trace::lost_comment, .limit_line = "# limit"},
         *this};
   }
+  // A FIFO in the file's place, with a reader.
+  [[nodiscard]] test::Plug make_fifo() const {
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    return test::open_file(path, O_RDONLY | O_NONBLOCK);
+  }
   void write_failed(const sys::SysError& error) override { said.push_back(error.text()); }
   void limit_reached() override { said.emplace_back("limit"); }
   void lines_lost(std::uint64_t count) override { said.push_back(std::to_string(count)); }
@@ -111,8 +116,7 @@ TEST_CASE("no line makes the file larger than its limit") {
 
 TEST_CASE("what a stuck reader has no room for is lost, counted, and told where it is missing") {
   Scene scene;
-  REQUIRE(::mkfifo(scene.path.c_str(), 0600) == 0);
-  const test::Plug reader = test::open_file(scene.path, O_RDONLY | O_NONBLOCK);
+  const test::Plug reader = scene.make_fifo();
   TraceFile file = scene.open();
   const std::string line(1023, 'x');
   for (int i = 0; i < 2000; ++i) {
@@ -136,8 +140,7 @@ TEST_CASE("what a stuck reader has no room for is lost, counted, and told where 
 
 TEST_CASE("a reader that takes a little now and then holds up the end for 3 s at most") {
   Scene scene;
-  REQUIRE(::mkfifo(scene.path.c_str(), 0600) == 0);
-  const test::Plug reader = test::open_file(scene.path, O_RDONLY | O_NONBLOCK);
+  const test::Plug reader = scene.make_fifo();
   TraceFile file = scene.open();
   const std::string line(1023, 'x');
   for (int i = 0; i < 200; ++i) file.write_line(line);
