@@ -41,10 +41,11 @@ struct Target {
 // What is worth a line while attempts are under way.
 class RaceNotes final : public tcp::ConnectObserver {
  public:
-  explicit RaceNotes(Console& console, std::optional<Place> place = {})
-      : console_(console), place_(place) {}
+  explicit RaceNotes(Console& console) : console_(console) {}
 
-  // Of several addresses only the first few repetitions and errors are told, of each the first: a
+  // What the next note is about.
+  void set_place(const Place& place) { place_ = place; }
+  // Of several attempts only the first few repetitions and errors are told, of each the first: a
   // screen is not endless.
   void set_several(bool several) {
     several_ = several;

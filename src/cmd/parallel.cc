@@ -41,6 +41,7 @@ class Parallel {
         stdin_(context, !options.common.relay.recv_only),
         buffer_(chunk) {
     end_.total = *options.parallel;
+    notes_.set_several(end_.total > 1);
   }
 
   Exit run() {
@@ -108,8 +109,8 @@ class Parallel {
         open.end(End::timed_out);
         take_outcome(i);
       } else if (tells() && now >= open.next_look()) {
-        RaceNotes notes(context_.console, place(i));
-        open.look_for_retransmission(now, notes);
+        notes_.set_place(place(i));
+        open.look_for_retransmission(now, notes_);
       }
     }
   }
@@ -117,8 +118,8 @@ class Parallel {
   void take_news(std::size_t i) {
     Member& member = members_[i];
     if (!member.open.under_way()) return receive(i);
-    RaceNotes notes(context_.console, place(i));
-    member.open.take_news(tells() ? &notes : nullptr);
+    notes_.set_place(place(i));
+    member.open.take_news(tells() ? &notes_ : nullptr);
     if (!member.open.under_way()) take_outcome(i);
   }
 
@@ -267,6 +268,7 @@ class Parallel {
   std::size_t waiting_ = 0;  // without an answer yet
   std::size_t held_ = 0;
   sys::TimePoint first_connected_;
+  RaceNotes notes_{context_.console};
   ParallelEnd end_;
   Exit exit_;
 };

@@ -85,9 +85,7 @@ std::optional<Finding> ttl_exceeded(const Evidence& evidence) {
                         "a larger one, or without that -o");
   }
   const auto& path = evidence.probes.path;
-  const bool gets_there = !path.empty() && (path.back().answer == tcp::SynProbe::Answer::syn_ack ||
-                                            path.back().answer == tcp::SynProbe::Answer::rst);
-  if (gets_there) {
+  if (!path.empty() && path.back().answered_by_tcp()) {
     return icmp_finding(
         evidence, Cause::ttl_exceeded,
         fmt::format("this host sends with a {} too small for the way: router {} found it used up, "
@@ -143,9 +141,11 @@ std::optional<Finding> rejected_by_host(const Evidence& evidence) {
       evidence, Cause::rejected_by_host,
       port_unreachable(*evidence.icmp)
           ? fmt::format("a packet filter on {} itself rejects the connection (a closed port would "
-                        "answer with RST, not ICMP)",
+                        "answer with RST, not ICMP), or one behind it, if it passes the port on",
                         host)
-          : fmt::format("a packet filter on {} itself rejects the connection", host),
+          : fmt::format("a packet filter on {} itself rejects the connection, or one behind it, if "
+                        "it passes the port on",
+                        host),
       fmt::format("the filter's rules on {} for tcp port {}", host, evidence.peer.port()));
 }
 

@@ -153,6 +153,15 @@ std::optional<Finding> name_not_found(const Evidence& evidence) {
     finding.or_else = Cause::name_not_found;
     return finding;
   }
+  if (answer->is_alias) {
+    return Finding{
+        Cause::name_not_found, "the name is an alias of one that does not exist (NXDOMAIN)",
+        fmt::format("name server {} answered NXDOMAIN for {} after {}, with a CNAME", server,
+                    name_of(evidence), format_duration(answer->after)),
+        fmt::format("{} is an alias (CNAME) of a name that is not in the DNS, says name server {}",
+                    name_of(evidence), server),
+        fmt::format("the name's owner: dig {} CNAME shows where it leads", name_of(evidence))};
+  }
   return Finding{
       Cause::name_not_found, "the name does not exist (NXDOMAIN)",
       fmt::format("name server {} answered NXDOMAIN for {} after {}", server, name_of(evidence),

@@ -17,6 +17,7 @@ using Bytes = std::span<const std::byte>;
 constexpr std::size_t header_size = 12;
 constexpr std::size_t longest_name = 255;  // with its length bytes
 constexpr unsigned class_in = 1;
+constexpr unsigned type_cname = 5;
 
 void put_uint16(std::vector<std::byte>& out, unsigned value) {
   out.push_back(static_cast<std::byte>(value >> 8U));
@@ -55,9 +56,9 @@ bool same_question(Bytes reply, Bytes query) {
                     [](std::byte a, std::byte b) { return lower(a) == lower(b); });
 }
 
-// Whether one of `count` records from `offset` on is an address of `type`.
-bool finds_address(Bytes message, std::size_t offset, unsigned count, unsigned type) {
-  const std::size_t address_size = type == dns_type_a ? 4 : 16;
+// Whether one of `count` records from `offset` on is of `type` and `size`, where one is given.
+bool finds_record(Bytes message, std::size_t offset, unsigned count, unsigned type,
+                  std::optional<std::size_t> size) {
   for (unsigned i = 0; i < count; ++i) {
     const auto fixed = behind_name(message, offset);
     if (!fixed) return false;
@@ -68,7 +69,8 @@ bool finds_address(Bytes message, std::size_t offset, unsigned count, unsigned t
     const auto record_class = network_uint16(message, *fixed + class_offset);
     const auto length = network_uint16(message, *fixed + length_offset);
     if (!length || *fixed + data_offset + *length > message.size()) return false;
-    if (record_type == type && record_class == class_in && *length == address_size) return true;
+    const bool fits = record_type == type && record_class == class_in;
+    if (fits && size.value_or(*length) == *length) return true;
     offset = *fixed + data_offset + *length;
   }
   return false;
@@ -195,7 +197,9 @@ std::optional<DnsReply> parse_dns_reply(Bytes reply, Bytes query) {
   if (questions != 1 || !same_question(reply, query)) return std::nullopt;
   const unsigned type = network_uint16(query, query.size() - 4).value_or(0);
   const unsigned answers = network_uint16(reply, answers_offset).value_or(0);
-  facts.has_address = finds_address(reply, query.size(), answers, type);
+  const std::size_t address_size = type == dns_type_a ? 4 : 16;
+  facts.has_address = finds_record(reply, query.size(), answers, type, address_size);
+  facts.is_alias = finds_record(reply, query.size(), answers, type_cname, std::nullopt);
   return facts;
 }
 

@@ -70,6 +70,7 @@ void hear(sys::Kernel& kernel, Asked& asked, std::span<const std::byte> query,
     answer.rcode = reply->rcode;
     answer.has_address = reply->has_address;
     answer.truncated = reply->truncated;
+    answer.is_alias = reply->is_alias;
   } else {
     answer.kind = Kind::unreachable;
     answer.error = got.error;

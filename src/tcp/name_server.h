@@ -31,6 +31,7 @@ struct NameServerAnswer {
   std::optional<IcmpError> icmp{};  // which said so, if one did
   unsigned rcode = 0;               // DNS RCODE where answered: 0 no error, 3 NXDOMAIN
   bool has_address = false;         // an address of the asked type is in the answer section
+  bool is_alias = false;            // a CNAME is, so that all else is said of what it leads to
   bool truncated = false;       // the answer was cut to fit into UDP: has_address may be missing it
   bool unintelligible = false;  // something came from there that is no answer to the question
   std::chrono::nanoseconds after{0};  // from the question to the answer or the error
@@ -53,6 +54,7 @@ struct DnsReply {
   unsigned rcode = 0;
   bool has_address = false;
   bool truncated = false;
+  bool is_alias = false;
 };
 
 // The reply to `query`, as dns_query made it. Nothing where it is no reply to it: another id or

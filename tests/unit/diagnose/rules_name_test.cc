@@ -19,6 +19,12 @@ using test::text_of;
 
 namespace {
 
+tcp::NameServerAnswer dangling_alias() {
+  auto answer = answered(3);
+  answer.is_alias = true;
+  return answer;
+}
+
 tcp::NameServerAnswer truncated() {
   auto answer = answered(0);
   answer.truncated = true;
@@ -42,6 +48,11 @@ TEST_CASE("each answer of the name servers has its cause") {
        {not_answered(), answered(3)},
        "name-not-found",
        "says name server 192.0.2.53"},
+      {"NXDOMAIN of what it leads to",
+       EAI_NONAME,
+       {dangling_alias()},
+       "name-not-found",
+       "is an alias (CNAME) of a name that is not in the DNS"},
       {"no data", EAI_NODATA, {answered(0)}, "name-without-address", "exists"},
       {"no data, by status alone", EAI_NODATA, {}, "", ""},
       {"SERVFAIL", EAI_AGAIN, {answered(2)}, "name-server-failed", "no answer of its own"},

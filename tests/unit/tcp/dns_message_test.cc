@@ -104,8 +104,9 @@ TEST_CASE("a reply tells its code, whether it was cut, and whether there is an a
   };
   for (const Row& row :
        std::vector<Row>{{0x8180, address, 1, {0, true, false}},
-                        {0x8180, alias + address, 2, {0, true, false}},
-                        {0x8180, alias + address, 1, {0, false, false}},
+                        {0x8180, alias + address, 2, {0, true, false, true}},
+                        {0x8180, alias + address, 1, {0, false, false, true}},
+                        {0x8183, alias, 1, {3, false, false, true}},
                         {0x8180, record(pointer, 28, std::string(16, 'x')), 1, {0, false, false}},
                         {0x8180, record(pointer, 1, std::string(3, 'x')), 1, {0, false, false}},
                         {0x8180, "", 0, {0, false, false}},
@@ -120,6 +121,7 @@ TEST_CASE("a reply tells its code, whether it was cut, and whether there is an a
     CHECK(facts->rcode == row.wanted.rcode);
     CHECK(facts->has_address == row.wanted.has_address);
     CHECK(facts->truncated == row.wanted.truncated);
+    CHECK(facts->is_alias == row.wanted.is_alias);
   }
 }
 
