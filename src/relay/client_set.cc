@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tcp/listener.h"
+#include "tcp/tcp_info.h"
 
 namespace tcptool::relay {
 
@@ -68,7 +69,7 @@ sys::Outcome ClientSet::receive(Client& client, std::span<std::byte> buf) {
     touch(client);
   } else if (got.ok()) {
     client.peer_fin = true;
-    client.peer_first = !client.fin_sent;
+    client.peer_first = client.peer_first || !client.fin_sent;
   }
   return got;
 }
@@ -92,6 +93,9 @@ bool ClientSet::takes(Client& client) {
 
 void ClientSet::send_fin(Client& client) {
   if (client.fin_sent) return;
+  // The client's FIN may have come, and not been read yet.
+  const auto info = tcp::read_tcp_info(kernel_, client.fd());
+  client.peer_first = info && info->state == tcp::State::close_wait;
   // A failure shows at the next recv as well, with its reason.
   static_cast<void>(kernel_.shutdown(client.fd(), SHUT_WR));
   client.fin_sent = true;
