@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cmd/console.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
@@ -15,6 +16,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "relay/local_stream.h"
 #include "trace/open_sink.h"
 
 namespace tcptool::cmd {
@@ -25,9 +27,14 @@ constexpr std::string_view erase_line = "\r\x1b[K";
 
 // Writes each line at once through the kernel seam. A stderr that is full makes the line wait,
 // since who asked for it reads it, until a signal comes; one that is closed or broken swallows it.
+// A terminal is opened a second time: with room for a byte it is called writable, and would hold up
+// whoever writes more.
 class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  explicit KernelSink(sys::Kernel& kernel) : kernel_(kernel) {}
+  explicit KernelSink(sys::Kernel& kernel)
+      : kernel_(kernel), stream_(relay::LocalStream::inspect(kernel, stderr_fd, false)) {
+    if (stream_.kind() == relay::LocalStream::Kind::terminal) stream_.reopen(O_WRONLY);
+  }
 
   [[nodiscard]] bool gave_way() const { return gave_way_; }
 
@@ -37,7 +44,7 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
   }
 
   [[nodiscard]] bool has_room() {
-    std::array<pollfd, 1> fds{{{stderr_fd, POLLOUT, 0}}};
+    std::array<pollfd, 1> fds{{{stream_.fd(), POLLOUT, 0}}};
     return kernel_.poll(fds, 0).value > 0;
   }
 
@@ -58,7 +65,7 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
     if ((line.empty() && !on_screen_) || !has_room()) return;
     const std::string text = std::string(erase_line) + std::string(line);
     // Where it is cut short, the next one draws over it.
-    static_cast<void>(kernel_.write(stderr_fd, std::as_bytes(std::span(text))));
+    static_cast<void>(kernel_.write(stream_.fd(), std::as_bytes(std::span(text))));
     on_screen_ = !line.empty();
   }
 
@@ -72,20 +79,24 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
     while (!rest.empty() && wait_for_room()) {
       // A pipe that poll called writable takes PIPE_BUF bytes at once; most lines are shorter.
       const sys::Outcome written =
-          kernel_.write(stderr_fd, rest.first(std::min(rest.size(), at_once)));
+          kernel_.write(stream_.fd(), rest.first(std::min(rest.size(), at_once)));
       if (!written.ok() && written.error != EINTR && written.error != EAGAIN) return;
-      rest = rest.subspan(written.as_size());
+      // A terminal may be writable, and yet have no room for a line's end, which is two bytes
+      // there.
+      if (written.error == EAGAIN) static_cast<void>(kernel_.poll({}, a_moment));
+      if (written.ok()) rest = rest.subspan(written.as_size());
     }
   }
   void flush_() override {}
 
  private:
   static constexpr std::size_t at_once = PIPE_BUF;
+  static constexpr int a_moment = 10;  // milliseconds
 
   // False when there is none and the run is to end: a signal has come, now or while an earlier line
   // waited, or --timeout is over.
   bool wait_for_room() {
-    std::array<pollfd, 2> fds{{{stderr_fd, POLLOUT, 0}, {signal_fd_, POLLIN, 0}}};
+    std::array<pollfd, 2> fds{{{stream_.fd(), POLLOUT, 0}, {signal_fd_, POLLIN, 0}}};
     while (true) {
       const int timeout = run_deadline_ ? sys::poll_timeout(run_deadline_, kernel_.now()) : -1;
       const sys::Outcome polled = kernel_.poll(fds, signal_came_ ? 0 : timeout);
@@ -98,6 +109,7 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
   }
 
   sys::Kernel& kernel_;
+  relay::LocalStream stream_;
   int signal_fd_ = -1;
   sys::Deadline run_deadline_;
   bool signal_came_ = false;

@@ -110,8 +110,7 @@ struct Event {
   static constexpr std::size_t storage_size = 256;
   static constexpr std::size_t most_payload = 32;  // bytes of a buffer that are kept
 
-  // What kind of socket the first descriptor is, as far as it is known; splice has its source
-  // first.
+  // What kind of socket the first descriptor is, as far as it is known.
   enum class Socket : std::uint8_t { unknown, tcp, datagram, netlink };
 
   Event() : storage() {}
@@ -119,6 +118,7 @@ struct Event {
 
   sys::Syscall call{};
   Socket socket = Socket::unknown;
+  Socket into = Socket::unknown;  // of splice, what its target is
   std::uint8_t arg_count = 0;
   std::uint16_t storage_used = 0;
   std::array<Arg, most_args> args{};
@@ -195,7 +195,9 @@ class Sink {
   [[nodiscard]] virtual bool wants_telemetry() const { return false; }
   virtual void take_tcp_change(const TcpChange& /*change*/) {}
   virtual void take_timeline(const Timeline& /*timeline*/) {}
-  // What was taken is to be where its reader can see it.
+  // What was taken is to be where its reader can see it. Whether there is any use in that before
+  // the end.
+  [[nodiscard]] virtual bool wants_flush() const { return true; }
   virtual void flush() {}
   // Nothing more will come.
   virtual void close() {}

@@ -45,8 +45,9 @@ std::string explain_connect(const Event& event) {
 }
 
 std::string explain_poll(const Event& event) {
-  const Arg* const timeout = event.call == Syscall::poll ? event.find(ArgKind::integer) : nullptr;
-  if (timeout != nullptr && timeout->value == 0 && event.outcome.ok()) {
+  const auto args = event.arguments();
+  const bool sleeps = args.empty() || args.back().name != "timeout" || args.back().value != 0;
+  if (!sleeps && event.outcome.ok()) {
     return "application: looked, without sleeping, what the watched descriptors have to say";
   }
   if (event.outcome.value > 0) {
@@ -58,7 +59,7 @@ std::string explain_poll(const Event& event) {
 }
 
 std::string explain_epoll_wait(const Event& event) {
-  if (event.outcome.value <= 0) return explain_poll(event);
+  if (event.outcome.value <= 0 || event.arguments().back().value == 0) return explain_poll(event);
   return fmt::format(
       "application: slept until {} of the watched descriptors had something to say; events is "
       "what they say",
@@ -161,10 +162,11 @@ std::string explain_moved(const Event& event) {
   }
   if (!event.outcome.ok()) return "transport: nothing was moved; this path is of no use here";
   if (event.outcome.value == 0) return "application: there is nothing more to come";
+  const bool at_socket = event.socket == Event::Socket::tcp || event.into == Event::Socket::tcp;
   return fmt::format(
-      "transport: {} go between a socket, a pipe and a file within the kernel; this program does "
-      "not see them, and copies nothing",
-      bytes(event.outcome.value));
+      "{}: {} go between a socket, a pipe and a file within the kernel; this program does not see "
+      "them, and copies nothing",
+      at_socket ? "transport" : "application", bytes(event.outcome.value));
 }
 
 }  // namespace

@@ -141,9 +141,11 @@ std::string_view explain_plainly(const Event& event) {
   if (text_of_first(event, ArgKind::fcntl_op) == "F_GETFD") {
     return "application: asks whether a descriptor is open at all";
   }
-  if (event.call == Syscall::fcntl || event.call == Syscall::fstat) {
-    return "application: asks what a descriptor is: file, pipe, terminal or socket, and how it was "
-           "opened";
+  if (event.call == Syscall::fstat) {
+    return "application: asks what a descriptor is: file, pipe, terminal or socket";
+  }
+  if (event.call == Syscall::fcntl) {
+    return "application: asks how a descriptor was opened, or changes that";
   }
   if (event.call == Syscall::read && event.outcome.ok() && event.outcome.value == 0) {
     return "application: the input is at its end";

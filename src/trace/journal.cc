@@ -8,6 +8,7 @@ namespace tcptool::trace {
 void Journal::add(std::unique_ptr<Sink> sink) {
   wants_payload_ = wants_payload_ || sink->wants_payload();
   wants_telemetry_ = wants_telemetry_ || sink->wants_telemetry();
+  wants_flush_ = wants_flush_ || sink->wants_flush();
   sinks_.push_back(std::move(sink));
 }
 
@@ -67,7 +68,7 @@ void Journal::close() {
   flush();
   for (const auto& sink : sinks_) sink->close();
   sinks_.clear();
-  wants_payload_ = wants_telemetry_ = false;
+  wants_payload_ = wants_telemetry_ = wants_flush_ = false;
 }
 
 std::vector<const Event*> Journal::last(std::size_t most) const {

@@ -32,6 +32,8 @@ class Journal {
   // Whether somebody wants more than the calls; it is told at once.
   [[nodiscard]] bool wants_payload() const { return wants_payload_; }
   [[nodiscard]] bool wants_telemetry() const { return wants_telemetry_; }
+  // Whether somebody reads along, for whom a flush is.
+  [[nodiscard]] bool wants_flush() const { return wants_flush_; }
   void tell_payload(const Payload& payload);
   void tell_tcp_change(const TcpChange& change);
   void tell_timeline(const Timeline& timeline);
@@ -55,6 +57,7 @@ class Journal {
   bool undecided_ = true;
   bool wants_payload_ = false;
   bool wants_telemetry_ = false;
+  bool wants_flush_ = false;
   bool telling_ = false;  // a sink that has something to say must not begin again
 };
 

@@ -37,7 +37,8 @@ void add_known(LineBuffer& out, std::string_view name, std::string_view value) {
   out.append_between("\"", value, "\"");
 }
 
-void append_poll_fds(LineBuffer& out, std::span<const std::byte> kept) {
+// Of very many only the first are kept.
+void append_poll_fds(LineBuffer& out, std::span<const std::byte> kept, std::int64_t whole) {
   out += '[';
   for (std::size_t i = 0; i < kept.size() / sizeof(pollfd); ++i) {
     const auto fd = unpack<pollfd>(kept, i * sizeof(pollfd));
@@ -48,6 +49,7 @@ void append_poll_fds(LineBuffer& out, std::span<const std::byte> kept) {
     out += '}';
   }
   out += ']';
+  add(out, "nfds", whole);
 }
 
 void append_epoll_event(LineBuffer& out, const epoll_event& event) {
@@ -211,7 +213,7 @@ void append_value(LineBuffer& out, const Event& event, const Arg& arg) {
     case ArgKind::file_status:
       return append_file_status(out, unpack<FileStatus>(blob));
     case ArgKind::poll_fds:
-      return append_poll_fds(out, blob);
+      return append_poll_fds(out, blob, arg.value);
     case ArgKind::signal_set:
       return append_signals(out, arg.value);
     case ArgKind::message:

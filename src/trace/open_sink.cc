@@ -75,6 +75,7 @@ class SummarySink final : public Sink {
   void take(const Event& event) override {
     if (passes(event, filter_)) summary_.add(event);
   }
+  bool wants_flush() const override { return false; }
   void close() override {
     for (const std::string& line : summary_.lines()) writer_.write_line(line);
     writer_.close();

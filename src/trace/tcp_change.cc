@@ -20,6 +20,7 @@ using Unit = TcpChange::Unit;
 // Of tcpi_state, as in the kernel's include/net/tcp_states.h.
 constexpr unsigned established = 1;
 constexpr unsigned fin_wait_1 = 4;
+constexpr unsigned fin_wait_2 = 5;
 constexpr unsigned closed = 7;
 constexpr unsigned last_ack = 9;
 constexpr unsigned listen = 10;
@@ -131,6 +132,10 @@ std::string tcp_change_text(const TcpChange& change, sys::TimePoint start) {
   } else if (change.state != change.state_before) {
     out += fmt::format(" {} -> {}", sys::tcp_state_name(change.state_before),
                        sys::tcp_state_name(change.state));
+    // The kernel hands a connection in TIME-WAIT over, and calls the socket that it was closed.
+    const bool our_fin_first = change.state_before == fin_wait_1 ||
+                               change.state_before == fin_wait_2 || change.state_before == closing;
+    if (our_fin_first && change.state == closed) out += " (or TIME-WAIT)";
   }
   std::string_view between = out.back() == ':' ? " " : "; ";
   for (const auto* const fields : {&change.fields, &change.queues}) {

@@ -16,8 +16,9 @@ std::int64_t flags_of(const Event& event) {
   return flags != nullptr ? flags->value : 0;
 }
 
-// Whether the call has put something on its way to the peer (FIN and SYN too), or taken something
-// that came from there. Asking the kernel, or a name server, is neither.
+// Whether the call has put something on its way to the peer (SYN, and shutdown's FIN, too), or
+// taken something that came from there. Asking the kernel, or a name server, is neither; nor is
+// close, which may send FIN, RST or nothing.
 std::string_view arrow(const Event& event) {
   constexpr std::string_view none = "  ";
   const sys::Outcome& outcome = event.outcome;
@@ -28,11 +29,13 @@ std::string_view arrow(const Event& event) {
   switch (event.call) {
     case sys::Syscall::connect:
     case sys::Syscall::send:
-    case sys::Syscall::sendfile:
     case sys::Syscall::shutdown:
       return "->";
+    case sys::Syscall::sendfile:
+      return outcome.value > 0 ? "->" : none;
     case sys::Syscall::splice:
-      return event.socket == Event::Socket::tcp ? "<-" : "->";
+      if (event.socket == Event::Socket::tcp) return "<-";
+      return event.into == Event::Socket::tcp && outcome.value > 0 ? "->" : none;
     case sys::Syscall::recvmsg:
       return (flags_of(event) & MSG_ERRQUEUE) == 0 ? "<-" : none;
     case sys::Syscall::accept4:

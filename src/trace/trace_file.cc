@@ -81,6 +81,7 @@ void TraceFile::stop(const sys::SysError& error) {
 void TraceFile::close() {
   constexpr int patience = 1000;  // milliseconds
   constexpr auto patience_in_all = std::chrono::seconds(3);
+  if (lost_here_ > 0) append(options_.lost_line(std::exchange(lost_here_, 0)));
   flush();
   const sys::TimePoint until = kernel_.now() + patience_in_all;
   while (fd_.open() && written_ < pending_.size() && kernel_.now() < until) {

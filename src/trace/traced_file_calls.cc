@@ -252,6 +252,7 @@ Outcome TracedKernel::splice(int fd_in, int fd_out, std::int64_t* off_out, std::
   }
   event.add("len", ArgKind::integer, static_cast<std::int64_t>(len));
   event.add("flags", ArgKind::splice_flags, flags);
+  event.into = known(fd_out).socket;
   make(event, [&] { return inner_.splice(fd_in, fd_out, off_out, len, flags); });
   telemetry_.moved(Payload::Direction::sent, fd_out, event);
   telemetry_.moved(Payload::Direction::received, fd_in, event);

@@ -110,7 +110,7 @@ class TracedKernel final : public sys::Kernel {
   // block: events are written many at a time then, and still before anything that sleeps.
   template <class Poll>
   sys::Outcome without_sleep_first(int timeout, Poll&& poll) {
-    if (busy_ && timeout != 0 && journal_.traced()) {
+    if (busy_ && timeout != 0 && journal_.wants_flush()) {
       if (const sys::Outcome found = poll(0); found.value != 0) return found;
     }
     return poll(timeout);

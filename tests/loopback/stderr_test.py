@@ -12,11 +12,13 @@ import tool
 
 class Stderr(tool.TestCase):
     def test_a_stderr_that_nobody_reads_does_not_keep_a_signal_or_timeout_from_ending_the_run(self):
-        self.stick_stderr([], signal.SIGTERM, -signal.SIGTERM)
-        self.stick_stderr(["--timeout", "2s"], None, 9)
+        for make in (os.pipe, os.openpty):
+            with self.subTest(make.__name__):
+                self.stick_stderr(make, [], signal.SIGTERM, -signal.SIGTERM)
+                self.stick_stderr(make, ["--timeout", "2s"], None, 9)
 
-    def stick_stderr(self, options, number, status):
-        reader, writer = os.pipe()
+    def stick_stderr(self, make, options, number, status):
+        reader, writer = make()
         self.addCleanup(os.close, reader)
         self.addCleanup(os.close, writer)
         with socket.create_server(("127.0.0.1", 0)) as listener:

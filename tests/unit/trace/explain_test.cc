@@ -66,7 +66,11 @@ TEST_CASE("an arrow points to the peer, or from there") {
   CHECK(arrow(event_of(Syscall::connect, {-1, EINPROGRESS})) == "->");
   CHECK(arrow(event_of(Syscall::connect, {-1, ENETUNREACH})) == "  ");
   CHECK(arrow(event_of(Syscall::splice, {1, 0}, Event::Socket::tcp)) == "<-");
-  CHECK(arrow(event_of(Syscall::splice, {1, 0}, Event::Socket::unknown)) == "->");
+  Event spliced = event_of(Syscall::splice, {1, 0}, Event::Socket::unknown);
+  CHECK(arrow(spliced) == "  ");  // between a pipe and a file
+  spliced.into = Event::Socket::tcp;
+  CHECK(arrow(spliced) == "->");
+  CHECK(arrow(event_of(Syscall::sendfile, {0, 0})) == "  ");
   Event received = event_of(Syscall::recvmsg, {1, 0});
   CHECK(arrow(received) == "<-");
   received.add("flags", ArgKind::message_flags, MSG_ERRQUEUE | MSG_DONTWAIT);

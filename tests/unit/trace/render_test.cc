@@ -214,4 +214,6 @@ TEST_CASE("the sink is the one that was asked for") {
   REQUIRE(lines.lines.size() == 2);
   CHECK(lines.lines[0].find("connect(") != std::string::npos);
   CHECK(lines.lines[1].front() == '{');
+  CHECK(trace::open_sink({.format = trace::Format::text}, lines)->wants_flush());
+  CHECK_FALSE(trace::open_sink({.format = trace::Format::summary}, lines)->wants_flush());
 }

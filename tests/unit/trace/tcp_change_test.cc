@@ -43,6 +43,18 @@ TEST_CASE("what has changed is told, as it was and as it is") {
         R"("rwnd_limited_ns":3000000000}})");
 }
 
+TEST_CASE("a socket that was closed behind our FIN may be in TIME-WAIT") {
+  tcp_info before{};
+  before.tcpi_state = 4;
+  tcp_info after = before;
+  after.tcpi_state = 7;
+  const auto text = trace::tcp_change_text(compare_tcp_info(bytes(before), bytes(after)), {});
+  CHECK(text.ends_with("FIN-WAIT-1 -> CLOSED (or TIME-WAIT)"));
+  before.tcpi_state = 9;
+  const auto last = trace::tcp_change_text(compare_tcp_info(bytes(before), bytes(after)), {});
+  CHECK(last.ends_with("LAST-ACK -> CLOSED"));
+}
+
 TEST_CASE("what is the same is no change, at first everything is news") {
   tcp_info info{};
   info.tcpi_state = 1;

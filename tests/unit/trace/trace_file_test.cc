@@ -138,6 +138,24 @@ TEST_CASE("what a stuck reader has no room for is lost, counted, and told where 
   CHECK(std::stoi(scene.said[0]) + std::count(got.begin(), got.end(), '\n') - 2 == 2000);
 }
 
+TEST_CASE("what was lost last is told as well, where the reader takes the rest in time") {
+  Scene scene;
+  const test::Plug reader = scene.make_fifo();
+  TraceFile file = scene.open();
+  const std::string line(1023, 'x');
+  for (int i = 0; i < 2000; ++i) {
+    file.write_line(line);
+    file.flush();
+  }
+  std::string got;
+  scene.kernel.script(sys::Syscall::poll).after([&] { got += reader.read(); });
+  file.close();
+  for (std::string part = reader.read(); !part.empty(); part = reader.read()) got += part;
+  CHECK(got.ends_with("lines lost here: the reader was too slow\n"));
+  REQUIRE(scene.said.size() == 1);
+  CHECK(std::stoi(scene.said[0]) + std::count(got.begin(), got.end(), '\n') - 1 == 2000);
+}
+
 TEST_CASE("a reader that takes a little now and then holds up the end for 3 s at most") {
   Scene scene;
   const test::Plug reader = scene.make_fifo();
