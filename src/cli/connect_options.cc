@@ -44,11 +44,32 @@ std::string settle_source(const Draft& draft, cmd::CommonOptions& common) {
   return "";
 }
 
+// What to say in place of a URL, or "" where the word is none.
+std::string instead_of_url(std::string_view word) {
+  constexpr std::string_view mark = "://";
+  const std::size_t end = word.find(mark);
+  if (end == std::string_view::npos) return "";
+  std::string_view authority = word.substr(end + mark.size());
+  authority = authority.substr(0, authority.find_first_of("/?#"));
+  authority.remove_prefix(authority.rfind('@') + 1);  // a user; npos + 1 is 0
+  const auto split = tcp::split_host_port(authority);
+  const std::string host = split ? split->first : std::string(authority);
+  const std::string port = split ? split->second : std::string(word.substr(0, end));
+  if (host.empty() || port.empty()) return "";
+  return fmt::format("{} is a URL; say: tcptool connect {} {}", in_quotes(word), escape(host),
+                     escape(port));
+}
+
 // HOST PORT or HOST:PORT.
 std::string settle_target(Draft& draft) {
   cmd::ConnectOptions& options = draft.connect;
   std::vector<std::string>& words = draft.positionals;
   if (words.empty()) return "which host and port? Say: tcptool connect HOST PORT";
+  if (const std::string instead = instead_of_url(words[0]); !instead.empty()) return instead;
+  if (words.size() > 2 && options.check) {
+    return fmt::format("{} is one word too many; several ports are one word, as in 22,80,8000-8010",
+                       in_quotes(words[2]));
+  }
   if (words.size() > 2) {
     return fmt::format("{} is one word too many; say: tcptool connect HOST PORT",
                        in_quotes(words[2]));
