@@ -44,10 +44,14 @@ std::string explain_connect(const Event& event) {
   return fmt::format("transport: no SYN could be sent to {}: this host knows why at once", to);
 }
 
-std::string explain_poll(const Event& event) {
+// Of poll(2) and epoll_wait(2): with a timeout of 0 they look, and return.
+bool may_sleep(const Event& event) {
   const auto args = event.arguments();
-  const bool sleeps = args.empty() || args.back().name != "timeout" || args.back().value != 0;
-  if (!sleeps && event.outcome.ok()) {
+  return args.empty() || args.back().name != "timeout" || args.back().value != 0;
+}
+
+std::string explain_poll(const Event& event) {
+  if (!may_sleep(event) && event.outcome.ok()) {
     return "application: looked, without sleeping, what the watched descriptors have to say";
   }
   if (event.outcome.value > 0) {
@@ -59,7 +63,7 @@ std::string explain_poll(const Event& event) {
 }
 
 std::string explain_epoll_wait(const Event& event) {
-  if (event.outcome.value <= 0 || event.arguments().back().value == 0) return explain_poll(event);
+  if (event.outcome.value <= 0 || !may_sleep(event)) return explain_poll(event);
   return fmt::format(
       "application: slept until {} of the watched descriptors had something to say; events is "
       "what they say",
