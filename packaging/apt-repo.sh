@@ -26,7 +26,7 @@ if [ -z "$key" ]; then
 fi
 architecture=$(dpkg --print-architecture)
 version=$(dpkg-parsechangelog -l "$packaging/debian/changelog" -S Version)
-changes=${3:-$top/build/deb/tcptool_${version}_$architecture.changes}
+changes=${3:-$top/build/deb/tcptool_${version#*:}_$architecture.changes}
 if [ ! -f "$changes" ]; then
   echo "apt-repo: no $changes; packaging/build-deb.sh makes it" >&2
   exit 1

@@ -24,7 +24,8 @@ there() {
 mkdir -p "${1:-$top/build/deb}"
 out=$(cd "${1:-$top/build/deb}" && pwd)
 changelog=$packaging/debian/changelog
-tree=$out/tcptool-$(dpkg-parsechangelog -l "$changelog" -S Version)
+version=$(dpkg-parsechangelog -l "$changelog" -S Version)
+tree=$out/tcptool-${version#*:}
 rm -rf "$tree"
 mkdir "$tree"
 if [ -e "$top/.git" ] && git -C "$top" rev-parse --verify HEAD >/dev/null 2>&1; then

@@ -165,7 +165,7 @@ lintian_is_silent() {
 # In the first build's tree, so that only what has the version in it is compiled again.
 build_higher() {
   cd "$built/tcptool-$version"
-  sed -i "1s/($version)/($higher)/" debian/changelog
+  sed -i "1s/([^)]*)/($higher)/" debian/changelog
   rm debian/debhelper-build-stamp debian/files
   in_builder 'nocheck noautodbgsym' dpkg-buildpackage -us -uc -nc -b
 }
@@ -214,12 +214,13 @@ if [ "${2-}" != inside ]; then
 fi
 
 version=$(dpkg-parsechangelog -l "$packaging/debian/changelog" -S Version)
-higher=${version%.*}.$((${version##*.} + 1))
+higher=$version+b1
+version=${version#*:} # as files are called
 architecture=$(dpkg --print-architecture)
 built=$work/deb
 package=$built/tcptool_${version}_$architecture.deb
 changes=$built/tcptool_${version}_$architecture.changes
-higher_changes=$built/tcptool_${higher}_$architecture.changes
+higher_changes=$built/tcptool_${higher#*:}_$architecture.changes
 
 apt-config dump | grep -E '^Acquire::(Check-|https?::|Retries)' >"$work/apt.conf" || :
 echo 'APT::Get::Assume-Yes "true"; Acquire::Languages "none";' >>"$work/apt.conf"

@@ -19,7 +19,7 @@ CHANGELOG = "packaging/debian/changelog"
 
 def release(texts):
     """(version, date as mdoc writes it) of the newest release in the log."""
-    version = re.match(r"tcptool \((\d+\.\d+\.\d+)\) ", texts[CHANGELOG])
+    version = re.match(r"tcptool \((\S+)\) ", texts[CHANGELOG])
     date = re.search(r"^ -- .*>  \w+, (\d+ \w+ \d+) ", texts[CHANGELOG], re.MULTILINE)
     day = datetime.datetime.strptime(date[1], "%d %b %Y")
     return version[1], f"{day:%B} {day.day}, {day.year}"
@@ -73,7 +73,7 @@ class Version(tool.TestCase):
         self.assert_ok(printed)
         number = r"[\d.]+"
         found = re.fullmatch(
-            rf"tcptool ({number})\ncommit (\w+)( \(changed\))?\n"
+            rf"tcptool (\S+)\ncommit (\w+)( \(changed\))?\n"
             rf"built with CLI11 {number}, spdlog {number}, fmt {number}, expected {number}, "
             rf"libstdc\+\+ {number}; running with glibc {number}\n",
             printed.stdout.decode())
