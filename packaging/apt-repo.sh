@@ -4,7 +4,7 @@
 # an apt repository for Debian 12 that is made if need be, and prints the lines that install tcptool
 # from it. KEY is what gpg calls the secret key that signs; its public half goes into REPOSITORY,
 # as tcptool.gpg. CHANGES is the build's .changes, the one in build/deb unless given. What has the
-# version of a package there must be that package.
+# version of a package there must be that package. A repository of another's making is left alone.
 set -eu
 packaging=$(cd "$(dirname "$0")" && pwd)
 top=${packaging%/*}
@@ -17,6 +17,14 @@ fi
 # shellcheck disable=SC2086  # words
 need $repository_packages
 
+repository=$(realpath -ms -- "$2")
+case $repository in
+  *[!A-Za-z0-9/._+~-]*)
+    echo "apt-repo: a blank, or a sign that apt or the shell may take for its own, in '$2':" >&2
+    echo "  take a path of letters, digits and /._+~- alone" >&2
+    exit 1
+    ;;
+esac
 key=$(gpg --batch --with-colons --list-secret-keys "$1" 2>/dev/null |
   awk -F: '$1 == "fpr" { print $10; exit }')
 if [ -z "$key" ]; then
@@ -32,15 +40,20 @@ if [ ! -f "$changes" ]; then
   exit 1
 fi
 
-mkdir -p "$2/conf"
-repository=$(cd "$2" && pwd)
-cat >"$repository/conf/distributions" <<END
-Codename: bookworm
+distributions="Codename: bookworm
 AlsoAcceptFor: unstable
 Architectures: $architecture source
 Components: main
-SignWith: $key
-END
+SignWith: $key"
+conf=$repository/conf/distributions
+if { [ -e "$conf" ] || [ -h "$conf" ]; } &&
+  ! printf '%s\n' "$distributions" | diff -u "$conf" - >&2; then
+  echo "apt-repo: $conf is not what this key's repository has (see above)." >&2
+  echo "  Nothing was changed: take another folder, or remove that file first" >&2
+  exit 1
+fi
+mkdir -p "$repository/conf"
+printf '%s\n' "$distributions" >"$conf"
 gpg --batch --export "$key" >"$repository/tcptool.gpg"
 version=$(sed -n 's/^Version: //p' "$changes")
 if ! said=$(reprepro --silent -b "$repository" include bookworm "$changes" 2>&1); then

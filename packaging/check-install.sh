@@ -9,6 +9,7 @@ keyring=/etc/apt/keyrings/tcptool.gpg
 
 check_install() {
   check 'the repository, and the lines that README gives' make_repository
+  check "refused: another's repository, a path with blanks" repositories_are_refused
   check 'refused: a missing or another key' keys_are_refused
   check 'refused: a tampered index or package' tampering_is_refused
   check 'installed by the three lines' install_it
@@ -37,9 +38,10 @@ everything() {
     -o -path "$user${keyring%/*}" \) -prune -o -print | LC_ALL=C sort
 }
 
-# publish CHANGES: into the repository /srv/tcptool of the user's system.
+# publish CHANGES [REPOSITORY]: into /srv/tcptool of the user's system unless given.
 publish() {
-  GNUPGHOME=$work/gnupg sh "$packaging/apt-repo.sh" check@tcptool.example "$user/srv/tcptool" "$1"
+  GNUPGHOME=$work/gnupg sh "$packaging/apt-repo.sh" check@tcptool.example \
+    "${2:-$user/srv/tcptool}" "$1"
 }
 
 make_repository() {
@@ -203,6 +205,17 @@ tab_in() {
     printf "tcptool conn\t--he\t\nexit\n" >&3
     wait' tab_in "$1"
   grep -a 'Usage: tcptool connect ' "$user/tmp/tab/shown"
+}
+
+# Before anything is touched.
+repositories_are_refused() {
+  mkdir -p "$work/others/conf"
+  printf 'Codename: bookworm\nComponents: main\nSignWith: no\n' >"$work/others/conf/distributions"
+  cp -a "$work/others" "$work/others-before"
+  refused 'Nothing was changed' publish "$changes" "$work/others"
+  diff -r "$work/others-before" "$work/others"
+  refused 'a path of letters' publish "$changes" "$work/a folder"
+  [ ! -e "$work/a folder" ]
 }
 
 # Another package of a version that is there already.
