@@ -30,12 +30,16 @@ make_user_system() {
   everything >"$work/before"
 }
 
-# Each path of the system, without what changes by itself.
+# Each path of the system with its kind, mode and owner, a file's size, where a link points to, and
+# hashes of /etc, without what changes by itself.
 everything() {
   find "$user" -xdev \( -path "$user/var/cache" -o -path "$user/var/lib/apt" \
     -o -path "$user/var/log" -o -path "$user/srv" -o -path "$user/tmp" -o -path "$user/run" \
-    -o -path "$user/proc" -o -path "$user$apt_source" \
-    -o -path "$user${keyring%/*}" \) -prune -o -print | LC_ALL=C sort
+    -o -path "$user/proc" -o -path "$user/var/lib/dpkg/status-old" -o -path "$user$apt_source" \
+    -o -path "$user${keyring%/*}" \) -prune -o \( -type f -printf '%p %y %m %u:%g %s\n' \
+    -o -printf '%p %y %m %u:%g %l\n' \) | LC_ALL=C sort
+  find "$user/etc" -path "$user$apt_source" -o -path "$user${keyring%/*}" -prune \
+    -o -type f -exec sha256sum {} + | LC_ALL=C sort
 }
 
 # publish CHANGES [REPOSITORY]: into /srv/tcptool of the user's system unless given.
