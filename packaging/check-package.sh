@@ -40,9 +40,14 @@ check() {
   ) 9>"$work/lock"
 }
 
+# A check that never came to its end is one that failed, be it that what was to call it has died.
 finish() {
+  finish_all=$(cat "$packaging/check-package.sh" "$packaging/check-install.sh" |
+    grep -c "^ *check ['\"]")
   finish_passed=$(grep -cx 0 "$work/statuses")
-  finish_failed=$(grep -cvx 0 "$work/statuses")
+  finish_failed=$((finish_all - finish_passed))
+  finish_missing=$((finish_all - $(wc -l <"$work/statuses")))
+  [ "$finish_missing" -eq 0 ] || echo "$finish_missing of $finish_all checks did not come to their end"
   echo "$finish_passed passed, $finish_failed failed, 0 skipped"
   [ "$finish_failed" -eq 0 ]
   exit
@@ -227,6 +232,7 @@ echo 'APT::Get::Assume-Yes "true"; Acquire::Languages "none";' >>"$work/apt.conf
 sources=/etc/apt/sources.list.d/debian.sources
 [ -f "$sources" ] || sources=/etc/apt/sources.list
 
+touch "$work/statuses"
 # Two processors: what compiles beside what waits for the disk and the mirror.
 build_it &
 check 'a clean system' make_base
