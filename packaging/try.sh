@@ -14,6 +14,7 @@ build=${BUILD:-$top/build/release}
 
 make_tcptool() {
   [ -f "$build/build.ninja" ] || configure "$top" "$build" -DBUILD_TESTING=OFF || return 1
+  [ -f "$build/tcptool" ] || echo 'try: compiling tcptool, which takes a minute or two' >&2
   compile "$build" tcptool
 }
 
