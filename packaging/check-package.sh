@@ -47,7 +47,8 @@ finish() {
   finish_passed=$(grep -cx 0 "$work/statuses")
   finish_failed=$((finish_all - finish_passed))
   finish_missing=$((finish_all - $(wc -l <"$work/statuses")))
-  [ "$finish_missing" -eq 0 ] || echo "$finish_missing of $finish_all checks did not come to their end"
+  [ "$finish_missing" -eq 0 ] ||
+    echo "$finish_missing of $finish_all checks did not come to their end"
   echo "$finish_passed passed, $finish_failed failed, 0 skipped"
   [ "$finish_failed" -eq 0 ]
   exit

@@ -65,7 +65,7 @@ std::string settle_target(Draft& draft) {
   cmd::ConnectOptions& options = draft.connect;
   std::vector<std::string>& words = draft.positionals;
   if (words.empty()) return "which host and port? Say: tcptool connect HOST PORT";
-  if (const std::string instead = instead_of_url(words[0]); !instead.empty()) return instead;
+  if (std::string instead = instead_of_url(words[0]); !instead.empty()) return instead;
   if (words.size() > 2 && options.check) {
     return fmt::format("{} is one word too many; several ports are one word, as in 22,80,8000-8010",
                        in_quotes(words[2]));
