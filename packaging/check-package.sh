@@ -86,7 +86,9 @@ in_system() {
 }
 
 # A system that has what need.sh says a package is built with, which is Build-Depends
-# (version_test.py), and a dpkg-buildpackage for build-deb.sh that runs there, as root.
+# (version_test.py), and a dpkg-buildpackage for build-deb.sh that runs there, as root. Packed with
+# less pains than usual, since xz takes as long for the debugging symbols as the compiler for ten
+# files.
 make_builder() {
   make_system build "$(echo "$build_packages $package_packages" | tr ' ' ,)"
   mount_system build
@@ -95,8 +97,8 @@ make_builder() {
   cat >"$work/bin/dpkg-buildpackage" <<'END'
 #!/bin/sh
 exec chroot "$CHECK_BUILDER" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
-  DEB_BUILD_OPTIONS="$DEB_BUILD_OPTIONS" sh -c 'cd "$0" && exec dpkg-buildpackage "$@"' \
-  "/srv/first/${PWD##*/}" "$@"
+  DPKG_DEB_COMPRESSOR_LEVEL=3 DEB_BUILD_OPTIONS="$DEB_BUILD_OPTIONS" \
+  sh -c 'cd "$0" && exec dpkg-buildpackage "$@"' "/srv/first/${PWD##*/}" "$@"
 END
   chmod +x "$work/bin/dpkg-buildpackage"
 }
@@ -140,7 +142,7 @@ END
   # shellcheck disable=SC2016  # expanded by the inner shell
   in_system build runuser -u user -- env HOME=/srv/user TZ=UTC-14 LC_ALL=C \
     CMAKE_CXX_COMPILER_LAUNCHER="launcher;$every;$seed" PATH=/usr/local/bin:/usr/bin:/bin \
-    DEB_BUILD_OPTIONS=parallel=3 sh -ec '
+    DPKG_DEB_COMPRESSOR_LEVEL=3 DEB_BUILD_OPTIONS=parallel=3 sh -ec '
       cd
       mkdir another
       cd another
