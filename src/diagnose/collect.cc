@@ -170,11 +170,8 @@ Evidence collect_connect(sys::Kernel& kernel, const tcp::Attempt& attempt,
   evidence.info = attempt.info;
   evidence.met_itself = attempt.met_itself;
   evidence.syn_unsent = attempt.syn_unsent;
-  evidence.path = read_path(kernel, attempt.peer, asked.interface);
+  read_way(kernel, evidence);
   evidence.host = read_host(kernel);
-  const bool routing_may_refuse = !attempt.icmp && attempt.error.call == sys::Syscall::connect &&
-                                  sys::is_routing_error(attempt.error.error);
-  if (routing_may_refuse) evidence.policy = read_policy(kernel, attempt.peer, attempt.local);
   if (evidence.path.own_address) {
     read_holders(kernel, attempt.peer.port(), listening, evidence.host);
   }

@@ -50,6 +50,9 @@ PolicyFacts read_policy(sys::Kernel& kernel, const sys::Address& address,
 FailureClass class_of(sys::Kernel& kernel, const tcp::Attempt& attempt,
                       const std::string& interface);
 
+// The way to evidence.peer as it is now, and the policy where that may say why nothing went by it.
+void read_way(sys::Kernel& kernel, Evidence& evidence);
+
 // net.ipv6.conf.all.disable_ipv6 is set.
 bool ipv6_disabled(sys::Kernel& kernel);
 

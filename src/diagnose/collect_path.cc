@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "diagnose/collect.h"
+#include "diagnose/rules.h"
 
 namespace tcptool::diagnose {
 namespace {
@@ -183,7 +184,6 @@ PathFacts read_path(sys::Kernel& kernel, const sys::Address& address,
     if (covers && link && !link->up) path.down_link = link;
   }
   if (family == AF_INET6) path.ipv6_disabled = ipv6_disabled(kernel);
-  path.next_hop = destination;
   if (destination.is_any()) path.own_address = true;  // connect(2) takes it for this host
   set_loopback_down(path, links, destination);
   if (!routes) return path;
@@ -200,6 +200,7 @@ PathFacts read_path(sys::Kernel& kernel, const sys::Address& address,
     if (route->type == sys::RouteType::local) path.own_address = true;
     path.link = link_of(links, address.scope_id() != 0 ? address.scope_id() : route->ifindex);
   }
+  if (route != nullptr || is_bound) path.next_hop = destination;
   if (is_bound && !own_way) {
     set_not_by_interface(path, *bound);
   } else if (route == nullptr) {
@@ -210,6 +211,15 @@ PathFacts read_path(sys::Kernel& kernel, const sys::Address& address,
   }
   path.neighbour = neighbour_of(kernel, path);
   return path;
+}
+
+void read_way(sys::Kernel& kernel, Evidence& evidence) {
+  evidence.path = read_path(kernel, evidence.peer, evidence.asked.interface);
+  const bool refused = !evidence.icmp && evidence.error.call == sys::Syscall::connect &&
+                       sys::is_routing_error(evidence.error.error);
+  const auto& route = evidence.path.route;
+  const bool lost = unanswered(evidence) && (!route || refuses(*route));
+  if (refused || lost) evidence.policy = read_policy(kernel, evidence.peer, evidence.source);
 }
 
 FailureClass class_of(sys::Kernel& kernel, const tcp::Attempt& attempt,

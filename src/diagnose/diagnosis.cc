@@ -134,8 +134,8 @@ std::optional<Finding> find(const Evidence& evidence) {
     case Step::prepare:
       return first_of(host_rules(), evidence);
     case Step::connect:
-      for (const auto rules : {route_rules(), here_rules(), icmp_rules(), refusal_rules(),
-                               unanswered_rules(), errno_rules()}) {
+      for (const auto rules : {lost_way_rules(), route_rules(), here_rules(), icmp_rules(),
+                               refusal_rules(), unanswered_rules(), errno_rules()}) {
         if (auto finding = first_of(rules, evidence)) return finding;
       }
       return std::nullopt;

@@ -33,7 +33,7 @@ struct PathFacts {
   bool routes_known = false;                // the tables could be read
   std::optional<sys::Route> route;          // the entry that covers the address: the longest prefix
   std::optional<sys::Link> link;            // that entry's interface
-  sys::Address next_hop;                    // the gateway, or the address itself
+  sys::Address next_hop;                    // the gateway, or the address itself; or not known
   std::optional<sys::Neighbour> neighbour;  // the next hop's entry
   bool own_address = false;                 // it is this host's own
   std::optional<sys::Link> down_link;       // is down, and has an address whose network covers it

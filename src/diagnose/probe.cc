@@ -36,8 +36,7 @@ class Prober {
       // A peer that connected to us listens on no port of that connection.
       if (interrupted_ || taken() || !evidence_.transfer.active) return;
     }
-    const bool routed =
-        evidence_.path.next_hop.known() && evidence_.path.next_hop.host() != evidence_.peer.host();
+    const bool routed = by_gateway(evidence_) || behind_tunnel(evidence_);
     if (routed) walk_all();
     if (transfer) take_answer_of_path();
     if (interrupted_ || taken() || !in_time()) return;
@@ -224,7 +223,7 @@ Evidence probe(sys::Waiter& waiter, Evidence evidence, const tcp::SocketSetup& s
   // Who answered a probe has a link-layer address by now.
   if (evidence.step == Step::connect) {
     evidence.probes.took = waiter.kernel().now() - start;
-    evidence.path = read_path(waiter.kernel(), evidence.peer, evidence.asked.interface);
+    read_way(waiter.kernel(), evidence);
   }
   return evidence;
 }

@@ -31,6 +31,7 @@ std::optional<Finding> first_of(std::span<const Rule> rules, const Evidence& evi
 std::span<const Rule> name_rules();         // step look_up
 std::span<const Rule> name_server_rules();  // step look_up: no name server answered
 std::span<const Rule> host_rules();         // step prepare
+std::span<const Rule> lost_way_rules();     // step connect: the way by which SYNs left is gone
 std::span<const Rule> route_rules();        // step connect: nothing left this host
 std::span<const Rule> here_rules();         // step connect: the SYN got no further than this host
 std::span<const Rule> icmp_rules();         // step connect: the network answered
@@ -80,7 +81,9 @@ bool discards(const PathFacts& path, const PolicyFacts& policy);
 bool name_server_answered(const NameFacts& name);
 // EAI_NONAME comes from somebody who answered: then the silence of a server is not the cause.
 bool look_up_denied(const NameFacts& name);
-bool next_hop_is_peer(const Evidence& evidence);  // no gateway is between
+bool by_gateway(const Evidence& evidence);     // the next hop is known, and is not the peer
+bool behind_tunnel(const Evidence& evidence);  // by a link that asks nobody for an address of its
+bool next_hop_is_peer(const Evidence& evidence);  // on a link with neighbours, without a gateway
 // The next hop was known to be there since the SYN left, or a moment before, or since the peer was
 // last heard of. That its entry is "reachable" still may tell of half a minute ago.
 bool next_hop_heard(const Evidence& evidence);

@@ -169,10 +169,20 @@ bool look_up_denied(const NameFacts& name) {
   return sys::lookup_status_name(name.status) == "EAI_NONAME";
 }
 
-bool next_hop_is_peer(const Evidence& evidence) {
+bool by_gateway(const Evidence& evidence) {
   const sys::Address& hop = evidence.path.next_hop;
   return hop.known() &&
-         hop.with_zone(0, "").host() == evidence.peer.unmapped().with_zone(0, "").host();
+         hop.with_zone(0, "").host() != evidence.peer.unmapped().with_zone(0, "").host();
+}
+
+bool behind_tunnel(const Evidence& evidence) {
+  const PathFacts& path = evidence.path;
+  const bool without_neighbours = path.link && !path.link->arp && !path.link->loopback;
+  return without_neighbours && path.next_hop.known() && !by_gateway(evidence) && !path.own_address;
+}
+
+bool next_hop_is_peer(const Evidence& evidence) {
+  return evidence.path.next_hop.known() && !by_gateway(evidence) && !behind_tunnel(evidence);
 }
 
 const PortHolder* listener_for(const Evidence& evidence) {

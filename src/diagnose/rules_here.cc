@@ -25,7 +25,7 @@ std::optional<Finding> neighbour_silent(const Evidence& evidence) {
   const bool by_icmp = icmp_from_here(evidence) && says_host_unreachable(*evidence.icmp);
   // A router's error or a RST is the answer to a SYN that left, and this host itself has no link.
   const bool answered = (evidence.icmp && !by_icmp) || evidence.error.error == ECONNREFUSED;
-  if (answered || evidence.path.own_address) return std::nullopt;
+  if (answered || evidence.path.own_address || behind_tunnel(evidence)) return std::nullopt;
   const bool by_errno = !evidence.icmp && evidence.error.error == EHOSTUNREACH &&
                         evidence.path.neighbour &&
                         evidence.path.neighbour->state == sys::NeighbourState::failed;
@@ -38,9 +38,10 @@ std::optional<Finding> neighbour_silent(const Evidence& evidence) {
   const bool known = evidence.path.neighbour && !evidence.path.neighbour->link_address.empty();
   const auto waited = icmp_delay(evidence).value_or(evidence.icmp_after);
   if (by_icmp && !by_count && (known || waited < at_once)) return std::nullopt;
-  const std::string hop =
-      evidence.path.next_hop.known() ? evidence.path.next_hop.host() : evidence.peer.host();
-  const bool gateway = evidence.path.next_hop.known() && !next_hop_is_peer(evidence);
+  const bool known_hop = evidence.path.next_hop.known();
+  const std::string hop = known_hop ? evidence.path.next_hop.host()
+                                    : fmt::format("the next hop to {}", evidence.peer.host());
+  const bool gateway = by_gateway(evidence);
   const std::string protocol = neighbour_protocol(evidence.peer);
   const std::string interface =
       evidence.path.link ? fmt::format(" on {}", escape(evidence.path.link->name)) : "";
@@ -52,12 +53,14 @@ std::optional<Finding> neighbour_silent(const Evidence& evidence) {
       fmt::format("host unreachable: no answer to {} from {}{}", protocol, who, interface),
       fmt::format("no answer to {} for {}{}; {}", protocol, who, interface,
                   never_left ? "the SYN never left this host" : "no SYN can leave this host"),
-      gateway ? fmt::format("the gateway to {} is not there: nobody{} has the address "
-                            "{}",
-                            evidence.peer.host(), interface, hop)
-              : fmt::format("nobody{} has the address {}: the host is down, unplugged, "
-                            "or elsewhere",
-                            interface, hop),
+      gateway     ? fmt::format("the gateway to {} is not there: nobody{} has the address "
+                                    "{}",
+                                evidence.peer.host(), interface, hop)
+      : known_hop ? fmt::format("nobody{} has the address {}: the host is down, unplugged, "
+                                "or elsewhere",
+                                interface, hop)
+                  : fmt::format("{} is not there: {} itself, or the gateway to it", hop,
+                                evidence.peer.host()),
       gateway ? "the gateway's address in ip route, its power and its cable"
               : "the address, and the host's power and cable"};
   if (evidence.peer.unmapped().family() == AF_INET6) {
@@ -204,6 +207,27 @@ std::optional<Finding> filtered_on_its_way_out(const Evidence& evidence) {
                  rules_for(evidence, "output") + "; tc filter show"};
 }
 
+// Timeouts were counted for which no SYN left again, though some had: routing refused the address
+// that they had, or one was still in a queue. What it was is not known, the socket being gone.
+std::optional<Finding> later_ones_unsent(const Evidence& evidence) {
+  const auto& info = evidence.info;
+  const unsigned left = info ? info->total_retrans.value_or(0) : 0;
+  if (!unanswered(evidence) || left == 0 || info->retransmits.value_or(0) <= left) {
+    return std::nullopt;
+  }
+  Finding finding{
+      Cause::address_not_local, timeout_headline(evidence),
+      fmt::format("{}, no answer; later ones did not leave this host", syn_count(info)),
+      fmt::format("something changed on this host while it waited: the SYN's own address was taken "
+                  "away, or there was no way to {} for a while; but the SYNs that had left were "
+                  "not answered either: a packet filter may drop them, or the way be broken, or "
+                  "the host down",
+                  evidence.peer.host()),
+      "again; ip addr and ip route"};
+  finding.or_else = Cause::filtered_or_down;
+  return finding;
+}
+
 // What has a loopback address does not leave; that of IPv4 is refused by connect(2) itself.
 std::optional<Finding> source_is_loopback(const Evidence& evidence) {
   if (!unanswered(evidence) || evidence.path.own_address ||
@@ -220,9 +244,9 @@ std::optional<Finding> source_is_loopback(const Evidence& evidence) {
       "without -s, or with an address that the other host can answer (ip addr)"};
 }
 
-constexpr std::array<Rule, 7> rules{source_is_loopback,     neighbour_silent,  rejected_by_tunnel,
-                                    rejected_here,          accept_queue_full, filtered_here,
-                                    filtered_on_its_way_out};
+constexpr std::array<Rule, 8> rules{source_is_loopback,      neighbour_silent,  rejected_by_tunnel,
+                                    rejected_here,           accept_queue_full, filtered_here,
+                                    filtered_on_its_way_out, later_ones_unsent};
 
 }  // namespace
 

@@ -66,7 +66,7 @@ std::optional<Finding> not_beyond_link(const Lost& lost) {
                        icmp_from_here(lost.way) && !known && !path.own_address &&
                        lost.answer.after >= at_once;
   if (answered || (!next_hop_silent(path) && !by_icmp)) return std::nullopt;
-  const bool gateway = !next_hop_is_peer(lost.way);
+  const bool gateway = by_gateway(lost.way);
   return unreachable(
       lost,
       fmt::format("no answer to {} from {}{}{}", neighbour_protocol(lost.answer.server),

@@ -111,7 +111,7 @@ std::optional<Finding> refused_on_the_way(const Evidence& evidence) {
 std::optional<Finding> refused_before_the_first_router(const Evidence& evidence) {
   const auto& path = evidence.probes.path;
   const bool at_once = !path.empty() && path.front().ttl == 1 && path.front().answer == Answer::rst;
-  if (!refused(evidence) || !at_once || next_hop_is_peer(evidence)) return std::nullopt;
+  if (!refused(evidence) || !at_once || !by_gateway(evidence)) return std::nullopt;
   const std::string gateway = evidence.path.next_hop.host();
   Finding finding{
       Cause::rejected_on_the_way, refused_headline(evidence),

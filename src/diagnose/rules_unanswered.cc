@@ -125,9 +125,10 @@ std::optional<Finding> filtered_or_down(const Evidence& evidence) {
     finding.advice = fmt::format(
         "the rules and routes of {}; whether {} is up, and its own route to this host", hop, host);
     finding.evidence += fmt::format("; the last hop that is known is {}", hop);
-  } else if (const sys::Address& gateway = evidence.path.next_hop; gateway.known()) {
+  } else if (by_gateway(evidence)) {
     finding.evidence += "; no hop answered a SYN with a small TTL";
-    finding.explanation += fmt::format("; or gateway {} does not forward", gateway.host());
+    finding.explanation +=
+        fmt::format("; or gateway {} does not forward", evidence.path.next_hop.host());
   }
   return finding;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Nothing came on an established connection any more, and this host itself says why: the connection
 // has lost the address, interface, route or neighbour that it began with, or a filter of its own
-// stands there now.
+// stands there now. What a SYN loses while it waits is in rules_lost.cc.
 #include <fmt/format.h>
 
 #include <array>
@@ -129,7 +129,7 @@ std::optional<Finding> neighbour_gone(const Evidence& evidence) {
   const bool by_icmp =
       told != nullptr && says_host_unreachable(*told->icmp) && told->after >= at_once;
   if (!failed && !by_icmp) return std::nullopt;
-  const bool gateway = !next_hop_is_peer(evidence);
+  const bool gateway = by_gateway(evidence);
   const std::string who =
       fmt::format("{}{}", gateway ? "gateway " : "", evidence.path.next_hop.host());
   const std::string on =

@@ -134,3 +134,68 @@ TEST_CASE("a reset, or a peer that is this host, has nothing to do with the way"
   own.transfer.link->up = false;
   CHECK(cause_of(own) != "interface-down");
 }
+
+TEST_CASE("what this host has lost while a SYN waited is told, and what else there may be") {
+  const auto without_route = [](unsigned left, unsigned timeouts) {
+    Evidence evidence = test::connect_timed_out(left);
+    evidence.info->retransmits = timeouts;
+    evidence.path.route.reset();
+    evidence.path.link.reset();
+    evidence.path.neighbour.reset();
+    evidence.path.next_hop = {};
+    return evidence;
+  };
+  Evidence gone = without_route(1, 4);
+  CHECK(cause_of(gone) != "no-route|filtered-or-down");  // another table may have it
+  CHECK_FALSE(holds(text_of(gone), "own link"));
+  gone.policy.look_up_error = ENETUNREACH;
+  CHECK(cause_of(gone) == "no-route|filtered-or-down");
+  CHECK(holds(text_of(gone), "has lost its route to 10.99.0.9 while it waited"));
+  CHECK(holds(text_of(gone), "the SYNs that had left were not answered either"));
+  gone.path.down_interfaces = {"c0"};
+  CHECK(holds(text_of(gone), "; c0 is down, and the routes by it are gone with that"));
+  gone.policy.look_up_error.reset();
+  gone.probes.made = true;
+  gone.probes.other = test::probe(Answer::not_sent);
+  gone.probes.other->error = ENETUNREACH;
+  CHECK(cause_of(gone) == "no-route|filtered-or-down");
+  gone.policy.look_up_error = 0;  // a route by a rule with conditions, perhaps
+  CHECK_FALSE(holds(cause_of(gone), "no-route"));
+
+  Evidence unsent = without_route(0, 3);
+  unsent.policy.look_up_error = ENETUNREACH;
+  CHECK(cause_of(unsent) == "no-route|neighbour-silent");
+  CHECK(holds(text_of(unsent), "the next hop to 10.99.0.9 did not answer ARP"));
+  unsent.policy = {};
+  unsent.path.routes_known = false;
+  CHECK(cause_of(unsent) == "neighbour-silent");
+  CHECK_FALSE(holds(text_of(unsent), "nobody has the address 10.99.0.9"));
+}
+
+TEST_CASE("an interface, an address or an entry that changed while a SYN waited") {
+  Evidence down = test::connect_timed_out();
+  CHECK(cause_of(down) == "filtered-or-down");
+  down.path.link->up = false;
+  CHECK(cause_of(down) == "interface-down|filtered-or-down");
+  down.path.link->up = true;
+  down.path.down_link = sys::Link{5, "c5", false, false, false, 1500};
+  CHECK(cause_of(down) == "filtered-or-down");  // another one leads there
+  down.path.route->ifindex = 5;
+  CHECK(holds(text_of(down), "interface c5, which leads to 10.99.0.9, went down meanwhile"));
+
+  Evidence source = test::connect_timed_out(1);
+  source.source = test::at("10.77.0.7", 4000);
+  CHECK(cause_of(source) == "filtered-or-down");  // all left: it was there
+  source.info->retransmits = 4;
+  CHECK(cause_of(source) == "address-not-local|filtered-or-down");
+  CHECK(holds(text_of(source), "this host has lost the source address 10.77.0.7"));
+  source.source = {};
+  CHECK(cause_of(source) == "address-not-local|filtered-or-down");
+  CHECK(holds(text_of(source), "was taken away, or there was no way to 10.99.0.9 for a while"));
+
+  Evidence refused = test::connect_timed_out();
+  refused.path.route = test::route("10.99.0.0", 16, sys::RouteType::prohibit);
+  CHECK(cause_of(refused) == "filtered-or-down");  // no rule may lead to its table
+  refused.policy.look_up_error = EACCES;
+  CHECK(cause_of(refused) == "route-prohibit|filtered-or-down");
+}
