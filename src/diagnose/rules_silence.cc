@@ -84,7 +84,7 @@ std::optional<Finding> path_mtu_black_hole(const Evidence& evidence) {
     return std::nullopt;
   }
   const auto& again = evidence.probes.again;
-  if (again && again->answer != Answer::syn_ack) return std::nullopt;
+  if (again && !again->answered_by_tcp()) return std::nullopt;
   const tcp::TcpInfo& info = *sample(evidence);
   const std::string seen = fmt::format(
       "{}; full segments of {} bytes go unacknowledged ({}), smaller ones were "
@@ -213,7 +213,7 @@ std::optional<Finding> peer_vanished(const Evidence& evidence) {
         evidence.peer.host(), next_hop_is_peer(evidence) ? "the link to it" : "the way to it");
   }
   sharpen(evidence, finding);
-  if (none_so_large_before(evidence) && (!again || again->answer == Answer::syn_ack)) {
+  if (none_so_large_before(evidence) && (!again || again->answered_by_tcp())) {
     finding.explanation +=
         "; or a link on the way takes only smaller packets than these, and the ICMP error that "
         "says so is filtered (a path MTU black hole)";

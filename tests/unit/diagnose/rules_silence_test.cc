@@ -72,7 +72,9 @@ TEST_CASE("a path MTU black hole is where full segments alone get lost") {
   CHECK(cause_of(probed(hole, Answer::syn_ack)) == "path-mtu-black-hole|peer-vanished");
   CHECK(holds(text_of(probed(hole, Answer::syn_ack)), "NAT on the way has forgotten this conn"));
   CHECK(cause_of(probed(hole, Answer::none)) == "peer-vanished");
-  CHECK(cause_of(probed(hole, Answer::rst)) == "peer-vanished");
+  // That it listens no more, as no client does, says as much of the way.
+  CHECK(cause_of(probed(hole, Answer::rst)) == "path-mtu-black-hole|peer-vanished");
+  CHECK(holds(text_of(probed(hole, Answer::rst)), "NAT on the way has forgotten this conn"));
   CHECK(cause_of(stuck(idle(), 5000, 12)) == "path-mtu-black-hole|peer-vanished");
   // Near, and something else.
   CHECK(cause_of(stuck(lost(ETIMEDOUT), 5000, 90'000)) ==
@@ -101,6 +103,7 @@ TEST_CASE("where nothing but full segments was sent, and none got through, both 
   CHECK(holds(text_of(first), "-o TCP_MAXSEG=536"));
   CHECK(cause_of(probed(first, Answer::syn_ack)) == both);
   CHECK(holds(text_of(probed(first, Answer::syn_ack)), "for a while; or a link on the way"));
+  CHECK(cause_of(probed(first, Answer::rst)) == both);
   CHECK(cause_of(probed(first, Answer::none)) == "peer-vanished");
   CHECK(cause_of(stuck(lost(ETIMEDOUT), 900, 0)) == "peer-vanished");
   Evidence accepted = first;  // its SYN was the peer's
