@@ -81,6 +81,9 @@ bool discards(const PathFacts& path, const PolicyFacts& policy);
 bool name_server_answered(const NameFacts& name);
 // EAI_NONAME comes from somebody who answered: then the silence of a server is not the cause.
 bool look_up_denied(const NameFacts& name);
+// Tunnels say "host unreachable" themselves: WireGuard where no peer has the address, or the peer
+// no endpoint; others where their own other end cannot be reached. See ip-link(8).
+bool is_tunnel(const sys::Link& link);
 bool by_gateway(const Evidence& evidence);     // the next hop is known, and is not the peer
 bool behind_tunnel(const Evidence& evidence);  // by a link that asks nobody for an address of its
 bool next_hop_is_peer(const Evidence& evidence);  // on a link with neighbours, without a gateway

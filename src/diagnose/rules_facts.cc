@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What several rules ask of the evidence.
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "diagnose/icmp_names.h"
@@ -167,6 +168,13 @@ bool name_server_answered(const NameFacts& name) {
 
 bool look_up_denied(const NameFacts& name) {
   return sys::lookup_status_name(name.status) == "EAI_NONAME";
+}
+
+bool is_tunnel(const sys::Link& link) {
+  constexpr std::array<std::string_view, 11> kinds{"wireguard", "ipip",      "gre",  "gretap",
+                                                   "sit",       "vti",       "vti6", "ip6tnl",
+                                                   "ip6gre",    "ip6gretap", "xfrm"};
+  return std::find(kinds.begin(), kinds.end(), link.kind) != kinds.end();
 }
 
 bool by_gateway(const Evidence& evidence) {

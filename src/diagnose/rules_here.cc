@@ -103,15 +103,6 @@ std::optional<Finding> accept_queue_full(const Evidence& evidence) {
       "why that process does not accept; a larger backlog only delays it"};
 }
 
-// Tunnels say "host unreachable" themselves: WireGuard where no peer has the address, or the peer
-// no endpoint; others where their own other end cannot be reached. See ip-link(8).
-bool is_tunnel(const sys::Link& link) {
-  constexpr std::array<std::string_view, 11> kinds{"wireguard", "ipip",      "gre",  "gretap",
-                                                   "sit",       "vti",       "vti6", "ip6tnl",
-                                                   "ip6gre",    "ip6gretap", "xfrm"};
-  return std::find(kinds.begin(), kinds.end(), link.kind) != kinds.end();
-}
-
 std::optional<Finding> rejected_by_tunnel(const Evidence& evidence) {
   const auto& link = evidence.path.link;
   if (!icmp_from_here(evidence) || !says_host_unreachable(*evidence.icmp) || !link ||
@@ -207,27 +198,6 @@ std::optional<Finding> filtered_on_its_way_out(const Evidence& evidence) {
                  rules_for(evidence, "output") + "; tc filter show"};
 }
 
-// Timeouts were counted for which no SYN left again, though some had: routing refused the address
-// that they had, or one was still in a queue. What it was is not known, the socket being gone.
-std::optional<Finding> later_ones_unsent(const Evidence& evidence) {
-  const auto& info = evidence.info;
-  const unsigned left = info ? info->total_retrans.value_or(0) : 0;
-  if (!unanswered(evidence) || left == 0 || info->retransmits.value_or(0) <= left) {
-    return std::nullopt;
-  }
-  Finding finding{
-      Cause::address_not_local, timeout_headline(evidence),
-      fmt::format("{}, no answer; later ones did not leave this host", syn_count(info)),
-      fmt::format("something changed on this host while it waited: the SYN's own address was taken "
-                  "away, or there was no way to {} for a while; but the SYNs that had left were "
-                  "not answered either: a packet filter may drop them, or the way be broken, or "
-                  "the host down",
-                  evidence.peer.host()),
-      "again; ip addr and ip route"};
-  finding.or_else = Cause::filtered_or_down;
-  return finding;
-}
-
 // What has a loopback address does not leave; that of IPv4 is refused by connect(2) itself.
 std::optional<Finding> source_is_loopback(const Evidence& evidence) {
   if (!unanswered(evidence) || evidence.path.own_address ||
@@ -244,9 +214,9 @@ std::optional<Finding> source_is_loopback(const Evidence& evidence) {
       "without -s, or with an address that the other host can answer (ip addr)"};
 }
 
-constexpr std::array<Rule, 8> rules{source_is_loopback,      neighbour_silent,  rejected_by_tunnel,
-                                    rejected_here,           accept_queue_full, filtered_here,
-                                    filtered_on_its_way_out, later_ones_unsent};
+constexpr std::array<Rule, 7> rules{source_is_loopback,     neighbour_silent,  rejected_by_tunnel,
+                                    rejected_here,          accept_queue_full, filtered_here,
+                                    filtered_on_its_way_out};
 
 }  // namespace
 

@@ -82,9 +82,9 @@ std::optional<Finding> silent_on_link(const Evidence& evidence) {
     finding.cause = Cause::filtered_by_host;
     finding.or_else = Cause::accept_queue_full;
     finding.explanation = fmt::format(
-        "{} is up (it answers {}), but no answer to the SYN comes: a packet filter there or on "
-        "this host drops it or the answer, or the accept queue of a listener there is full, or it "
-        "has no way back to {}",
+        "{}, or a proxy in its place, answers {}, but no answer to the SYN comes: a packet filter "
+        "there or on this host drops it or the answer, or the accept queue of a listener there is "
+        "full, or it has no way back to {}; or, behind a proxy, the host is down",
         host, neighbour_protocol(evidence.peer), back);
     finding.advice =
         fmt::format("the filter's rules on {} for tcp port {}; ss -ltn there shows the queue", host,
@@ -101,6 +101,47 @@ std::optional<Finding> silent_on_link(const Evidence& evidence) {
   finding.advice = evidence.probes.made
                        ? fmt::format("whether {} is up; the rules of the packet filters", host)
                        : std::string("--diagnose active: a SYN to another port tells which");
+  return finding;
+}
+
+std::string tunnel_words(const sys::Link& link) {
+  const std::string name = escape(link.name);
+  const bool tunnel = is_tunnel(link) || link.kind == "tun" || link.kind == "ppp";
+  return tunnel ? fmt::format("the tunnel {}", name)
+                : fmt::format("interface {}, which asks for no neighbours", name);
+}
+
+// Beyond a link on which nobody is asked for an address, so that none of its neighbours is known.
+std::optional<Finding> beyond_tunnel(const Evidence& evidence) {
+  if (!unanswered(evidence) || !behind_tunnel(evidence) || !last_hop(evidence).empty()) {
+    return std::nullopt;
+  }
+  const sys::Link& link = *evidence.path.link;
+  const std::string host = evidence.peer.host();
+  Finding finding{
+      Cause::filtered_or_down, timeout_headline(evidence), unanswered_words(evidence),
+      fmt::format("{} is behind {}: the other end of that is dead, or has no route to {} or back, "
+                  "or a packet filter there, on the way or on this host drops the SYN or its "
+                  "answer, or the host is down, or its listener's accept queue is full",
+                  host, tunnel_words(link), host),
+      link.kind == "wireguard"
+          ? fmt::format("wg show {}, as root, for the latest handshake", escape(link.name))
+          : fmt::format("whether the other end of {} answers", escape(link.name))};
+  if (!link.carrier) {
+    finding.cause = Cause::interface_down;
+    finding.or_else = Cause::filtered_or_down;
+    finding.evidence = fmt::format("{} has no carrier; {}", escape(link.name), finding.evidence);
+    finding.explanation = fmt::format(
+        "{} has no carrier: the program or device that serves it is not there (if that "
+        "went only now, its other end, a packet filter or {} may be at fault)",
+        tunnel_words(link), host);
+    finding.advice =
+        fmt::format("what serves {} (ip -d link show {})", escape(link.name), escape(link.name));
+  } else if (evidence.probes.made) {
+    finding.evidence += "; no hop answered a SYN with a small TTL";
+  } else {
+    finding.advice += "; --diagnose active: the hops of the way";
+  }
   return finding;
 }
 
@@ -133,8 +174,8 @@ std::optional<Finding> filtered_or_down(const Evidence& evidence) {
   return finding;
 }
 
-constexpr std::array<Rule, 5> rules{answered_since, some_unanswered, filtered_port, silent_on_link,
-                                    filtered_or_down};
+constexpr std::array<Rule, 6> rules{answered_since, some_unanswered, filtered_port,
+                                    silent_on_link, beyond_tunnel,   filtered_or_down};
 
 }  // namespace
 

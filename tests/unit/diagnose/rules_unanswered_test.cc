@@ -47,7 +47,7 @@ TEST_CASE("silence of a neighbour that answers ARP is a filter's or a full queue
   }
   Evidence v6 = connect_timed_out(3, "2001:db8:9::9");
   test::put_on_link(v6, NeighbourState::reachable);
-  CHECK(holds(text_of(v6), "it answers neighbour discovery"));
+  CHECK(holds(text_of(v6), "or a proxy in its place, answers neighbour discovery, but"));
 }
 
 TEST_CASE("a neighbour that was there before the first SYN may have died since") {
@@ -148,4 +148,33 @@ TEST_CASE("silence of an IPv4 address in IPv6's form") {
   Evidence silent = connect_timed_out(3, "::ffff:10.99.0.9");
   test::put_on_link(silent, NeighbourState::reachable);
   CHECK(cause_of(silent) == "filtered-by-host|accept-queue-full");
+}
+
+TEST_CASE("what is behind a tunnel is not on the own link") {
+  Evidence evidence = connect_timed_out();
+  test::put_on_link(evidence, std::nullopt);
+  evidence.path.link->arp = false;
+  CHECK(cause_of(evidence) == "filtered-or-down");
+  CHECK_FALSE(holds(text_of(evidence), "own link"));
+  CHECK(holds(text_of(evidence), "behind interface c0, which asks for no neighbours: the other"));
+  evidence.info->total_retrans = 0;  // held in a queue
+  CHECK(cause_of(evidence) == "filtered-or-down");
+  evidence.path.link->kind = "wireguard";
+  CHECK(holds(text_of(evidence), "10.99.0.9 is behind the tunnel c0: the other end of that is"));
+  CHECK(holds(text_of(evidence), "wg show c0"));
+  CHECK(holds(text_of(evidence), "--diagnose active"));
+  evidence.probes.made = true;
+  CHECK(holds(text_of(evidence), "no hop answered a SYN with a small TTL"));
+  CHECK_FALSE(holds(text_of(evidence), "gateway"));
+  Evidence dead = evidence;
+  dead.path.link->carrier = false;
+  CHECK(cause_of(dead) == "interface-down|filtered-or-down");
+  CHECK(holds(text_of(dead), "the tunnel c0 has no carrier: the program or device that serves"));
+  tcp::SynProbe hop = probe(Answer::icmp, 80);
+  hop.ttl = 1;
+  hop.icmp = tcp::IcmpError{tcp::IcmpError::Protocol::icmp, 11, 0, 0, test::at("10.77.0.254")};
+  evidence.probes.path = {hop};
+  CHECK(holds(text_of(evidence), "SYNs get as far as hop 1 (10.77.0.254)"));
+  evidence.probes.other = probe(Answer::rst);
+  CHECK(holds(text_of(evidence), "(there, on the way or on this host)"));
 }
