@@ -204,6 +204,9 @@ PathFacts read_path(sys::Kernel& kernel, const sys::Address& address,
   if (is_bound && !own_way) {
     set_not_by_interface(path, *bound);
   } else if (route == nullptr) {
+    const auto ignored = sys::ignored_routes(kernel, family).value_or(std::vector<sys::Route>());
+    const sys::Route* const entry = sys::best_route(ignored, destination);
+    if (entry != nullptr) path.ignored_link = link_of(links, entry->ifindex);
     return path;
   } else if (route->gateway.known()) {
     if (path.link) path.route->gateway = with_zone_of(*path.link, route->gateway);

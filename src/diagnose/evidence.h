@@ -38,8 +38,11 @@ struct PathFacts {
   bool own_address = false;                 // it is this host's own
   std::optional<sys::Link> down_link;       // is down, and has an address whose network covers it
   std::vector<std::string> down_interfaces;  // switched off, that may have had such routes
-  bool family_has_address = true;            // some interface has one of the family, loopback apart
-  bool ipv6_disabled = false;                // net.ipv6.conf.all.disable_ipv6
+  // Has no carrier; the entry that would cover the address, where none else does, is ignored for
+  // it.
+  std::optional<sys::Link> ignored_link;
+  bool family_has_address = true;  // some interface has one of the family, loopback apart
+  bool ipv6_disabled = false;      // net.ipv6.conf.all.disable_ipv6
   // The socket is bound to `link`, which no route to the address goes by: `route` and its gateway
   // are what another interface has, if any.
   bool not_by_interface = false;
@@ -122,6 +125,9 @@ struct ProbeFacts {
   std::optional<tcp::SynProbe> other;  // another port of the same host
   // A refusal: the same port, seen only if its RST came from less far away than the host is.
   std::optional<tcp::SynProbe> nearer;
+  // Both that port's RST and another one's came from less far away: something refuses them all, or
+  // the way back is the shorter.
+  bool all_nearer = false;
   // The same port once more, where nobody had answered: what a router says that gives a host up.
   std::optional<tcp::SynProbe> later;
   std::chrono::nanoseconds took{0};  // until Evidence::path was read again; 0: it was not

@@ -145,8 +145,10 @@ class Prober {
     send(probes);
     if (interrupted_) return;
     observer_.probed(probes[0]);
-    const bool conclusive = probes[1].answer == Answer::none && probes[2].answer == Answer::none;
-    if (conclusive) evidence_.probes.nearer = probes[0];
+    if (probes[1].answer != Answer::none) return;
+    if (probes[2].answer == Answer::none) evidence_.probes.nearer = probes[0];
+    evidence_.probes.all_nearer =
+        probes[0].answer == Answer::rst && probes[2].answer == Answer::rst;
   }
 
   sys::Waiter& waiter_;

@@ -115,7 +115,9 @@ std::string lost_bytes(const Evidence& evidence);  // "12 bytes for the peer wer
 std::string ended_by(const Evidence& evidence);
 // "rule 100 (from all to 10.99.0.0/16 prohibit)"
 std::string refusal_text(const Refusal& refusal);
-std::string down_words(const PathFacts& path);               // "c1, c2 are down"
+std::string down_words(const PathFacts& path);  // "c1, c2 are down"
+// "; c1 has no carrier, and this host ignores ...", or what is down; "" where neither is known.
+std::string routes_gone_words(const PathFacts& path);
 std::string holder_text(const PortHolder& holder);           // "process 12 (sshd) of uid 0"
 std::string_view answer_word(tcp::SynProbe::Answer answer);  // "RST", "no answer"
 std::string probe_answer(const tcp::SynProbe& again);        // "a new connection is answered"

@@ -100,9 +100,8 @@ std::optional<Finding> route_lost(const Evidence& evidence) {
   const std::string host = evidence.peer.host();
   std::string explanation = fmt::format("this host has lost its route to {} while it waited", host);
   std::string advice = fmt::format("ip route; a route or default gateway for {}", host);
-  if (!path.down_interfaces.empty()) {
-    explanation += fmt::format("; {}, and the routes by {} are gone with that", down_words(path),
-                               path.down_interfaces.size() == 1 ? "it" : "them");
+  if (const std::string gone = routes_gone_words(path); !gone.empty()) {
+    explanation += gone;
     advice = "ip link; " + advice;
   }
   return lost_meanwhile(evidence, Cause::no_route, fmt::format("no route to {} any more", host),

@@ -186,9 +186,15 @@ std::optional<Finding> no_route(const Evidence& evidence) {
                                       sys::family_word(evidence.peer.family()));
     finding.advice = "ip addr and ip route; or an address of the other family";
   }
-  if (const auto& down = evidence.path.down_interfaces; !down.empty()) {
-    finding.explanation += fmt::format("; {}, and the routes by {} are gone with that",
-                                       down_words(evidence.path), down.size() == 1 ? "it" : "them");
+  if (evidence.path.ignored_link) {
+    finding.headline = fmt::format("no route to {} that this host uses", host);
+    finding.evidence = fmt::format("the entry that leads to {} goes by {}, which has no carrier",
+                                   host, escape(evidence.path.ignored_link->name));
+    finding.explanation = fmt::format("this host has no route to {} that it uses", host);
+    finding.advice = "this host's cable or radio (ip link); ip route shows linkdown";
+  }
+  if (const std::string gone = routes_gone_words(evidence.path); !gone.empty()) {
+    finding.explanation += gone;
     finding.or_else = Cause::interface_down;
   }
   return finding;

@@ -43,6 +43,17 @@ void add_new_connection(const Evidence& evidence, Finding& finding) {
         finding.or_else = Cause::rejected_on_the_way;
         break;
       }
+      if (evidence.probes.all_nearer) {
+        finding.evidence += fmt::format(
+            ", by a RST that was sent nearer to us than {} is; so was that of another port", host);
+        finding.explanation = fmt::format(
+            "a packet filter on the way cuts all that goes to {} with RST, unless the way back is "
+            "shorter than the way there; if it is: {}",
+            host, finding.explanation);
+        finding.advice = fmt::format("the filters before {}; {}", host, finding.advice);
+        finding.or_else = Cause::rejected_on_the_way;
+        break;
+      }
       finding.explanation += fmt::format(
           "; {} refuses new connections as well, so its listener is gone, or a filter cuts all",
           port);

@@ -85,6 +85,19 @@ std::string down_words(const PathFacts& path) {
                      down.size() == 1 ? "is" : "are");
 }
 
+std::string routes_gone_words(const PathFacts& path) {
+  if (path.ignored_link) {
+    const std::string name = escape(path.ignored_link->name);
+    return fmt::format(
+        "; the route by {} is ignored, since {} has no carrier: its cable, radio or "
+        "other end is not there (ignore_routes_with_linkdown)",
+        name, name);
+  }
+  if (path.down_interfaces.empty()) return "";
+  return fmt::format("; {}, and the routes by {} are gone with that", down_words(path),
+                     path.down_interfaces.size() == 1 ? "it" : "them");
+}
+
 std::string holder_text(const PortHolder& holder) {
   if (holder.owner) {
     return fmt::format("process {} ({}) of uid {}", holder.owner->pid,

@@ -148,16 +148,29 @@ Result<std::vector<InterfaceAddress>, SysError> interface_addresses(Kernel& kern
                                 parse_interface_address);
 }
 
-Result<std::vector<Route>, SysError> routes(Kernel& kernel, int family) {
+namespace {
+
+Result<std::vector<Route>, SysError> dump_routes(Kernel& kernel, int family, bool ignored) {
   rtmsg header{};
   header.rtm_family = static_cast<unsigned char>(family);
   const NetlinkRequest request(RTM_GETROUTE, NLM_F_DUMP, header);
-  return dump<Route>(kernel, request, RTM_NEWROUTE, "routes", [family](auto payload) {
+  return dump<Route>(kernel, request, RTM_NEWROUTE, "routes", [=](auto payload) {
     auto route = parse_route(payload);
     // Without IPv6 in the kernel, or for a family it does not know, it dumps those it has.
-    if (route && route->destination.family() != family) route.reset();
+    const bool other = route && route->destination.family() != family;
+    if (other || (route && route->ignored != ignored)) route.reset();
     return route;
   });
+}
+
+}  // namespace
+
+Result<std::vector<Route>, SysError> routes(Kernel& kernel, int family) {
+  return dump_routes(kernel, family, false);
+}
+
+Result<std::vector<Route>, SysError> ignored_routes(Kernel& kernel, int family) {
+  return dump_routes(kernel, family, true);
 }
 
 Result<Route, SysError> route_to(Kernel& kernel, const Address& destination) {

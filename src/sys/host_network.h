@@ -70,6 +70,7 @@ struct Route {
   std::uint32_t priority = 0;  // the metric: lower is preferred
   Address preferred_source;    // family AF_UNSPEC: none
   unsigned mtu = 0;            // bytes; 0: the interface's
+  bool ignored = false;        // its interface has no carrier: ignore_routes_with_linkdown
 
   // "10.99.0.0/16", "default".
   [[nodiscard]] std::string text() const;
@@ -104,6 +105,8 @@ Result<std::vector<InterfaceAddress>, SysError> interface_addresses(Kernel& kern
 // All tables. Left out is what the kernel would not take for a new connection: cached exceptions
 // (of redirects and path MTU), entries whose every next hop is dead, entries for another TOS.
 Result<std::vector<Route>, SysError> routes(Kernel& kernel, int family);
+// Those that the kernel does not take for want of their interface's carrier alone.
+Result<std::vector<Route>, SysError> ignored_routes(Kernel& kernel, int family);
 // What the kernel would do with a packet to `destination`, whose scope is minded: the table's entry
 // with the destination itself as its destination, and with the path MTU where one is cached. The
 // table of a local route may be given as main: the kernel keeps both as one until a rule parts
@@ -136,7 +139,8 @@ Address address_of(int family, std::span<const std::byte> bits, unsigned ifindex
 
 std::optional<Link> parse_link(std::span<const std::byte> payload);
 std::optional<InterfaceAddress> parse_interface_address(std::span<const std::byte> payload);
-// Nothing for the entries that routes() leaves out, but for cached ones where `cached` wants them.
+// Nothing for the entries that routes() leaves out, but for those that are ignored for want of a
+// carrier, and for cached ones where `cached` wants them.
 std::optional<Route> parse_route(std::span<const std::byte> payload, bool cached = false);
 std::optional<Neighbour> parse_neighbour(std::span<const std::byte> payload);
 

@@ -183,7 +183,9 @@ std::optional<Route> parse_route(Bytes payload, bool cached) {
   if (!header || address_bits(header->rtm_family) == 0) return std::nullopt;
   const int family = header->rtm_family;
   const bool exception = (header->rtm_flags & RTM_F_CLONED) != 0 && !cached;
-  const bool dead = (header->rtm_flags & RTNH_F_DEAD) != 0;
+  const bool no_carrier = (header->rtm_flags & RTNH_F_LINKDOWN) != 0;
+  const bool unusable = (header->rtm_flags & RTNH_F_DEAD) != 0;
+  const bool dead = unusable && !no_carrier;
   if (header->rtm_dst_len > address_bits(family) || exception || dead || header->rtm_tos != 0) {
     return std::nullopt;
   }
@@ -192,6 +194,7 @@ std::optional<Route> parse_route(Bytes payload, bool cached) {
   route.prefix_length = header->rtm_dst_len;
   route.type = type_of(header->rtm_type);
   route.table = header->rtm_table;
+  route.ignored = unusable;
   Bytes attributes = behind(payload, sizeof *header);
   Bytes destination;
   Bytes gateway;

@@ -152,6 +152,10 @@ TEST_CASE("no route is claimed of tables that were read, and not covered the add
   CHECK(holds(text_of(lost), "; c1 is down, and the routes by it are gone with that"));
   lost.path.down_interfaces = {"c1", "c2"};
   CHECK(holds(text_of(lost), "; c1, c2 are down, and the routes by them are gone with that"));
+  lost.path.ignored_link = sys::Link{6, "c6", true, false, false, 1500};
+  CHECK(cause_of(lost) == "no-route|interface-down");
+  CHECK(holds(text_of(lost), "that it uses; the route by c6 is ignored, since c6 has no carrier"));
+  CHECK_FALSE(holds(text_of(lost), "no default route"));
   evidence.path.family_has_address = false;
   CHECK(holds(text_of(evidence), "no IPv4 address but loopback's, and no route"));
   evidence.path.routes_known = false;

@@ -56,6 +56,11 @@ TEST_CASE("one more SYN after a reset tells what is left of the peer") {
   nearer.probes.nearer = test::probe(Answer::rst, 80);
   CHECK(cause_of(nearer) == "reset-after-data|rejected-on-the-way");
   CHECK(holds(text_of(nearer), "a packet filter on the way cuts connections to 10.99.0.9"));
+  nearer.probes.nearer.reset();
+  CHECK(cause_of(nearer) == "reset-after-data");
+  nearer.probes.all_nearer = true;
+  CHECK(cause_of(nearer) == "reset-after-data|rejected-on-the-way");
+  CHECK(holds(text_of(nearer), "cuts all that goes to 10.99.0.9 with RST, unless the way back is"));
   Evidence rejected = probed(lost(EPIPE), Answer::icmp);
   rejected.probes.again->icmp =
       tcp::IcmpError{tcp::IcmpError::Protocol::icmp, 3, 13, EHOSTUNREACH, test::at("10.77.0.254")};

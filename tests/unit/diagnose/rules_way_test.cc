@@ -154,6 +154,8 @@ TEST_CASE("what this host has lost while a SYN waited is told, and what else the
   CHECK(holds(text_of(gone), "the SYNs that had left were not answered either"));
   gone.path.down_interfaces = {"c0"};
   CHECK(holds(text_of(gone), "; c0 is down, and the routes by it are gone with that"));
+  gone.path.ignored_link = sys::Link{6, "c6", true, false, false, 1500};
+  CHECK(holds(text_of(gone), "; the route by c6 is ignored, since c6 has no carrier"));
   gone.policy.look_up_error.reset();
   gone.probes.made = true;
   gone.probes.other = test::probe(Answer::not_sent);

@@ -215,6 +215,10 @@ TEST_CASE("what no new connection would use is no route: cached, dead, for anoth
     CHECK_FALSE(sys::parse_route(payload(NetlinkRequest(RTM_NEWROUTE, 0, header))));
   }
   CHECK(sys::parse_route(payload(NetlinkRequest(RTM_NEWROUTE, 0, cached)), true));
+  dead.rtm_flags |= RTNH_F_LINKDOWN;
+  CHECK(sys::parse_route(payload(NetlinkRequest(RTM_NEWROUTE, 0, dead)))->ignored);
+  dead.rtm_flags = RTNH_F_LINKDOWN;  // and taken all the same
+  CHECK_FALSE(sys::parse_route(payload(NetlinkRequest(RTM_NEWROUTE, 0, dead)))->ignored);
 }
 
 TEST_CASE("a neighbour has its state and its address on the link") {
