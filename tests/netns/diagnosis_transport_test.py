@@ -134,7 +134,7 @@ class Transport(causes.TestCase):
                                          or_else="accept-queue-full")
                     else:
                         self.assert_text(result, 7, "transport",
-                                         rf", or a proxy in its place, answers {asked}, but no answer")
+                                         rf", or a proxy in its place, answers {asked}, but no")
 
     def test_a_host_on_our_own_link_that_answered_a_while_ago_may_be_down(self):
         for address in (NEIGHBOUR, "2001:db8:1::1"):
