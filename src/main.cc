@@ -99,12 +99,14 @@ ExitStatus tcptool_main(std::span<const char* const> arguments) {
   if (!command) return stop(bare, command.error(), closed[1]);
 
   const cmd::OutputOptions& output = cmd::common_options(*command).output;
-  const bool color = !output.json && cmd::use_color(bare, output.color);
+  const bool terminal = cmd::stderr_is_terminal(bare);
+  const bool color = !output.json && cmd::use_color(output.color, terminal);
   const cmd::ProgressPlan progress =
       cmd::plan_progress(bare, kernel, cmd::common_options(*command));
   cmd::Console console(bare, {.quiet = output.quiet,
                               .json = output.json,
                               .color = color,
+                              .terminal = terminal,
                               .progress = progress.form,
                               .journal = &journal,
                               .start = start});

@@ -22,14 +22,18 @@ bool terminal_obeys() {
   return !terminal.empty() && terminal != "dumb";
 }
 
-bool use_color(sys::Kernel& kernel, ColorMode mode) {
+bool stderr_is_terminal(sys::Kernel& kernel) {
+  constexpr int stderr_fd = 2;
+  const auto stream = relay::LocalStream::inspect(kernel, stderr_fd, false);
+  return stream.kind() == relay::LocalStream::Kind::terminal;
+}
+
+bool use_color(ColorMode mode, bool terminal) {
   if (mode != ColorMode::automatic) return mode == ColorMode::always;
   if (!environment("NO_COLOR").empty()) return false;
   const std::string_view forced = environment("CLICOLOR_FORCE");
   if (!forced.empty() && forced != "0") return true;
-  constexpr int stderr_fd = 2;
-  const auto stream = relay::LocalStream::inspect(kernel, stderr_fd, false);
-  return stream.kind() == relay::LocalStream::Kind::terminal && terminal_obeys();
+  return terminal && terminal_obeys();
 }
 
 }  // namespace tcptool::cmd

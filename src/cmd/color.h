@@ -11,6 +11,8 @@ namespace tcptool::cmd {
 // TERM names a terminal that takes escape sequences.
 bool terminal_obeys();
 
-bool use_color(sys::Kernel& kernel, ColorMode mode);
+bool stderr_is_terminal(sys::Kernel& kernel);
+
+bool use_color(ColorMode mode, bool terminal);
 
 }  // namespace tcptool::cmd

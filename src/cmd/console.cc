@@ -31,9 +31,11 @@ constexpr std::string_view erase_line = "\r\x1b[K";
 // whoever writes more.
 class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  explicit KernelSink(sys::Kernel& kernel)
-      : kernel_(kernel), stream_(relay::LocalStream::inspect(kernel, stderr_fd, false)) {
-    if (stream_.kind() == relay::LocalStream::Kind::terminal) stream_.reopen(O_WRONLY);
+  KernelSink(sys::Kernel& kernel, bool terminal) : kernel_(kernel) {
+    if (!terminal) return;
+    auto stream = relay::LocalStream::inspect(kernel, stderr_fd, false);
+    stream.reopen(O_WRONLY);
+    terminal_ = std::move(stream);
   }
 
   [[nodiscard]] bool gave_way() const { return gave_way_; }
@@ -44,7 +46,7 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
   }
 
   [[nodiscard]] bool has_room() {
-    std::array<pollfd, 1> fds{{{stream_.fd(), POLLOUT, 0}}};
+    std::array<pollfd, 1> fds{{{fd(), POLLOUT, 0}}};
     return kernel_.poll(fds, 0).value > 0;
   }
 
@@ -65,7 +67,7 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
     if ((line.empty() && !on_screen_) || !has_room()) return;
     const std::string text = std::string(erase_line) + std::string(line);
     // Where it is cut short, the next one draws over it.
-    static_cast<void>(kernel_.write(stream_.fd(), std::as_bytes(std::span(text))));
+    static_cast<void>(kernel_.write(fd(), std::as_bytes(std::span(text))));
     on_screen_ = !line.empty();
   }
 
@@ -78,8 +80,7 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
     auto rest = std::as_bytes(std::span(line.data(), line.size()));
     while (!rest.empty() && wait_for_room()) {
       // A pipe that poll called writable takes PIPE_BUF bytes at once; most lines are shorter.
-      const sys::Outcome written =
-          kernel_.write(stream_.fd(), rest.first(std::min(rest.size(), at_once)));
+      const sys::Outcome written = kernel_.write(fd(), rest.first(std::min(rest.size(), at_once)));
       if (!written.ok() && written.error != EINTR && written.error != EAGAIN) return;
       // A terminal may be writable, and yet have no room for a line's end, which is two bytes
       // there.
@@ -91,12 +92,14 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
 
  private:
   static constexpr std::size_t at_once = PIPE_BUF;
+
+  [[nodiscard]] int fd() const { return terminal_ ? terminal_->fd() : stderr_fd; }
   static constexpr int a_moment = 10;  // milliseconds
 
   // False when there is none and the run is to end: a signal has come, now or while an earlier line
   // waited, or --timeout is over.
   bool wait_for_room() {
-    std::array<pollfd, 2> fds{{{stream_.fd(), POLLOUT, 0}, {signal_fd_, POLLIN, 0}}};
+    std::array<pollfd, 2> fds{{{fd(), POLLOUT, 0}, {signal_fd_, POLLIN, 0}}};
     while (true) {
       const int timeout = run_deadline_ ? sys::poll_timeout(run_deadline_, kernel_.now()) : -1;
       const sys::Outcome polled = kernel_.poll(fds, signal_came_ ? 0 : timeout);
@@ -109,7 +112,7 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
   }
 
   sys::Kernel& kernel_;
-  relay::LocalStream stream_;
+  std::optional<relay::LocalStream> terminal_;
   int signal_fd_ = -1;
   sys::Deadline run_deadline_;
   bool signal_came_ = false;
@@ -120,8 +123,8 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
 }  // namespace
 
 struct Console::Log {
-  explicit Log(sys::Kernel& kernel)
-      : sink(std::make_shared<KernelSink>(kernel)), logger("tcptool", sink) {
+  Log(sys::Kernel& kernel, bool terminal)
+      : sink(std::make_shared<KernelSink>(kernel, terminal)), logger("tcptool", sink) {
     logger.set_formatter(
         std::make_unique<spdlog::pattern_formatter>("%v", spdlog::pattern_time_type::utc, "\n"));
     logger.set_level(spdlog::level::trace);
@@ -131,7 +134,7 @@ struct Console::Log {
 };
 
 Console::Console(sys::Kernel& kernel, const ConsoleOptions& options)
-    : log_(std::make_unique<Log>(kernel)), options_(options) {}
+    : log_(std::make_unique<Log>(kernel, options.terminal)), options_(options) {}
 
 Console::~Console() = default;
 

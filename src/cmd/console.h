@@ -33,6 +33,7 @@ struct ConsoleOptions {
   bool quiet = false;  // no status lines
   bool json = false;
   bool color = false;
+  bool terminal = false;  // stderr is one
   ProgressForm progress = ProgressForm::none;
   trace::Journal* journal = nullptr;  // is told to tell before anything is said
   sys::TimePoint start{};             // of the run: the times of its events are shown since then

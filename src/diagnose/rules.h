@@ -121,6 +121,8 @@ std::string routes_gone_words(const PathFacts& path);
 std::string holder_text(const PortHolder& holder);           // "process 12 (sshd) of uid 0"
 std::string_view answer_word(tcp::SynProbe::Answer answer);  // "RST", "no answer"
 std::string probe_answer(const tcp::SynProbe& again);        // "a new connection is answered"
+// That another port answers, and nothing on this one, whatever was found before.
+void blame_filter_of_port(const Evidence& evidence, Finding& finding);
 std::string last_hop(const Evidence& evidence);  // "hop 2 (10.0.1.1)", that a probe came to; or ""
 std::string neighbour_protocol(const sys::Address& address);  // "ARP" or "neighbour discovery"
 

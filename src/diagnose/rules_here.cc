@@ -53,16 +53,16 @@ std::optional<Finding> neighbour_silent(const Evidence& evidence) {
       fmt::format("host unreachable: no answer to {} from {}{}", protocol, who, interface),
       fmt::format("no answer to {} for {}{}; {}", protocol, who, interface,
                   never_left ? "the SYN never left this host" : "no SYN can leave this host"),
-      gateway     ? fmt::format("the gateway to {} is not there: nobody{} has the address "
-                                    "{}",
-                                evidence.peer.host(), interface, hop)
-      : known_hop ? fmt::format("nobody{} has the address {}: the host is down, unplugged, "
-                                "or elsewhere",
-                                interface, hop)
-                  : fmt::format("{} is not there: {} itself, or the gateway to it", hop,
-                                evidence.peer.host()),
+      fmt::format("{} is not there: {} itself, or the gateway to it", hop, evidence.peer.host()),
       gateway ? "the gateway's address in ip route, its power and its cable"
               : "the address, and the host's power and cable"};
+  if (gateway) {
+    finding.explanation = fmt::format("the gateway to {} is not there: nobody{} has the address {}",
+                                      evidence.peer.host(), interface, hop);
+  } else if (known_hop) {
+    finding.explanation = fmt::format(
+        "nobody{} has the address {}: the host is down, unplugged, or elsewhere", interface, hop);
+  }
   if (evidence.peer.unmapped().family() == AF_INET6) {
     finding.explanation +=
         "; or a packet filter, here or there, drops neighbour discovery (ICMPv6)";

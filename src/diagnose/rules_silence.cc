@@ -172,13 +172,7 @@ void sharpen(const Evidence& evidence, Finding& finding) {
         host, acknowledged_bytes(evidence) == 0 ? ", or passes nothing but SYNs" : "");
     finding.advice = "--keepalive, shorter than that firewall or NAT remembers";
   } else if (another_port_answered(evidence)) {
-    finding.evidence += fmt::format("; port {} answers", evidence.probes.other->peer.port());
-    finding.explanation = fmt::format(
-        "{} is up, but nothing on port {} is answered any more: a packet filter there, on the way "
-        "or on this host drops it",
-        host, evidence.peer.port());
-    finding.advice =
-        fmt::format("the filters' rules for {} tcp port {}", host, evidence.peer.port());
+    blame_filter_of_port(evidence, finding);
   } else if (const std::string hop = last_hop(evidence); !hop.empty()) {
     finding.evidence += fmt::format("; SYNs get as far as {}", hop);
     if (still_heard(evidence)) return;

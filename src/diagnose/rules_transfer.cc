@@ -145,13 +145,9 @@ void tell_unanswered_window_probes(const Evidence& evidence, Finding& finding) {
   if (again) finding.evidence += "; " + probe_answer(*again);
   const bool up = again && again->answered_by_tcp();
   if (!up && another_port_answered(evidence)) {
-    finding.evidence += fmt::format("; port {} answers", evidence.probes.other->peer.port());
-    finding.explanation = fmt::format(
-        "the peer's window was full when its answers ended: {} is up, but nothing on port {} is "
-        "answered any more: a packet filter there, on the way or on this host drops it",
-        host, evidence.peer.port());
-    finding.advice =
-        fmt::format("the filters' rules for {} tcp port {}", host, evidence.peer.port());
+    blame_filter_of_port(evidence, finding);
+    finding.explanation =
+        "the peer's window was full when its answers ended: " + finding.explanation;
     finding.or_else = Cause::filtered_by_host;
     return;
   }

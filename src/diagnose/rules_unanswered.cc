@@ -160,8 +160,7 @@ std::optional<Finding> filtered_or_down(const Evidence& evidence) {
     finding.explanation = fmt::format(
         "SYNs get as far as {}; a packet filter there, behind it or on this host (or its "
         "rp_filter) drops them or their answers, or the way is broken behind it, or {} is down or "
-        "has no "
-        "route back",
+        "has no route back",
         hop, host);
     finding.advice = fmt::format(
         "the rules and routes of {}; whether {} is up, and its own route to this host", hop, host);

@@ -85,6 +85,16 @@ std::string down_words(const PathFacts& path) {
                      down.size() == 1 ? "is" : "are");
 }
 
+void blame_filter_of_port(const Evidence& evidence, Finding& finding) {
+  const std::string host = evidence.peer.host();
+  finding.evidence += fmt::format("; port {} answers", evidence.probes.other->peer.port());
+  finding.explanation = fmt::format(
+      "{} is up, but nothing on port {} is answered any more: a packet filter there, on the way or "
+      "on this host drops it",
+      host, evidence.peer.port());
+  finding.advice = fmt::format("the filters' rules for {} tcp port {}", host, evidence.peer.port());
+}
+
 std::string routes_gone_words(const PathFacts& path) {
   if (path.ignored_link) {
     const std::string name = escape(path.ignored_link->name);

@@ -93,9 +93,10 @@ bool ClientSet::takes(Client& client) {
 
 void ClientSet::send_fin(Client& client) {
   if (client.fin_sent) return;
-  // The client's FIN may have come, and not been read yet.
-  const auto info = tcp::read_tcp_info(kernel_, client.fd());
-  client.peer_first = info && info->state == tcp::State::close_wait;
+  if (!client.peer_fin) {  // which may have come, and not been read yet
+    const auto info = tcp::read_tcp_info(kernel_, client.fd());
+    client.peer_first = info && info->state == tcp::State::close_wait;
+  }
   // A failure shows at the next recv as well, with its reason.
   static_cast<void>(kernel_.shutdown(client.fd(), SHUT_WR));
   client.fin_sent = true;

@@ -166,7 +166,8 @@ void Relay::lose_stdout(int error) {
 void Relay::send_fin() {
   // The peer's FIN may have come although we have not read it yet: the state knows, as long as ours
   // is not sent. Behind it the connection may be over at once.
-  latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+  const bool asked = end_.first_to_close == RelayEnd::FirstToClose::nobody;
+  if (asked) latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
   const bool after_peer = latest_info_ && latest_info_->state == tcp::State::close_wait;
   const sys::Outcome done = kernel_.shutdown(connection_.fd.get(), SHUT_WR);
   if (!done.ok()) {
@@ -175,7 +176,7 @@ void Relay::send_fin() {
     return;
   }
   end_.fin_sent = true;
-  if (end_.first_to_close != RelayEnd::FirstToClose::nobody) return;
+  if (!asked) return;
   end_.first_to_close =
       after_peer ? RelayEnd::FirstToClose::peer : RelayEnd::FirstToClose::this_side;
 }

@@ -81,7 +81,11 @@ void TraceFile::stop(const sys::SysError& error) {
 void TraceFile::close() {
   constexpr int patience = 1000;  // milliseconds
   constexpr auto patience_in_all = std::chrono::seconds(3);
-  if (lost_here_ > 0) append(options_.lost_line(std::exchange(lost_here_, 0)));
+  // As in write_line(), where nothing follows; past the end of the trace nothing is written.
+  const std::string lost_line = lost_here_ == 0 || stopped_ ? "" : options_.lost_line(lost_here_);
+  const bool told = !lost_line.empty() && (options_.limit == 0 || fits(lost_line));
+  if (told) append(lost_line);
+  lost_here_ = 0;
   flush();
   const sys::TimePoint until = kernel_.now() + patience_in_all;
   while (fd_.open() && written_ < pending_.size() && kernel_.now() < until) {
@@ -92,6 +96,7 @@ void TraceFile::close() {
   }
   const auto rest = std::string_view(pending_).substr(written_);
   lost_ += static_cast<std::uint64_t>(std::count(rest.begin(), rest.end(), '\n'));
+  if (told && !rest.empty()) --lost_;  // that line itself
   pending_.clear();
   written_ = 0;
   stopped_ = true;

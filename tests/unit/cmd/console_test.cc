@@ -177,14 +177,14 @@ TEST_CASE("the option decides on colour, then NO_COLOR, then CLICOLOR_FORCE, the
   using cmd::ColorMode;
   ::unsetenv("CLICOLOR_FORCE");
   ::setenv("NO_COLOR", "1", 1);
-  CHECK(cmd::use_color(kernel, ColorMode::always));
-  CHECK_FALSE(cmd::use_color(kernel, ColorMode::never));
-  CHECK_FALSE(cmd::use_color(kernel, ColorMode::automatic));
+  CHECK(cmd::use_color(ColorMode::always, cmd::stderr_is_terminal(kernel)));
+  CHECK_FALSE(cmd::use_color(ColorMode::never, false));
+  CHECK_FALSE(cmd::use_color(ColorMode::automatic, cmd::stderr_is_terminal(kernel)));
   ::setenv("CLICOLOR_FORCE", "1", 1);
-  CHECK_FALSE(cmd::use_color(kernel, ColorMode::automatic));
+  CHECK_FALSE(cmd::use_color(ColorMode::automatic, cmd::stderr_is_terminal(kernel)));
   ::unsetenv("NO_COLOR");
-  CHECK(cmd::use_color(kernel, ColorMode::automatic));
+  CHECK(cmd::use_color(ColorMode::automatic, cmd::stderr_is_terminal(kernel)));
   ::setenv("CLICOLOR_FORCE", "0", 1);
-  CHECK_FALSE(cmd::use_color(kernel, ColorMode::automatic));
+  CHECK_FALSE(cmd::use_color(ColorMode::automatic, cmd::stderr_is_terminal(kernel)));
   ::unsetenv("CLICOLOR_FORCE");
 }

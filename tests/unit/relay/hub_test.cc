@@ -236,3 +236,19 @@ TEST_CASE("winding down sends what is owed, then FIN, and takes what still comes
   CHECK(scene.stdout_reader.read() == "rest\n");
   CHECK(scene.service->idle());
 }
+
+TEST_CASE("a client whose FIN had come before ours was first, though it was read later") {
+  for (const bool his_first : {false, true}) {
+    HubScene scene;
+    scene.start();
+    Plug client = scene.client();
+    scene.settle();
+    if (his_first) client.shut_down();
+    scene.service->wind_down();  // before it is read
+    scene.settle();
+    if (!his_first) client.shut_down();
+    scene.settle();
+    REQUIRE(scene.ends.size() == 1);
+    CHECK(scene.ends[0].peer_first == his_first);
+  }
+}

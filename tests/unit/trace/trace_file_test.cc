@@ -40,6 +40,15 @@ struct Scene : trace::TraceFileObserver {
     REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
     return test::open_file(path, O_RDONLY | O_NONBLOCK);
   }
+  // More than a reader who does not read is given.
+  static constexpr int too_many = 2000;
+  static void write_too_much(TraceFile& file) {
+    const std::string line(1023, 'x');
+    for (int i = 0; i < too_many; ++i) {
+      file.write_line(line);
+      file.flush();
+    }
+  }
   void write_failed(const sys::SysError& error) override { said.push_back(error.text()); }
   void limit_reached() override { said.emplace_back("limit"); }
   void lines_lost(std::uint64_t count) override { said.push_back(std::to_string(count)); }
@@ -118,11 +127,7 @@ TEST_CASE("what a stuck reader has no room for is lost, counted, and told where 
   Scene scene;
   const test::Plug reader = scene.make_fifo();
   TraceFile file = scene.open();
-  const std::string line(1023, 'x');
-  for (int i = 0; i < 2000; ++i) {
-    file.write_line(line);
-    file.flush();
-  }
+  Scene::write_too_much(file);
   std::string got;
   for (std::string part = reader.read(); !part.empty(); part = reader.read()) {
     got += part;
@@ -135,25 +140,39 @@ TEST_CASE("what a stuck reader has no room for is lost, counted, and told where 
   file.close();
   REQUIRE(scene.said.size() == 1);
   CHECK(std::stoi(scene.said[0]) > 500);
-  CHECK(std::stoi(scene.said[0]) + std::count(got.begin(), got.end(), '\n') - 2 == 2000);
+  CHECK(std::stoi(scene.said[0]) + std::count(got.begin(), got.end(), '\n') - 2 == Scene::too_many);
 }
 
 TEST_CASE("what was lost last is told as well, where the reader takes the rest in time") {
   Scene scene;
   const test::Plug reader = scene.make_fifo();
   TraceFile file = scene.open();
-  const std::string line(1023, 'x');
-  for (int i = 0; i < 2000; ++i) {
-    file.write_line(line);
-    file.flush();
-  }
+  Scene::write_too_much(file);
   std::string got;
   scene.kernel.script(sys::Syscall::poll).after([&] { got += reader.read(); });
   file.close();
   for (std::string part = reader.read(); !part.empty(); part = reader.read()) got += part;
   CHECK(got.ends_with("lines lost here: the reader was too slow\n"));
   REQUIRE(scene.said.size() == 1);
-  CHECK(std::stoi(scene.said[0]) + std::count(got.begin(), got.end(), '\n') - 1 == 2000);
+  CHECK(std::stoi(scene.said[0]) + std::count(got.begin(), got.end(), '\n') - 1 == Scene::too_many);
+}
+
+TEST_CASE(
+    "the count of what was lost is exact where the reader takes no more, and stays in the limit") {
+  for (const std::uint64_t limit : {0U, 1'100'000U}) {
+    Scene scene;
+    const test::Plug reader = scene.make_fifo();
+    TraceFile file = scene.open(limit);
+    Scene::write_too_much(file);
+    scene.kernel.use_fake_clock();
+    file.close();
+    std::string got;
+    for (std::string part = reader.read(); !part.empty(); part = reader.read()) got += part;
+    REQUIRE_FALSE(scene.said.empty());
+    const auto whole = std::count(got.begin(), got.end(), '\n');
+    if (limit == 0) CHECK(std::stoi(scene.said.back()) + whole == Scene::too_many);
+    CHECK((limit == 0 || got.size() <= limit));
+  }
 }
 
 TEST_CASE("a reader that takes a little now and then holds up the end for 3 s at most") {
