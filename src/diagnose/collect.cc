@@ -90,10 +90,15 @@ Evidence collect_look_up(sys::Waiter& waiter, const tcp::ResolveFailure& failure
   name.timed_out = evidence.timed_out;
   if (const auto hosts = sys::read_small_file(kernel, "/etc/hosts")) {
     name.in_hosts = tcp::parse_hosts(*hosts, name.name);
+  } else {
+    name.hosts_error = hosts.error();
   }
   const auto config = sys::read_small_file(kernel, "/etc/resolv.conf");
   name.config_read = config.has_value();
-  if (!config) return evidence;
+  if (!config) {
+    name.config_error = config.error();
+    return evidence;
+  }
   name.servers = tcp::parse_resolv_conf(*config);
   if (name.servers.empty()) return evidence;
   const sys::TimePoint now = kernel.now();
@@ -160,6 +165,7 @@ Evidence collect_connect(sys::Kernel& kernel, const tcp::Attempt& attempt,
   evidence.asked = asked;
   evidence.peer = attempt.peer;
   evidence.source = attempt.local;
+  evidence.syn_source = attempt.syn_source;
   evidence.error = attempt.error;
   evidence.timed_out = attempt.end == tcp::Attempt::End::timed_out;
   evidence.after = attempt.duration;

@@ -129,8 +129,7 @@ std::vector<LayerRow> layer_rows(const Evidence& evidence, const Finding& findin
 std::optional<Finding> find(const Evidence& evidence) {
   switch (evidence.step) {
     case Step::look_up:
-      if (auto finding = first_of(name_rules(), evidence)) return finding;
-      return first_of(name_server_rules(), evidence);
+      return first_of(name_rules(), evidence);
     case Step::prepare:
       return first_of(host_rules(), evidence);
     case Step::connect:

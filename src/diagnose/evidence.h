@@ -95,6 +95,8 @@ struct NameFacts {
   bool timed_out = false;
   std::chrono::nanoseconds asked_for{0};  // how long their answers were awaited
   bool config_read = false;               // resolv.conf(5)
+  std::optional<int> config_error;        // why it could not be
+  std::optional<int> hosts_error;         // why hosts(5) could not
   std::vector<sys::Address> servers;
   std::vector<tcp::NameServerAnswer> answers;        // to the asked family's type, a server each
   std::vector<tcp::NameServerAnswer> other_answers;  // to the other family's
@@ -112,6 +114,7 @@ struct TransferFacts {
   bool peer_fin = false;
   std::chrono::nanoseconds duration{0};
   std::optional<int> soft_error;  // what SO_ERROR told while the connection lived
+  bool gap = false;               // later data has come, and waits for a part before it
   sys::Address local;             // the connection's own address
   std::optional<sys::Link> link;  // the interface that has it
   bool local_gone = false;        // none has it any more
@@ -135,9 +138,10 @@ struct ProbeFacts {
 
 struct Evidence {
   Step step = Step::connect;
-  sys::Address peer;    // or the address to be bound
-  sys::Address source;  // that was asked for; AF_UNSPEC: none
-  sys::SysError error;  // error 0 where our own time ran out
+  sys::Address peer;        // or the address to be bound
+  sys::Address source;      // that was asked for; AF_UNSPEC: none
+  sys::Address syn_source;  // where nobody answered: what the SYN was sent from
+  sys::SysError error;      // error 0 where our own time ran out
   bool timed_out = false;
   std::chrono::nanoseconds after{0};
   std::optional<tcp::IcmpError> icmp;

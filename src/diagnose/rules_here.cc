@@ -32,7 +32,7 @@ std::optional<Finding> neighbour_silent(const Evidence& evidence) {
   const bool by_table = unanswered(evidence) && next_hop_silent(evidence.path);
   const bool by_state = evidence.timed_out && evidence.syn_unsent;
   const bool by_count = evidence.info && evidence.info->retransmits.value_or(0) > 0 &&
-                        evidence.info->total_retrans == 0U;
+                        evidence.info->total_retrans == 0U && !next_hop_heard(evidence);
   if (!by_icmp && !by_errno && !by_table && !by_state && !by_count) return std::nullopt;
   // A filter of this host's may say "host unreachable" too: at once, or with the neighbour known.
   const bool known = evidence.path.neighbour && !evidence.path.neighbour->link_address.empty();
@@ -54,14 +54,17 @@ std::optional<Finding> neighbour_silent(const Evidence& evidence) {
       fmt::format("no answer to {} for {}{}; {}", protocol, who, interface,
                   never_left ? "the SYN never left this host" : "no SYN can leave this host"),
       fmt::format("{} is not there: {} itself, or the gateway to it", hop, evidence.peer.host()),
-      gateway ? "the gateway's address in ip route, its power and its cable"
-              : "the address, and the host's power and cable"};
+      "the address, and the host's power and cable"};
   if (gateway) {
-    finding.explanation = fmt::format("the gateway to {} is not there: nobody{} has the address {}",
+    finding.explanation = fmt::format("the gateway to {} is not there: nobody{} answers for {}",
                                       evidence.peer.host(), interface, hop);
+    finding.advice = "the gateway's address in ip route, its power and its cable";
   } else if (known_hop) {
     finding.explanation = fmt::format(
-        "nobody{} has the address {}: the host is down, unplugged, or elsewhere", interface, hop);
+        "nobody{} answers for {}: the host is down, unplugged, or elsewhere; or the two are kept "
+        "apart (another VLAN, client isolation)",
+        interface, hop);
+    finding.advice = "the address and this host's prefix (ip addr); the host's power and cable";
   }
   if (evidence.peer.unmapped().family() == AF_INET6) {
     finding.explanation +=

@@ -47,6 +47,42 @@ void add_what_one_more_drew(const Evidence& evidence, Finding& finding) {
   }
 }
 
+std::string largest_segment(const Evidence& evidence) {
+  const auto& info = evidence.info;
+  if (!info || !info->rcv_mss || !info->advmss) return "";
+  return fmt::format("; the largest segments that came have {} bytes, of {} allowed",
+                     *info->rcv_mss, *info->advmss);
+}
+
+// What was sent later has come: whatever is missing was sent as well, and sent again.
+std::optional<Finding> gap_before_later_data(const Evidence& evidence) {
+  const TransferFacts& transfer = evidence.transfer;
+  if (!waited_in_vain(evidence) || !transfer.gap || transfer.undelivered > 0) return std::nullopt;
+  const std::string time = format_duration(evidence.after);
+  const std::string host = evidence.peer.host();
+  const auto& info = evidence.info;
+  Finding finding{
+      Cause::path_mtu_black_hole,
+      fmt::format("timed out: a part of what the peer sends has not come for {}", time),
+      fmt::format("{} received; what the peer sent later is here ({}), a part before it is "
+                  "missing{}",
+                  format_bytes(transfer.received),
+                  info && info->rcv_ooopack
+                      ? count_of(*info->rcv_ooopack, "segment") + " out of order"
+                      : "kept by the kernel",
+                  largest_segment(evidence)),
+      fmt::format(
+          "what {} sends gets lost on the way here, and so does what it sends again: a path "
+          "MTU black hole (a link takes only smaller packets, and the ICMP error that says "
+          "so does not reach it), or the way loses packets, or is broken now",
+          host),
+      "-o TCP_MAXSEG=536, which makes the peer's segments small; the MTU and the ICMP rules of the "
+      "way"};
+  finding.or_else = Cause::peer_vanished;
+  if (const auto& again = evidence.probes.again) finding.evidence += "; " + probe_answer(*again);
+  return finding;
+}
+
 std::optional<Finding> peer_silent(const Evidence& evidence) {
   const TransferFacts& transfer = evidence.transfer;
   if (!waited_in_vain(evidence) || transfer.undelivered > 0 || transfer.peer_fin) {
@@ -84,7 +120,7 @@ std::optional<Finding> peer_silent(const Evidence& evidence) {
   return finding;
 }
 
-constexpr std::array<Rule, 1> rules{peer_silent};
+constexpr std::array<Rule, 2> rules{gap_before_later_data, peer_silent};
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// connect(2) timed out: nobody answered the SYN, and meanwhile this host has lost the address,
-// interface or route by which it was to go. It may not be all: what had left was not answered.
+// Nobody answered the SYN, and meanwhile this host has lost the address, interface or route by
+// which it was to go: connect(2) timed out, or the kernel gave up with the error of the last
+// look-up. It may not be all: what had left was not answered.
 #include <fmt/format.h>
 
 #include <array>
@@ -8,24 +9,35 @@
 
 #include "base/text.h"
 #include "diagnose/rules.h"
+#include "sys/names.h"
 
 namespace tcptool::diagnose {
 namespace {
 
 using Answer = tcp::SynProbe::Answer;
 
+// A routing error that came with a SYN that was to be sent again, not at once.
+bool gave_up_late(const Evidence& evidence) {
+  return failed_here(evidence, {ENETUNREACH, EHOSTUNREACH, ENETDOWN, EINVAL, EACCES}) &&
+         evidence.info && evidence.info->retransmits.value_or(0) > 0;
+}
+
 // While the answer to a SYN was waited for. What left until then was not answered either, or had
 // not left yet.
 Finding lost_meanwhile(const Evidence& evidence, Cause cause, const std::string& what,
                        std::string explanation, std::string advice) {
   const bool some_left = evidence.info && evidence.info->total_retrans.value_or(0) > 0;
-  const bool in_vain = evidence.info && !some_left && evidence.info->retransmits.value_or(0) > 0;
+  const bool in_vain = evidence.info && !some_left && !next_hop_heard(evidence) &&
+                       evidence.info->retransmits.value_or(0) > 0;
   const std::string host = evidence.peer.host();
-  Finding finding{cause,
-                  fmt::format("timed out after {}: {}", format_duration(evidence.after), what),
-                  fmt::format("{}; {} in {}, no answer", what, syn_count(evidence.info),
-                              format_duration(evidence.after)),
-                  std::move(explanation), std::move(advice)};
+  Finding finding{
+      cause,
+      fmt::format("{} after {}: {}",
+                  gave_up_late(evidence) ? sys::errno_text(evidence.error.error) : "timed out",
+                  format_duration(evidence.after), what),
+      fmt::format("{}; {} in {}, no answer", what, syn_count(evidence.info),
+                  format_duration(evidence.after)),
+      std::move(explanation), std::move(advice)};
   if (in_vain) {
     finding.explanation +=
         fmt::format("; or the first SYN had not left yet: the next hop to {} did not answer {}",
@@ -60,7 +72,8 @@ std::optional<Finding> link_lost(const Evidence& evidence) {
 
 // What was sent again left, if its address was still there.
 std::optional<Finding> source_lost(const Evidence& evidence) {
-  const sys::Address& source = evidence.source;
+  const bool asked = evidence.source.known() && !evidence.source.is_any();
+  const sys::Address& source = asked ? evidence.source : evidence.syn_source;
   const bool unsent = evidence.info && evidence.info->retransmits.value_or(0) >
                                            evidence.info->total_retrans.value_or(0);
   if (!unsent || !source.known() || source.is_any() || evidence.host.addresses.empty() ||
@@ -73,7 +86,7 @@ std::optional<Finding> source_lost(const Evidence& evidence) {
       fmt::format("this host has lost the source address {}: nothing leaves with it now, and no "
                   "answer comes to it",
                   source.host()),
-      "ip addr; another source address (-s), or none");
+      asked ? "ip addr; another source address (-s), or none" : "ip addr; connect again");
 }
 
 // One more SYN that could not be sent, for want of a way.
@@ -88,7 +101,9 @@ int refusal_of_probe(const Evidence& evidence) {
 
 // 0: there is one, or nothing is known.
 int told_of_way(const Evidence& evidence) {
-  return evidence.policy.look_up_error.value_or(refusal_of_probe(evidence));
+  const int of_connect = gave_up_late(evidence) ? evidence.error.error : 0;
+  return evidence.policy.look_up_error.value_or(of_connect != 0 ? of_connect
+                                                                : refusal_of_probe(evidence));
 }
 
 std::optional<Finding> route_lost(const Evidence& evidence) {
@@ -122,7 +137,8 @@ std::optional<Finding> route_refuses_meanwhile(const Evidence& evidence) {
 }
 
 std::optional<Finding> way_lost(const Evidence& evidence) {
-  if (!unanswered(evidence) || evidence.path.own_address) return std::nullopt;
+  const bool in_vain = unanswered(evidence) || gave_up_late(evidence);
+  if (!in_vain || evidence.path.own_address) return std::nullopt;
   constexpr std::array<Rule, 4> of_connect{link_lost, source_lost, route_refuses_meanwhile,
                                            route_lost};
   return first_of(of_connect, evidence);

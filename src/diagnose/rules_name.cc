@@ -249,19 +249,22 @@ std::optional<Finding> name_server_without_tcp(const Evidence& evidence) {
       fmt::format("tcptool connect -z {} 53; another name server in /etc/resolv.conf", server)};
 }
 
-std::optional<Finding> no_name_server(const Evidence& evidence) {
-  if (!evidence.name.config_read || !evidence.name.servers.empty()) return std::nullopt;
-  return Finding{Cause::no_name_server, "no name server is configured",
-                 "/etc/resolv.conf names no server",
-                 fmt::format("/etc/hosts gives no such address of {}, and /etc/resolv.conf has no "
-                             "nameserver line",
-                             name_of(evidence)),
-                 "a nameserver line in /etc/resolv.conf, or the numeric address"};
+std::optional<Finding> by_sources(const Evidence& evidence) {
+  constexpr std::array<Rule, 7> in_turn{
+      malformed,          other_family_in_hosts,   name_not_found, name_without_address,
+      name_server_failed, name_server_without_tcp, not_in_sources};
+  auto finding = first_of(in_turn, evidence);
+  if (!finding) finding = first_of(name_server_rules(), evidence);
+  const auto error = evidence.name.hosts_error;
+  if (finding && error && *error != ENOENT) {
+    finding->explanation +=
+        fmt::format("; and {}, which may have it", unreadable("/etc/hosts", *error));
+    finding->advice += "; ls -lL /etc/hosts";
+  }
+  return finding;
 }
 
-constexpr std::array<Rule, 8> rules{
-    malformed,          other_family_in_hosts,   name_not_found, name_without_address,
-    name_server_failed, name_server_without_tcp, not_in_sources, no_name_server};
+constexpr std::array<Rule, 1> rules{by_sources};
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// No name server of resolv.conf answered: they cannot be reached, which this host's own network or
-// an ICMP error tells, they are silent, or what comes is no answer.
+// No name server of resolv.conf answered: there is none, or they cannot be reached, which this
+// host's own network or an ICMP error tells, they are silent, or what comes is no answer.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -203,8 +203,33 @@ std::optional<Finding> name_server_slow(const Evidence& evidence) {
   return finding;
 }
 
-constexpr std::array<Rule, 4> rules{name_server_unreachable, name_server_unintelligible,
-                                    name_server_silent, name_server_slow};
+std::optional<Finding> no_name_server(const Evidence& evidence) {
+  const NameFacts& name = evidence.name;
+  const bool known = name.config_read || name.config_error;
+  if (!known || !name.servers.empty()) return std::nullopt;
+  Finding finding{Cause::no_name_server, "no name server is configured",
+                  "/etc/resolv.conf names no server",
+                  fmt::format("/etc/hosts gives no such address of {}, and /etc/resolv.conf has no "
+                              "nameserver line",
+                              escape(name.name)),
+                  "a nameserver line in /etc/resolv.conf, or the numeric address"};
+  if (const auto error = name.config_error) {
+    const std::string why = unreadable("/etc/resolv.conf", *error);
+    finding.headline = "no name server is known";
+    finding.evidence = why;
+    finding.explanation = fmt::format(
+        "{}, so that a name server on this host itself was asked, and none gave an address of {}",
+        why, escape(name.name));
+    finding.advice = *error == ENOENT
+                         ? "a nameserver line in /etc/resolv.conf"
+                         : "ls -lL /etc/resolv.conf: all users must be able to read it";
+  }
+  return finding;
+}
+
+constexpr std::array<Rule, 5> rules{no_name_server, name_server_unreachable,
+                                    name_server_unintelligible, name_server_silent,
+                                    name_server_slow};
 
 }  // namespace
 

@@ -86,9 +86,16 @@ std::optional<Finding> nothing_listens_here(const Evidence& evidence) {
                    "again; this host's rules: nft list ruleset, as root"};
   }
   if (!evidence.host.holders_known) return std::nullopt;
-  return Finding{Cause::nothing_listens, refused_headline(evidence), refusal(evidence),
-                 fmt::format("nothing on this host listens on port {}", evidence.peer.port()),
-                 "whether the service is running, and on which port (ss -ltn)"};
+  Finding finding{Cause::nothing_listens, refused_headline(evidence), refusal(evidence),
+                  fmt::format("nothing on this host listens on port {}", evidence.peer.port()),
+                  "whether the service is running, and on which port (ss -ltn)"};
+  if (const sys::Address host = evidence.peer.unmapped(); host.is_any()) {
+    finding.explanation += fmt::format(
+        "; a name that has the address {} is blocked, by /etc/hosts or by a name server "
+        "that filters (a sinkhole)",
+        host.host());
+  }
+  return finding;
 }
 
 // A packet filter that refuses in the host's name is nearer, which the RST's TTL shows.

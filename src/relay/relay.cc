@@ -283,6 +283,9 @@ void Relay::summarize() {
   int unread = 0;
   if (!lost_ && !end_.peer_fin && kernel_.ioctl(connection_.fd.get(), FIONREAD, unread).ok()) {
     end_.unread = static_cast<std::uint64_t>(std::max(unread, 0));
+    const bool timed_out = end_.reason == RelayEnd::Reason::idle_timeout ||
+                           end_.reason == RelayEnd::Reason::run_timeout;
+    end_.gap = timed_out && unread == 0 && tcp::holds_received(kernel_, connection_.fd.get());
   }
   end_.info = latest_info_;
   outbound_path_.put_pipe_back();

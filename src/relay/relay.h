@@ -58,9 +58,10 @@ struct RelayEnd {
   std::uint64_t delivered = 0;
   // Read from stdin, and not known to have reached the peer's kernel.
   std::uint64_t undelivered = 0;
-  std::uint64_t unread = 0;              // left in the socket: closing it then sends RST, not FIN
-  std::uint64_t unwritten = 0;           // received, and not written to stdout
-  std::chrono::nanoseconds duration{0};  // since the connection was established
+  std::uint64_t unread = 0;  // left in the socket: closing it then sends RST, not FIN
+  bool gap = false;  // nothing is unread, and later data has come: a part before it is missing
+  std::uint64_t unwritten = 0;                         // received, and not written to stdout
+  std::chrono::nanoseconds duration{0};                // since the connection was established
   std::optional<std::chrono::nanoseconds> first_byte;  // received, since then
   std::chrono::nanoseconds silence{0};  // since payload was last sent, acknowledged or received
   std::optional<int> soft_error;        // the network's last word on what is unacknowledged

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What /proc tells without rights: whose a socket is, settings under /proc/sys, and counters. What
-// cannot be read is not known; nothing here is an error.
+// cannot be read is not known.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
 #include "sys/kernel.h"
 
 namespace tcptool::sys {
@@ -24,10 +25,10 @@ struct Owner {
 // See proc(5).
 std::optional<Owner> socket_owner(Kernel& kernel, std::uint64_t inode);
 
-// The file's first `most` bytes. Nothing where it cannot be opened or read, and without waiting: a
-// FIFO without bytes is empty or cannot be read.
-std::optional<std::string> read_small_file(Kernel& kernel, const std::string& path,
-                                           std::size_t most = 65'536);
+// The file's first `most` bytes, or the errno by which it cannot be opened or read. Without
+// waiting: a FIFO without bytes is empty or cannot be read.
+Result<std::string, int> read_small_file(Kernel& kernel, const std::string& path,
+                                         std::size_t most = 65'536);
 
 // A file that holds one decimal number, as most of those under /proc/sys do.
 std::optional<std::int64_t> read_sysctl(Kernel& kernel, const std::string& path);

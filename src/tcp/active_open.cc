@@ -170,8 +170,11 @@ void ActiveOpen::end(Attempt::End end) {
   attempt_.end = end;
   attempt_.duration = kernel_->now() - started_;
   attempt_.info = read_tcp_info(*kernel_, fd_.get());
-  if (end == Attempt::End::timed_out || end == Attempt::End::interrupted) {
-    attempt_.syn_unsent = holds_unsent_segment(*kernel_, fd_.get());
+  const bool given_up = end == Attempt::End::timed_out || end == Attempt::End::interrupted;
+  if (given_up) attempt_.syn_unsent = holds_unsent_segment(*kernel_, fd_.get());
+  const bool unanswered = given_up || (!attempt_.icmp && attempt_.error.error != ECONNREFUSED);
+  if (unanswered) {
+    attempt_.syn_source = local_address(*kernel_, fd_.get()).with_port(0);
   }
   static_cast<void>(fd_.close());
   under_way_ = false;

@@ -38,7 +38,8 @@ struct Connection {
 struct Attempt {
   enum class End { connected, failed, timed_out, abandoned, interrupted };
   sys::Address peer;
-  sys::Address local;  // the source that was asked for
+  sys::Address local;       // the source that was asked for
+  sys::Address syn_source;  // where nobody answered: what the SYN was sent from
   End end = End::failed;
   sys::SysError error;                     // which call failed and why
   std::optional<IcmpError> icmp;           // the network's word on it, also where it was not final

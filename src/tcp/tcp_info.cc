@@ -27,6 +27,15 @@ std::optional<Duration> duration(std::span<const std::byte> bytes, std::size_t o
   return Duration(*value);
 }
 
+// Bytes, of what the socket keeps of this kind; 0 where it is not known.
+std::uint32_t memory_of(sys::Kernel& kernel, int fd, std::size_t kind) {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+  const sys::Outcome got =
+      kernel.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, std::as_writable_bytes(std::span(memory)));
+  const bool known = got.ok() && got.as_size() > kind * sizeof memory.front();
+  return known ? memory.at(kind) : 0;
+}
+
 }  // namespace
 
 TcpInfo TcpInfo::parse(std::span<const std::byte> bytes) {
@@ -50,6 +59,9 @@ TcpInfo TcpInfo::parse(std::span<const std::byte> bytes) {
   info.snd_wnd = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_snd_wnd));
   info.notsent_bytes = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_notsent_bytes));
   info.data_segs_out = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_data_segs_out));
+  info.rcv_mss = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_rcv_mss));
+  info.advmss = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_advmss));
+  info.rcv_ooopack = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_rcv_ooopack));
   info.rto = duration<microseconds, std::uint32_t>(bytes, offsetof(tcp_info, tcpi_rto));
   info.rtt = duration<microseconds, std::uint32_t>(bytes, offsetof(tcp_info, tcpi_rtt));
   info.last_data_sent =
@@ -76,11 +88,11 @@ std::optional<TcpInfo> read_tcp_info(sys::Kernel& kernel, int fd) {
 }
 
 bool holds_unsent_segment(sys::Kernel& kernel, int fd) {
-  std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
-  const sys::Outcome got =
-      kernel.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, std::as_writable_bytes(std::span(memory)));
-  const bool known = got.ok() && got.as_size() > SK_MEMINFO_WMEM_ALLOC * sizeof memory.front();
-  return known && memory[SK_MEMINFO_WMEM_ALLOC] > 0;
+  return memory_of(kernel, fd, SK_MEMINFO_WMEM_ALLOC) > 0;
+}
+
+bool holds_received(sys::Kernel& kernel, int fd) {
+  return memory_of(kernel, fd, SK_MEMINFO_RMEM_ALLOC) > 0;
 }
 
 }  // namespace tcptool::tcp

@@ -41,6 +41,9 @@ struct TcpInfo {
   std::optional<std::uint32_t> snd_wnd;        // the peer's receive window, bytes
   std::optional<std::uint32_t> notsent_bytes;  // written and not yet sent
   std::optional<std::uint32_t> data_segs_out;  // retransmissions included
+  std::optional<std::uint32_t> rcv_mss;        // bytes: the largest segment that came of late
+  std::optional<std::uint32_t> advmss;         // bytes: the largest that the peer may send
+  std::optional<std::uint32_t> rcv_ooopack;    // segments that came out of order
   std::optional<std::chrono::microseconds> rto;
   std::optional<std::chrono::microseconds> rtt;
   std::optional<std::chrono::milliseconds> last_data_sent;  // since then
@@ -62,5 +65,8 @@ std::optional<TcpInfo> read_tcp_info(sys::Kernel& kernel, int fd);
 // Whether segments that were given to the internet layer have not left this host: a SYN that waits
 // for the neighbour's link-layer address. See SO_MEMINFO in linux/sock_diag.h.
 bool holds_unsent_segment(sys::Kernel& kernel, int fd);
+// Whether it keeps what was received, in order or not: where nothing is to be read, it is what came
+// behind a gap.
+bool holds_received(sys::Kernel& kernel, int fd);
 
 }  // namespace tcptool::tcp

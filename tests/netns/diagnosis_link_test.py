@@ -54,7 +54,7 @@ class Link(causes.TestCase):
             self.slow(family)
             with self.subTest(family):
                 self.assert_link(("-w", "300ms", address, 9000), "neighbour-silent",
-                                 f"nobody on c0 has the address {address}.* its answer, got lost$",
+                                 f"nobody on c0 answers for {address}.* its answer, got lost$",
                                  or_else="filtered-or-down")
 
     def test_a_gateway_that_is_not_there(self):

@@ -4,74 +4,19 @@
 One fault a test. c -- r -- s; tcptool in c is the connecting side unless a test says otherwise.
 """
 
-import contextlib
 import socket
 
 import causes
 import ends
 import tool
 
-SERVER, CLIENT = "10.77.2.2", "10.77.1.2"
+SERVER = causes.SERVER
 ACTIVE = ("--diagnose", "active")
-TCP_REPAIR, GIVE_UP = 19, ("-o", "TCP_USER_TIMEOUT=1s")  # linux/tcp.h
+TCP_REPAIR = 19  # linux/tcp.h
+GIVE_UP = causes.GIVE_UP
 
 
-class Transfer(causes.TestCase):
-    @staticmethod
-    def build(world):
-        world.routed()
-
-    def setUp(self):
-        super().setUp()
-        self.world.sh("c", "ip route flush cache")
-
-    @contextlib.contextmanager
-    def pair(self, *args, role="connect", json=True, **keywords):
-        """tcptool in c and a socket of ours in s, connected: yields (Tool, socket, listener)."""
-        args = ("--json", *args) if json else args
-        with contextlib.ExitStack() as stack:
-            listener = stack.enter_context(self.world.server("s", SERVER, 9000))
-            if role == "connect":
-                process = stack.enter_context(
-                    self.world.tool("c", "connect", *args, SERVER, 9000, **keywords))
-                peer = stack.enter_context(listener.accept()[0])
-            else:
-                process = stack.enter_context(
-                    self.world.tool("c", "listen", *args, CLIENT, 9000, **keywords))
-                process.wait_for("listening")
-                with self.world.inside("s"):
-                    peer = stack.enter_context(socket.create_connection((CLIENT, 9000), 10))
-            peer.settimeout(30 * tool.PATIENCE)
-            process.wait_for("connected|accepted")
-            yield process, peer, listener
-
-    def assert_ended(self, fault, status, cause, layer, words, or_else=None, options=(),
-                     roles=ends.ROLES, stdin=tool.PIPE):
-        """fault(process, peer, listener) ends a connection so: as JSON in the first of these roles,
-        as text in the last. Returns the error object."""
-        told = None
-        for role, json in ((roles[0], True), (roles[-1], False)):
-            with (self.subTest(role=role, json=json),
-                  self.pair(*options, role=role, json=json, stdin=stdin) as both):
-                fault(*both)
-                result = both[0].finish()
-                if json:
-                    told = self.assert_told(result, status, cause, layer, or_else)
-                else:
-                    self.assert_text(result, status, layer, words)
-            self.world.filter("r", "forward")
-        return told
-
-    def drop(self, *rules):
-        self.filter("r", "forward", *(rules or ("counter drop", )))
-
-    def exchange(self, process, peer):
-        """A few bytes each way: all is well so far."""
-        process.send(b"question")
-        self.assertEqual(b"question", ends.receive(peer, 8))
-        peer.sendall(b"answer")
-        process.wait_for_stdout(b"answer")
-
+class Transfer(causes.TransferTestCase):
     def test_a_reset_before_any_data(self):
         self.assert_ended(lambda process, peer, _: ends.reset(peer), 8, "reset-at-once",
                           "transport", "^  cause   the peer's program aborted the connection")
@@ -101,40 +46,6 @@ class Transfer(causes.TestCase):
         told = self.assert_ended(fault, 8, "reset-after-data", "transport",
                                  "or its host restarted and no longer knows the connection")
         self.assertIn("14 bytes for the peer were not", told["message"])
-
-    def meanwhile(self, change, back):
-        """A fault: `change` in c while bytes are under way; `back` once the run has ended."""
-        def fault(process, peer, _):
-            self.exchange(process, peer)
-            self.addCleanup(self.world.sh, "c", f"{back} || true")
-            self.world.sh("c", change)
-            process.send(b"lost")
-            process.process.wait(60)
-            self.world.sh("c", f"{back} || true")
-        return fault
-
-    def test_what_this_host_itself_has_lost_or_forbids_since(self):
-        rule = ("nft 'add table ip own; add chain ip own o { type filter hook output priority 0; }"
-                "; add rule ip own o tcp dport 9000 drop'")
-        route = "ip route replace default via 10.77.1.1"
-        rows = ((("ip route del default", route), "no-route", "internet",
-                 f"^  cause   this host has lost its route to {SERVER} since"),
-                ((f"ip route add blackhole {SERVER}", f"ip route del blackhole {SERVER}"),
-                 "route-blackhole", "internet", f"by the route blackhole {SERVER}/32 in its"),
-                ((rule, "nft delete table ip own"), "filtered-here", "transport",
-                 "a packet filter on this host itself, or its traffic control, drops what"),
-                (("ip link set c0 down", f"ip link set c0 up; {route}"), "interface-down", "link",
-                 "interface c0, by which this connection goes, went down"))
-        for (change, back), cause, layer, words in rows:
-            with self.subTest(cause):
-                or_else = "route-unreachable" if cause == "filtered-here" else None
-                self.assert_ended(self.meanwhile(change, back), 8, cause, layer, words, or_else,
-                                  GIVE_UP, ("connect", ))
-
-    def test_idle_while_the_route_is_gone(self):
-        fault = self.meanwhile("ip route del default", "ip route replace default via 10.77.1.1")
-        self.assert_ended(fault, 9, "no-route", "internet", f"no route to {SERVER} any more", None,
-                          ("--idle-timeout", "1s"), ("connect", ))
 
     def test_a_path_that_dies(self):
         def fault(process, peer, _):
@@ -231,6 +142,16 @@ class Transfer(causes.TestCase):
         self.exchange(process, peer)
         self.drop("meta length > 1000 drop")
         process.send(b"f" * 20000)
+
+    def test_full_segments_that_vanish_on_the_way_here(self):
+        def fault(process, peer, _):
+            self.exchange(process, peer)
+            self.drop("meta length > 1000 drop")
+            peer.sendall(b"f" * 5000)
+        self.assert_ended(fault, 9, "path-mtu-black-hole", "internet",
+                          r"what the peer sent later is here \(1 segment out of order\), a part "
+                          r"before it is missing; the largest segments that came have \d+ bytes",
+                          or_else="peer-vanished", options=("--idle-timeout", "1s"))
 
     def test_full_segments_that_vanish_leave_two_causes(self):
         self.assert_ended(self.black_hole, 8, "path-mtu-black-hole", "internet",

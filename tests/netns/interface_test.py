@@ -62,7 +62,7 @@ class Interface(netns.TestCase):
              "transport", "nothing listens on port 9000 of fe80::2%c0, or a packet filter"),
             (("connect", "-w", "300ms", "fe80::99%c0", 9000), 5,
              r"connect \[fe80::99%c0\]:9000: host unreachable: no answer to neighbour discovery ",
-             "link", "nobody on c0 has the address fe80::99%c0"),
+             "link", "nobody on c0 answers for fe80::99%c0"),
             (("listen", "fe80::9%c0", 9000), 4,
              r"bind \[fe80::9%c0\]:9000: fe80::9%c0 is not an address of this host "
              r"\(EADDRNOTAVAIL\)$", "this host", "no interface of this host has the address"),

@@ -203,11 +203,11 @@ class Routes(netns.TestCase):
         self.assert_failures(
             [(("connect", "10.77.0.99", 9000), 5, first(
                 "10.77.0.99", 9000, r"host unreachable: no answer to ARP from 10\.77\.0\.99 on c0"),
-              "link", r"nobody on c0 has the address 10\.77\.0\.99: the host is down"),
+              "link", r"nobody on c0 answers for 10\.77\.0\.99: the host is down"),
              (("connect", "2001:db8:77::99", 9000), 5, first(
                  "2001:db8:77::99", 9000, "host unreachable: no answer to neighbour discovery "
                  "from 2001:db8:77::99 on c0"),
-              "link", "nobody on c0 has the address 2001:db8:77::99: the host is down")])
+              "link", "nobody on c0 answers for 2001:db8:77::99: the host is down")])
 
     def test_a_silent_neighbour_is_unreachable_when_our_time_runs_out_on_it(self):
         # Slow to give up: the SYN waits for the neighbour all the while.
@@ -219,7 +219,7 @@ class Routes(netns.TestCase):
         reason = "host unreachable: no answer to (ARP|neighbour discovery) from .* on c0"
         self.assert_failures(
             [(("connect", "-w", wait, address, 9000), 5, first(address, 9000, reason), "link",
-              f"nobody on c0 has the address {address}")
+              f"nobody on c0 answers for {address}")
              for wait in ("300ms", "1600ms") for address in ("10.77.0.98", "2001:db8:77::98")])
 
     def test_a_silent_gateway_is_unreachable_too(self):

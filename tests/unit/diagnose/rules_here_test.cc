@@ -84,12 +84,14 @@ TEST_CASE("nobody answers for the next hop: by the kernel's word, its table or i
   Evidence table = connect_failed(EHOSTUNREACH);
   test::put_on_link(table, NeighbourState::failed);
   CHECK(cause_of(table) == "neighbour-silent");
-  CHECK(holds(text_of(table), "nobody on c0 has the address 10.99.0.9"));
+  CHECK(holds(text_of(table), "nobody on c0 answers for 10.99.0.9: the host is down"));
   table.path.neighbour.reset();
   CHECK(cause_of(table) == "route-unreachable");
 
   Evidence counted = connect_timed_out(0);
   counted.info->retransmits = 2;
+  CHECK(cause_of(counted) == "filtered-or-down");  // the gateway answered since
+  counted.path.neighbour->state = NeighbourState::stale;
   CHECK(cause_of(counted) == "neighbour-silent");
   CHECK(holds(text_of(counted), "gateway 10.77.0.254"));
   Evidence link_local = connect_timed_out(1, "fe80::dead");

@@ -239,14 +239,27 @@ TEST_CASE("a wait that was cut short proves no silence") {
   CHECK(cause_of(evidence) == "name-server-silent");
 }
 
-TEST_CASE("only a configuration that was read can lack a name server") {
+TEST_CASE("no name server is configured, or the configuration cannot be read") {
   Evidence evidence = look_up_failed(EAI_AGAIN, {});
   CHECK(cause_of(evidence) == "no-name-server");
   evidence.name.config_read = false;
   CHECK(cause_of(evidence) == "");
+  evidence.name.config_error = EACCES;
+  CHECK(cause_of(evidence) == "no-name-server");
+  CHECK(
+      holds(text_of(evidence), "/etc/resolv.conf cannot be read: permission denied (EACCES), so "));
+  evidence.name.config_error.reset();
   evidence.name.config_read = true;
   evidence.name.servers = {test::at("192.0.2.53", 53)};  // not asked: the name is none of DNS
   CHECK(cause_of(evidence) == "");
+}
+
+TEST_CASE("a hosts file that cannot be read may have had the name") {
+  Evidence evidence = look_up_failed(EAI_AGAIN, {});
+  evidence.name.hosts_error = ENOENT;
+  CHECK_FALSE(holds(text_of(evidence), "/etc/hosts cannot"));
+  evidence.name.hosts_error = EACCES;
+  CHECK(holds(text_of(evidence), "/etc/hosts cannot be read: permission denied (EACCES), which "));
 }
 
 TEST_CASE("an answer that must be fetched by TCP, and was not") {

@@ -118,6 +118,21 @@ TEST_CASE("a zero window whose probes go unanswered is more than a program that 
       holds(text_of(given_up), "connection lost after 30.0 s: the peer's receive window is zero"));
 }
 
+TEST_CASE("what came behind a gap shows that the peer has sent more") {
+  Evidence evidence = idle();
+  evidence.transfer.gap = true;
+  evidence.transfer.undelivered = 12;
+  CHECK(cause_of(evidence) != "path-mtu-black-hole|peer-vanished");
+  evidence.transfer.undelivered = 0;
+  CHECK(cause_of(evidence) == "path-mtu-black-hole|peer-vanished");
+  CHECK(holds(text_of(evidence), "here (kept by the kernel), a part before it is missing|"));
+  evidence.info->rcv_ooopack = 3;
+  evidence.info->rcv_mss = 656;
+  evidence.info->advmss = 1448;
+  CHECK(holds(text_of(evidence), "(3 segments out of order), a part before it is missing; the "));
+  CHECK(holds(text_of(probed(evidence, Answer::syn_ack)), "; a new connection is answered"));
+}
+
 TEST_CASE("a connection that this host aborted, and a limit of the user's") {
   CHECK(cause_of(lost(ECONNABORTED)) == "refused-by-kernel");
   Evidence evidence = stuck(lost(ETIMEDOUT), 900, 4100);

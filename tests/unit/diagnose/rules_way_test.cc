@@ -171,7 +171,7 @@ TEST_CASE("what this host has lost while a SYN waited is told, and what else the
   unsent.policy = {};
   unsent.path.routes_known = false;
   CHECK(cause_of(unsent) == "neighbour-silent");
-  CHECK_FALSE(holds(text_of(unsent), "nobody has the address 10.99.0.9"));
+  CHECK_FALSE(holds(text_of(unsent), "nobody answers for 10.99.0.9"));
 }
 
 TEST_CASE("an interface, an address or an entry that changed while a SYN waited") {
@@ -191,8 +191,19 @@ TEST_CASE("an interface, an address or an entry that changed while a SYN waited"
   source.info->retransmits = 4;
   CHECK(cause_of(source) == "address-not-local|filtered-or-down");
   CHECK(holds(text_of(source), "this host has lost the source address 10.77.0.7"));
-  source.source = {};  // one that had to wait for a neighbour counts as well
+  source.source = {};
   CHECK(cause_of(source) == "filtered-or-down");
+  source.syn_source = test::at("10.77.0.1");
+  CHECK(cause_of(source) == "filtered-or-down");
+  source.syn_source = test::at("10.77.0.8");
+  CHECK(cause_of(source) == "address-not-local|filtered-or-down");
+  CHECK(holds(text_of(source), "this host has lost the source address 10.77.0.8"));
+  source.timed_out = false;  // the kernel gave up with what the look-up of a route said
+  source.error.error = ENETUNREACH;
+  CHECK(cause_of(source) == "address-not-local|filtered-or-down");
+  CHECK(holds(text_of(source), " after 10.0 s: no interface has 10.77.0.8 any more"));
+  source.info->retransmits = 0;  // at once
+  CHECK(cause_of(source) != "address-not-local|filtered-or-down");
 
   Evidence refused = test::connect_timed_out();
   refused.path.route = test::route("10.99.0.0", 16, sys::RouteType::prohibit);
