@@ -168,6 +168,7 @@ std::optional<diagnose::TransferFacts> transfer_facts(const relay::RelayEnd& end
   facts.undelivered = end.undelivered;
   facts.peer_fin = end.peer_fin;
   facts.gap = end.gap;
+  facts.presumed = end.presumed;
   facts.duration = end.duration;
   facts.soft_error = end.soft_error;
   return facts;

@@ -114,6 +114,7 @@ struct TransferFacts {
   bool peer_fin = false;
   std::chrono::nanoseconds duration{0};
   std::optional<int> soft_error;  // what SO_ERROR told while the connection lived
+  bool presumed = false;          // that it was reset: nobody has the kernel's own word on it
   bool gap = false;               // later data has come, and waits for a part before it
   sys::Address local;             // the connection's own address
   std::optional<sys::Link> link;  // the interface that has it

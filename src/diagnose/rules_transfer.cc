@@ -89,11 +89,15 @@ std::optional<Finding> reset(const Evidence& evidence) {
   if (!lost_with(evidence, {ECONNRESET, EPIPE})) return std::nullopt;
   const TransferFacts& transfer = evidence.transfer;
   const std::string after = format_duration(transfer.duration);
+  const std::string_view by = transfer.presumed
+                                  ? "reset by the peer (RST), or aborted on this host,"
+                                  : "reset by the peer (RST)";
   Finding finding{
       Cause::reset_after_data,
-      fmt::format("connection lost after {}: reset by the peer (RST) after {} received", after,
+      fmt::format("connection lost after {}: {} after {} received", after, by,
                   format_bytes(transfer.received)),
-      fmt::format("RST after {}; {}; {}", after, moved(evidence), lost_bytes(evidence)),
+      fmt::format("{} after {}; {}; {}", transfer.presumed ? "RST or abort" : "RST", after,
+                  moved(evidence), lost_bytes(evidence)),
       fmt::format("the peer's program {}, or died; or its host restarted and no longer knows the "
                   "connection; or a proxy or packet filter on the way cut it",
                   transfer.peer_fin ? "had closed already (its FIN came before), and reads "
@@ -104,8 +108,8 @@ std::optional<Finding> reset(const Evidence& evidence) {
       "the log of the peer's program; its host's uptime"};
   if (transfer.received == 0) {
     finding.cause = Cause::reset_at_once;
-    finding.headline = fmt::format(
-        "connection lost after {}: reset by the peer (RST) before any data was received", after);
+    finding.headline =
+        fmt::format("connection lost after {}: {} before any data was received", after, by);
     finding.explanation =
         transfer.sent > 0
             ? "the peer's program closed without reading what it had been sent, or died; or its "
@@ -117,6 +121,10 @@ std::optional<Finding> reset(const Evidence& evidence) {
           "; or its host has restarted, or a NAT has forgotten the connection, and a keepalive "
           "probe showed it";
     }
+  }
+  if (transfer.presumed) {
+    finding.explanation += "; or an administrator of this host aborted it (ss -K)";
+    finding.or_else = Cause::refused_by_kernel;
   }
   add_new_connection(evidence, finding);
   return finding;

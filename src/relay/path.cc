@@ -2,11 +2,13 @@
 #include "relay/path.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <span>
+#include <utility>
 
 #include "relay/local_stream.h"
 #include "relay/relay.h"
@@ -29,6 +31,7 @@ void Path::take() {
   taken_ = true;
   in_vain_ = 0;
   if (kind_ == Kind::into_file && !pipe_in_.open() && !make_pipe()) return give_up();
+  if (kind_ == Kind::sendfile && !is_file()) return give_up();
   if (ends_.given_pipe < 0 || pipe_size_before_ != 0) return;
   const sys::Outcome size = kernel_.fcntl(ends_.given_pipe, F_GETPIPE_SZ, 0);
   if (!size.ok() || size.value >= enlarged_pipe) return;
@@ -50,7 +53,15 @@ bool Path::make_pipe() {
          EAGAIN;
 }
 
+// Whether there are bytes at places: what the kernel makes up as it is read (proc(5)) has a size of
+// 0, and lseek in it is something else.
+bool Path::is_file() {
+  struct stat about {};
+  return kernel_.fstat(ends_.source, about).ok() && about.st_size > 0;
+}
+
 void Path::give_up() {
+  give_stretch_back();
   kind_ = Kind::copy;
   taken_ = false;
 }
@@ -67,6 +78,11 @@ Path::Step Path::step(std::uint64_t flowed) {
     leave_if_in_vain(flowed);
     if (kind_ == Kind::into_file) return put_into_file(moved.as_size());
     return {Result::moved, moved.as_size(), 0};
+  }
+  if (moved.ok() && receives()) {
+    // FIN; or data behind an urgent byte, which no splice gets past. recv(2) tells which.
+    leave(flowed);
+    return {};
   }
   if (moved.ok()) return {Result::end, 0, 0};
   if (moved.error == EINTR) return {};
@@ -105,10 +121,17 @@ Path::Step Path::put_into_file(std::size_t bytes) {
       give_up();
       return moved;
     } else if (put.error != EINTR && put.error != EAGAIN) {
+      take_end_back(end.value);
       return {Result::sink_failed, bytes, put.ok() ? EIO : put.error};
     }
   }
   return moved;
+}
+
+// The position is behind what was not written, unless somebody else has moved it on since.
+void Path::take_end_back(std::int64_t end) {
+  if (kernel_.lseek(ends_.sink, 0, SEEK_CUR).value != end) return;
+  static_cast<void>(kernel_.lseek(ends_.sink, -static_cast<std::int64_t>(held_), SEEK_CUR));
 }
 
 sys::Outcome Path::read_held(std::span<std::byte> buf) {
@@ -118,9 +141,36 @@ sys::Outcome Path::read_held(std::span<std::byte> buf) {
 }
 
 void Path::leave_if_in_vain(std::uint64_t flowed) {
-  if (in_vain_ < most_in_vain) return;
+  if (in_vain_ >= most_in_vain) leave(flowed);
+}
+
+void Path::leave(std::uint64_t flowed) {
+  give_stretch_back();
   taken_ = false;
   due_at_ = flowed + least_flow;
+}
+
+bool Path::receives() const {
+  return kind_ == Kind::into_file || (kind_ == Kind::splice && ends_.given_pipe == ends_.sink);
+}
+
+sys::Outcome Path::send_stretch() {
+  if (unsent_ == 0) {
+    const sys::Outcome end = kernel_.lseek(ends_.source, stretch, SEEK_CUR);
+    if (!end.ok()) return end;
+    unsent_ = stretch;
+    send_at_ = end.value - stretch;
+  }
+  const auto sent =
+      kernel_.sendfile(ends_.sink, ends_.source, send_at_, static_cast<std::size_t>(unsent_));
+  if (sent.value > 0) unsent_ -= sent.value;
+  if (sent.value == 0) give_stretch_back();  // the end of the file
+  return sent;
+}
+
+void Path::give_stretch_back() {
+  if (unsent_ == 0) return;
+  static_cast<void>(kernel_.lseek(ends_.source, -std::exchange(unsent_, 0), SEEK_CUR));
 }
 
 sys::Outcome Path::move() {
@@ -130,7 +180,7 @@ sys::Outcome Path::move() {
     case Kind::into_file:
       return kernel_.splice(ends_.source, pipe_in_.get(), nullptr, most_spliced, SPLICE_F_NONBLOCK);
     case Kind::sendfile:
-      return kernel_.sendfile(ends_.sink, ends_.source, most_sent);
+      return send_stretch();
     case Kind::discard:
       return kernel_.recv(ends_.source, {static_cast<std::byte*>(nullptr), most_discarded},
                           MSG_TRUNC);
@@ -140,7 +190,8 @@ sys::Outcome Path::move() {
   return {-1, EINVAL};
 }
 
-void Path::put_pipe_back() {
+void Path::put_back() {
+  give_stretch_back();
   if (pipe_size_before_ == 0) return;
   static_cast<void>(kernel_.fcntl(ends_.given_pipe, F_SETPIPE_SZ, pipe_size_before_));
   pipe_size_before_ = 0;

@@ -10,9 +10,10 @@
 // other. While bytes move, what was waited for last is waited for again, so that a chunk costs one
 // poll and one splice whichever end is the slower one.
 //
-// splice moves a file's position without the lock that write(2) has for it, so that two programs on
-// one redirection would write over each other. lseek(2) has that lock: it moves the position over a
-// stretch of the file, which then is ours alone, and splice is told where that is.
+// splice and sendfile move a file's position without the lock that read(2) and write(2) have for
+// it, so that two programs on one redirection would write over each other, or send the same bytes.
+// lseek(2) has that lock: it moves the position over a stretch of the file, which then is ours
+// alone, and splice or sendfile is told where that is. What is left of it at the end is given back.
 //
 // The socket must not block: a splice that waits for a socket holds the lock of the pipe, and
 // whoever is at its other end hangs in the kernel.
@@ -63,7 +64,7 @@ class Path {
   static constexpr int enlarged_pipe = 256 * 1024;      // bytes
   static constexpr int own_pipe = 1 << 20;              // bytes; less of it costs more calls
   static constexpr std::size_t most_spliced = 1 << 20;  // bytes, a call
-  static constexpr std::size_t most_sent = 16 << 20;    // of a file
+  static constexpr std::int64_t stretch = 1 << 20;      // bytes of a file that are ours to send
   static constexpr std::size_t most_discarded = 1 << 30;
 
   Path(sys::Kernel& kernel, Kind kind, Ends ends)
@@ -92,15 +93,22 @@ class Path {
   [[nodiscard]] std::size_t held() const { return held_; }
   // The next of them.
   sys::Outcome read_held(std::span<std::byte> buf);
-  // The given pipe gets the size that it had, unless it holds more.
-  void put_pipe_back();
+  // The given pipe gets the size that it had, unless it holds more, and the file that is sent the
+  // position behind what was.
+  void put_back();
 
  private:
   [[nodiscard]] bool make_pipe();
   [[nodiscard]] bool appends();
+  [[nodiscard]] bool is_file();
+  [[nodiscard]] bool receives() const;
   [[nodiscard]] sys::Outcome move();
+  sys::Outcome send_stretch();
+  void give_stretch_back();
   Step put_into_file(std::size_t bytes);
+  void take_end_back(std::int64_t end);
   void leave_if_in_vain(std::uint64_t flowed);
+  void leave(std::uint64_t flowed);
 
   sys::Kernel& kernel_;
   Kind kind_;
@@ -113,6 +121,8 @@ class Path {
   sys::Fd pipe_out_;          // of our own pipe: where it is read
   sys::Fd pipe_in_;
   std::size_t held_ = 0;
+  std::int64_t send_at_ = 0;  // where the stretch goes on
+  std::int64_t unsent_ = 0;   // bytes of it
 };
 
 // From stdin to the connection, and from there to stdout.

@@ -124,10 +124,8 @@ sys::Deadline Relay::next_deadline() {
 }
 
 void Relay::take_events(const PollSet& set) {
-  // A splice or sendfile that sent something before the connection broke has not told why it broke,
-  // and nobody else will: of what can end a connection that is not stuck, a reset is left.
   const bool closed = (set.socket() & (POLLHUP | POLLERR)) == POLLHUP;
-  if (outbound_on_path() && closed) lose_connection(Syscall::send, ECONNRESET);
+  if (outbound_on_path() && closed) presume_reset();
   take_input(set);
   take_socket(set);
   take_output(set);
@@ -288,8 +286,8 @@ void Relay::summarize() {
     end_.gap = timed_out && unread == 0 && tcp::holds_received(kernel_, connection_.fd.get());
   }
   end_.info = latest_info_;
-  outbound_path_.put_pipe_back();
-  inbound_path_.put_pipe_back();
+  outbound_path_.put_back();
+  inbound_path_.put_back();
   const sys::TimePoint now = kernel_.now();
   end_.duration = now - connection_.established;
   end_.silence = now - last_activity_;

@@ -44,7 +44,8 @@ struct RelayEnd {
 
   Reason reason = Reason::complete;
   FirstToClose first_to_close = FirstToClose::nobody;
-  sys::SysError error;  // of connection_lost and stdout_failed
+  sys::SysError error;    // of connection_lost and stdout_failed
+  bool presumed = false;  // error: sendfile or splice has had the kernel's own word
   int signal = 0;
   bool peer_fin = false;  // the peer's FIN has been read
   bool fin_sent = false;
@@ -121,6 +122,7 @@ class Relay {
   void move_outbound();
   void move_inbound();
   void write_held();
+  void presume_reset();
   [[nodiscard]] bool broke_connection();
   [[nodiscard]] bool stdout_has_no_reader();
 

@@ -139,7 +139,7 @@ void Relay::write_stdout() {
 
 void Relay::close_stdout() {
   stdout_open_ = false;
-  inbound_path_.put_pipe_back();
+  inbound_path_.put_back();
   const sys::Outcome closed = output_.close();
   if (!closed.ok() && !lost_) {
     end_.error = {Syscall::close, closed.error, "stdout"};

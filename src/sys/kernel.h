@@ -154,8 +154,8 @@ class Kernel {
   // SECCOMP_SET_MODE_FILTER, which is for ever.
   virtual Outcome seccomp(unsigned flags, std::span<const sock_filter> filter) = 0;
   virtual Outcome send(int sockfd, std::span<const std::byte> buf, int flags) = 0;
-  // From the position of in_fd on, which moves.
-  virtual Outcome sendfile(int out_fd, int in_fd, std::size_t count) = 0;
+  // From `offset` of in_fd on, which moves; its own position stays.
+  virtual Outcome sendfile(int out_fd, int in_fd, std::int64_t& offset, std::size_t count) = 0;
   virtual Outcome setsockopt(int sockfd, int level, int optname,
                              std::span<const std::byte> optval) = 0;
   virtual Outcome shutdown(int sockfd, int how) = 0;

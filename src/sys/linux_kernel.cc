@@ -195,8 +195,8 @@ Outcome LinuxKernel::send(int sockfd, std::span<const std::byte> buf, int flags)
   return outcome(Syscall::send, sockfd, ::send(sockfd, buf.data(), buf.size(), flags));
 }
 
-Outcome LinuxKernel::sendfile(int out_fd, int in_fd, std::size_t count) {
-  return outcome(Syscall::sendfile, out_fd, ::sendfile(out_fd, in_fd, nullptr, count));
+Outcome LinuxKernel::sendfile(int out_fd, int in_fd, std::int64_t& offset, std::size_t count) {
+  return outcome(Syscall::sendfile, out_fd, ::sendfile(out_fd, in_fd, &offset, count));
 }
 
 Outcome LinuxKernel::setsockopt(int sockfd, int level, int optname,

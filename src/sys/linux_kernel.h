@@ -51,7 +51,7 @@ class LinuxKernel final : public Kernel {
   Outcome rename(const std::string& oldpath, const std::string& newpath) override;
   Outcome seccomp(unsigned flags, std::span<const sock_filter> filter) override;
   Outcome send(int sockfd, std::span<const std::byte> buf, int flags) override;
-  Outcome sendfile(int out_fd, int in_fd, std::size_t count) override;
+  Outcome sendfile(int out_fd, int in_fd, std::int64_t& offset, std::size_t count) override;
   Outcome setsockopt(int sockfd, int level, int optname,
                      std::span<const std::byte> optval) override;
   Outcome shutdown(int sockfd, int how) override;

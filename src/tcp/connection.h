@@ -96,6 +96,10 @@ Result<sys::Fd, sys::SysError> open_socket(sys::Kernel& kernel, int family,
                                            const SocketSetup& setup,
                                            std::vector<OptionReport>& reports);
 
+// A byte that was sent as urgent data stays where it is in the stream, as RFC 6093 section 5 has
+// it, instead of being left out of what is read; a listener's connections inherit that.
+void keep_urgent_bytes(sys::Kernel& kernel, int fd);
+
 // The socket's own idea of its ends, with zone names; unknown where the call failed.
 sys::Address local_address(sys::Kernel& kernel, int fd);
 sys::Address peer_address(sys::Kernel& kernel, int fd);

@@ -125,6 +125,7 @@ Result<Listener, sys::SysError> adopt_listener(sys::Kernel& kernel, int fd,
   if (!local) return failure(local.error());
   listener.local = *local;
   const int family = int_option(kernel, fd, SO_DOMAIN).value_or(AF_UNSPEC);
+  keep_urgent_bytes(kernel, fd);
   for (const OptionSetting& setting : setup.options) {
     auto applied = apply_option(kernel, fd, family, setting);
     if (!applied) return failure(applied.error());

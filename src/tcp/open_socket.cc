@@ -26,6 +26,12 @@ Result<void, sys::SysError> bind_source(sys::Kernel& kernel, int fd, int family,
 
 }  // namespace
 
+void keep_urgent_bytes(sys::Kernel& kernel, int fd) {
+  const int on = 1;
+  static_cast<void>(
+      kernel.setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, std::as_bytes(std::span(&on, 1))));
+}
+
 Result<sys::Fd, sys::SysError> open_socket(sys::Kernel& kernel, int family,
                                            const SocketSetup& setup,
                                            std::vector<OptionReport>& reports) {
@@ -35,6 +41,7 @@ Result<sys::Fd, sys::SysError> open_socket(sys::Kernel& kernel, int family,
     return failure(sys::SysError{sys::Syscall::socket, opened.error, sys::family_name(family)});
   }
   sys::Fd fd(kernel, opened.as_int());
+  keep_urgent_bytes(kernel, fd.get());
   for (const OptionSetting& setting : setup.options) {
     auto applied = apply_option(kernel, fd.get(), family, setting);
     if (!applied) return failure(applied.error());

@@ -15,10 +15,12 @@ namespace {
 using sys::Syscall;
 
 // What the options are for that tcptool sets for its own ends, and those asked for most.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 11> option_sentences{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 12> option_sentences{{
     {"SO_REUSEADDR",
      "transport: a listener may have a port that connections of its predecessor still hold in "
      "TIME-WAIT"},
+    {"SO_OOBINLINE",
+     "transport: a byte of urgent data stays in the stream, among the others, and is not lost"},
     {"IPV6_V6ONLY", "internet: whether an IPv6 listener takes IPv4 clients as well (0: it does)"},
     {"IP_RECVERR", "internet: whether ICMP errors of this connection are kept, sender included"},
     {"IPV6_RECVERR",

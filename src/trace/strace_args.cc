@@ -236,6 +236,9 @@ void append_strace(std::string& out, const Event& event, const Arg& arg) {
     case ArgKind::ioctl_value:
     case ArgKind::offset:
       fmt::format_to(into(out), "[{}]", arg.value);
+      if (event.call == sys::Syscall::sendfile && event.outcome.value > 0) {
+        fmt::format_to(into(out), " => [{}]", arg.value + event.outcome.value);
+      }
       return;
     case ArgKind::length:
       if (blob.empty()) {

@@ -224,15 +224,15 @@ Outcome TracedKernel::rename(const std::string& oldpath, const std::string& newp
   return told(event);
 }
 
-Outcome TracedKernel::sendfile(int out_fd, int in_fd, std::size_t count) {
+Outcome TracedKernel::sendfile(int out_fd, int in_fd, std::int64_t& offset, std::size_t count) {
   flush_if_blocking(out_fd);
   telemetry_.before_write(out_fd, false);
   Event& event = journal_.begin(Syscall::sendfile);
   event.add("out_fd", ArgKind::fd, out_fd);
   event.add("in_fd", ArgKind::fd, in_fd);
-  event.add_pointer("offset", nullptr);
+  event.add("offset", ArgKind::offset, offset);
   event.add("count", ArgKind::integer, static_cast<std::int64_t>(count));
-  make(event, [&] { return inner_.sendfile(out_fd, in_fd, count); });
+  make(event, [&] { return inner_.sendfile(out_fd, in_fd, offset, count); });
   telemetry_.moved(Payload::Direction::sent, out_fd, event);
   return told(event);
 }

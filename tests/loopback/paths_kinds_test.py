@@ -9,7 +9,7 @@ import time
 
 import ends
 import tool
-from ends import closed, pair
+from ends import closed, pair, read_until_end
 
 MUCH = tool.bulk(64 << 20)
 
@@ -115,6 +115,60 @@ class Kinds(tool.TestCase):
         rest = data.replace(line, b"")
         self.assertEqual([whole] * 2, [rest.count(letter) for letter in letters])
         self.assertEqual(2 * whole, len(rest))
+
+    def test_two_that_send_one_file_send_each_byte_once(self):
+        for _ in range(3):
+            with self.data() as given, contextlib.ExitStack() as stack:
+                pairs = [stack.enter_context(pair(stdin=given)) for _ in "ab"]
+                readers = [ends.in_thread(lambda p=peer: (tool.sha256_of(p), p.close()))
+                           for _, peer in pairs]
+                for reader in readers:
+                    reader.join()
+                results = [process.finish() for process, _ in pairs]
+                for result in results:
+                    self.assert_ok(result)
+                self.assertEqual(MUCH, sum(closed(result)["sent_bytes"] for result in results))
+                self.assertEqual(MUCH, given.seek(0, os.SEEK_CUR))
+
+    def test_a_file_that_takes_no_more_stands_at_its_end(self):
+        limit = 3 << 20
+        path = f"{self.tmp}/full"
+        with open(path, "wb", buffering=0) as file:
+            with pair(stdout=file,
+                      preexec_fn=lambda: ends.limit_file_size(limit)) as (process, peer):
+                sender = ends.in_thread(lambda: self.send_all_it_takes(peer))
+                self.assert_status(10, process.finish())
+                sender.join()
+            self.assertEqual(os.path.getsize(path), file.seek(0, os.SEEK_CUR))
+
+    @staticmethod
+    def send_all_it_takes(peer):
+        with contextlib.suppress(ConnectionError):
+            peer.sendall(bytes(MUCH))
+
+    def test_urgent_bytes_stay_in_the_stream_and_end_nothing(self):
+        before, after = tool.bulk(6 << 20), tool.bulk(2 << 20)
+        for role in ends.ROLES:
+            for kind in ("file", "pipe", "null"):
+                if tool.WRAPPER and kind == "null":
+                    continue
+                with self.subTest(role=role, stdout=kind), \
+                        open(f"{self.tmp}/out" if kind == "file" else "/dev/null", "wb") as file, \
+                        pair(role=role, stdin=tool.DEVNULL,
+                             stdout=tool.HASH if kind == "pipe" else file) as (process, peer):
+                    for part, flags in ((b"A" * before, 0), (b"!", socket.MSG_OOB),
+                                        (b"B" * after, 0)):
+                        while part:
+                            part = part[peer.send(part, flags):]
+                    peer.shutdown(socket.SHUT_WR)
+                    read_until_end(peer)
+                    result = process.finish()
+                    self.assert_ok(result)
+                    self.assertEqual(before + 1 + after, closed(result)["received_bytes"])
+                    if kind == "pipe":
+                        self.assertEqual(before + 1 + after, result.size)
+                    if kind == "file":
+                        self.assertEqual(before + 1 + after, os.path.getsize(f"{self.tmp}/out"))
 
     def test_a_file_on_stdin_stands_where_it_has_been_sent_to(self):
         with self.data() as given, pair(stdin=given) as (process, peer):

@@ -121,7 +121,7 @@ class ScriptedKernel final : public sys::Kernel {
   sys::Outcome rename(const std::string& oldpath, const std::string& newpath) override;
   sys::Outcome seccomp(unsigned flags, std::span<const sock_filter> filter) override;
   sys::Outcome send(int sockfd, std::span<const std::byte> buf, int flags) override;
-  sys::Outcome sendfile(int out_fd, int in_fd, std::size_t count) override;
+  sys::Outcome sendfile(int out_fd, int in_fd, std::int64_t& offset, std::size_t count) override;
   sys::Outcome setsockopt(int sockfd, int level, int optname,
                           std::span<const std::byte> optval) override;
   sys::Outcome shutdown(int sockfd, int how) override;

@@ -118,6 +118,15 @@ TEST_CASE("a zero window whose probes go unanswered is more than a program that 
       holds(text_of(given_up), "connection lost after 30.0 s: the peer's receive window is zero"));
 }
 
+TEST_CASE("a reset that is only presumed may be an abort of this host's") {
+  Evidence evidence = lost(ECONNRESET);
+  CHECK_FALSE(holds(text_of(evidence), "ss -K"));
+  evidence.transfer.presumed = true;
+  CHECK(cause_of(evidence) == "reset-after-data|refused-by-kernel");
+  CHECK(holds(text_of(evidence), "reset by the peer (RST), or aborted on this host, after "));
+  CHECK(holds(text_of(evidence), "; or an administrator of this host aborted it (ss -K)"));
+}
+
 TEST_CASE("what came behind a gap shows that the peer has sent more") {
   Evidence evidence = idle();
   evidence.transfer.gap = true;

@@ -26,8 +26,14 @@ constexpr std::size_t mebibyte = 1 << 20;
 struct Scene {
   sys::LinuxKernel linux_kernel;
   test::ScriptedKernel kernel{linux_kernel};
+  test::TemporaryFolder folder;
+  test::Plug file = test::open_file(folder.file("in"), O_CREAT | O_RDWR);
+  Scene() {
+    file.write(std::string(100, 'x'));
+    ::lseek(file.fd(), 0, SEEK_SET);
+  }
   Path path(Kind kind) {
-    Path made(kernel, kind, {7, 8, -1});
+    Path made(kernel, kind, {kind == Kind::sendfile ? file.fd() : 7, 8, -1});
     made.take();
     return made;
   }
@@ -73,7 +79,7 @@ TEST_CASE("a step tells what moved, the end, and an error") {
     CHECK(step.error == ECONNRESET);
     CHECK(path.step(mebibyte).result == StepResult::nothing);
     CHECK(path.taken());
-    CHECK(scene.kernel.calls().size() == 4);
+    CHECK(scene.kernel.count(call) == 4);
   }
 }
 
@@ -151,6 +157,26 @@ TEST_CASE("EINVAL is the end of a path, and no error") {
   }
 }
 
+TEST_CASE("a splice without a byte from the socket may be an urgent byte's doing, and recv tells") {
+  Scene scene;
+  for (const bool inbound : {true, false}) {
+    CAPTURE(inbound);
+    Path path(scene.kernel, Kind::splice, {7, 8, inbound ? 8 : 7});
+    path.take();
+    scene.kernel.script(Syscall::splice).answers(0);
+    CHECK(path.step(mebibyte).result == (inbound ? StepResult::nothing : StepResult::end));
+    CHECK(path.taken() != inbound);
+  }
+}
+
+TEST_CASE("what has no size, though it is a regular file, is read") {
+  Scene scene;
+  const test::Plug made_up = test::open_file("/proc/self/status", O_RDONLY);
+  Path path(scene.kernel, Kind::sendfile, {made_up.fd(), 8, -1});
+  path.take();
+  CHECK_FALSE(path.taken());
+}
+
 TEST_CASE("a given pipe grows, and gets its size back") {
   Scene scene;
   const test::Pipe pipe = test::make_pipe();
@@ -161,7 +187,7 @@ TEST_CASE("a given pipe grows, and gets its size back") {
   path.take();
   CHECK(::fcntl(pipe.read_end.fd(), F_GETPIPE_SZ) == Path::enlarged_pipe);
   path.give_up();
-  path.put_pipe_back();
+  path.put_back();
   CHECK(::fcntl(pipe.read_end.fd(), F_GETPIPE_SZ) == before);
 }
 
@@ -173,7 +199,7 @@ TEST_CASE("a pipe that is larger stays as it is, and so does one that must not g
   REQUIRE(large == 2 * Path::enlarged_pipe);
   Path path(scene.kernel, Kind::splice, {fd, 8, fd});
   path.take();
-  path.put_pipe_back();
+  path.put_back();
   CHECK(::fcntl(fd, F_GETPIPE_SZ) == large);
 
   const int before = ::fcntl(fd, F_SETPIPE_SZ, 65536);
@@ -181,99 +207,6 @@ TEST_CASE("a pipe that is larger stays as it is, and so does one that must not g
   Path refused(scene.kernel, Kind::splice, {fd, 8, fd});
   refused.take();
   CHECK(refused.taken());
-  refused.put_pipe_back();
+  refused.put_back();
   CHECK(::fcntl(fd, F_GETPIPE_SZ) == before);
-}
-
-namespace {
-
-// A connection that goes into a file, which begins with what others wrote.
-struct FileScene : Scene {
-  explicit FileScene(int flags = 0)
-      : name(folder.file("out")), file(test::open_file(name, O_CREAT | O_WRONLY | flags)) {
-    file.write("head ");
-    pair.peer.write("bytes");
-    path.take();
-  }
-  test::TemporaryFolder folder;
-  std::string name;
-  test::Plug file;
-  test::TcpPair pair = test::make_tcp_pair();
-  Path path{kernel, Kind::into_file, {pair.ours.fd(), file.fd(), -1}};
-};
-
-}  // namespace
-
-TEST_CASE("into a file goes what came, to a place that nobody else writes to meanwhile") {
-  FileScene scene;
-  REQUIRE(scene.path.taken());
-  for (const bool first : {true, false}) {
-    const Path::Step step = scene.path.step(mebibyte);
-    CHECK(step.result == StepResult::moved);
-    CHECK(step.bytes == 5);
-    CHECK(scene.path.held() == 0);
-    scene.file.write(" other ");
-    if (first) scene.pair.peer.write("again");
-  }
-  CHECK(test::contents_of(scene.name) == "head bytes other again other ");
-  CHECK(scene.path.step(mebibyte).result == StepResult::nothing);
-}
-
-TEST_CASE("a splice into a file that takes a part is followed by another one") {
-  FileScene scene;
-  scene.kernel.script(Syscall::splice).nth(2).at_most(2);
-  scene.kernel.script(Syscall::splice).nth(3).fails(EINTR);
-  CHECK(scene.path.step(mebibyte).result == StepResult::moved);
-  CHECK(scene.kernel.count(Syscall::splice) == 5);
-  CHECK(test::contents_of(scene.name) == "head bytes");
-}
-
-TEST_CASE(
-    "what has come and cannot be spliced, since the file only grows now, is there to be read") {
-  FileScene scene;
-  REQUIRE(::fcntl(scene.file.fd(), F_SETFL, O_APPEND) == 0);
-  const Path::Step step = scene.path.step(mebibyte);
-  CHECK(step.result == StepResult::moved);
-  CHECK(step.bytes == 5);
-  CHECK_FALSE(scene.path.taken());
-  std::array<std::byte, 8> buffer{};
-  CHECK(scene.path.read_held(buffer).value == 5);
-  CHECK(scene.path.held() == 0);
-  CHECK(test::contents_of(scene.name) == "head ");
-}
-
-TEST_CASE("a file of which no place is to be had, or that is not spliced into, is said") {
-  for (const Syscall refused : {Syscall::lseek, Syscall::splice}) {
-    CAPTURE(sys::name(refused));
-    FileScene scene;
-    scene.kernel.script(refused).nth(refused == Syscall::lseek ? 1 : 2).fails(EINVAL);
-    const Path::Step step = scene.path.step(mebibyte);
-    CHECK(step.result == StepResult::sink_failed);
-    CHECK(step.error == EINVAL);
-    CHECK(scene.path.held() == 5);
-  }
-}
-
-TEST_CASE("a file that takes no more says so, and what is lost") {
-  FileScene scene;
-  scene.kernel.script(Syscall::splice).nth(2).at_most(2);
-  scene.kernel.script(Syscall::splice).nth(3).fails(ENOSPC);
-  const Path::Step step = scene.path.step(mebibyte);
-  CHECK(step.result == StepResult::sink_failed);
-  CHECK(step.error == ENOSPC);
-  CHECK(step.bytes == 5);
-  CHECK(scene.path.held() == 3);
-}
-
-TEST_CASE("a file that only grows is written, and so is one where no pipe is to be had") {
-  CHECK_FALSE(FileScene(O_APPEND).path.taken());
-  for (const Syscall refused : {Syscall::pipe2, Syscall::fcntl, Syscall::splice}) {
-    CAPTURE(sys::name(refused));
-    FileScene scene;
-    scene.kernel.script(refused).fails(EPERM);
-    Path path(scene.kernel, Kind::into_file, {scene.pair.ours.fd(), scene.file.fd(), -1});
-    path.take();
-    CHECK_FALSE(path.taken());
-    CHECK_FALSE(path.due(100 * mebibyte));
-  }
 }

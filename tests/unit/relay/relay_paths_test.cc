@@ -138,7 +138,7 @@ TEST_CASE("a reset ends a path, whoever meets it") {
   }
 }
 
-TEST_CASE("why the connection broke is known although a splice has taken the word") {
+TEST_CASE("why the connection broke is presumed where a splice has taken the word") {
   BulkScene scene;
   scene.pump(2 * mebibyte);
   scene.then([&] {
@@ -154,6 +154,7 @@ TEST_CASE("why the connection broke is known although a splice has taken the wor
   const RelayEnd end = scene.run();
   CHECK(end.reason == RelayEnd::Reason::connection_lost);
   CHECK(end.error.error == ECONNRESET);
+  CHECK(end.presumed);
   CHECK_FALSE(end.peer_fin);
 }
 

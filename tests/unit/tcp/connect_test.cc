@@ -286,5 +286,5 @@ TEST_CASE("the error queue is asked for before connect and off once connected") 
   Scene scene;
   const test::TestListener listener = test::make_listener();
   REQUIRE(scene.connect({listener.address}).connection);
-  CHECK(scene.kernel.count(Syscall::setsockopt) == 2);
+  CHECK(scene.kernel.count(Syscall::setsockopt) == 3);
 }

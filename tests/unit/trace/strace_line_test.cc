@@ -117,7 +117,7 @@ TEST_CASE("of polled descriptors those that are ready stand behind the result") 
   CHECK(trace::strace_line(event).ends_with(" = 0 (Timeout) <0.000012>"));
 }
 
-TEST_CASE("the offsets that splice and sendfile are not given are NULL, and so is a buffer") {
+TEST_CASE("an offset that splice is not given is NULL, and so is a buffer; sendfile's moves") {
   Event splice = event_of(Syscall::splice, {65536, 0});
   splice.add("fd_in", ArgKind::fd, 0);
   splice.add_pointer("off_in", nullptr);
@@ -134,9 +134,11 @@ TEST_CASE("the offsets that splice and sendfile are not given are NULL, and so i
   Event sendfile = event_of(Syscall::sendfile, {-1, EAGAIN});
   sendfile.add("out_fd", ArgKind::fd, 4);
   sendfile.add("in_fd", ArgKind::fd, 0);
-  sendfile.add_pointer("offset", nullptr);
-  sendfile.add("count", ArgKind::integer, 16 << 20);
-  CHECK(trace::strace_line(sendfile).starts_with("sendfile(4, 0, NULL, 16777216)          = -1 "));
+  sendfile.add("offset", ArgKind::offset, 4096);
+  sendfile.add("count", ArgKind::integer, 1 << 20);
+  CHECK(trace::strace_line(sendfile).starts_with("sendfile(4, 0, [4096], 1048576)         = -1 "));
+  sendfile.outcome = {4711, 0};
+  CHECK(trace::strace_line(sendfile).starts_with("sendfile(4, 0, [4096] => [8807], 1048576) = 47"));
   Event size = event_of(Syscall::fcntl, {262144, 0});
   size.add("fd", ArgKind::fd, 1);
   size.add("op", ArgKind::fcntl_op, F_SETPIPE_SZ);

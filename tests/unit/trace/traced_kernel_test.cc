@@ -119,7 +119,8 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
   });
   scene.check(Syscall::rename, [&](Kernel& k) { return k.rename("a", "b"); });
   scene.check(Syscall::send, [&](Kernel& k) { return k.send(7, bytes, MSG_NOSIGNAL); });
-  scene.check(Syscall::sendfile, [&](Kernel& k) { return k.sendfile(7, 8, 100); });
+  std::int64_t offset = 0;
+  scene.check(Syscall::sendfile, [&](Kernel& k) { return k.sendfile(7, 8, offset, 100); });
   scene.check(Syscall::setsockopt,
               [&](Kernel& k) { return k.setsockopt(7, SOL_SOCKET, SO_LINGER, bytes); });
   scene.check(Syscall::shutdown, [&](Kernel& k) { return k.shutdown(7, SHUT_WR); });
