@@ -4,8 +4,8 @@
 # a purge that leaves nothing, in clean Debian 12 systems under build/package, made from this
 # machine's apt sources. Needs root. The last line is "N passed, N failed, N skipped".
 #
-# Compiling is most of the cost: the second build compiles one object of EVERY (8 unless given),
-# others from version to version, and takes the rest from the first. 1: it compiles all of them.
+# Compiling is most of the cost: the second build compiles one object of EVERY (16 unless given),
+# others from change to change, and takes the rest from the first. 1: it compiles all of them.
 # shellcheck disable=SC2317  # check() calls them all
 set -u
 umask 022
@@ -208,7 +208,7 @@ live_with_it() {
   check_install
 }
 
-every=${1:-8}
+every=${1:-16}
 # Its mounts and processes are in namespaces of their own: they end with it, whatever happens.
 if [ "${2-}" != inside ]; then
   # shellcheck disable=SC2086  # words
