@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What the benchmarks share: listeners that are waited for, helpers in C, tables of medians."""
+"""What the benchmarks share: listeners that are waited for, programs, tables of medians."""
 
 import json
 import os
+import shutil
 import socket
 import statistics
 import subprocess
@@ -10,6 +11,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LOOPBACK = "127.0.0.1"
+TCPTOOL = os.environ.get("TCPTOOL") or os.path.realpath(
+    os.path.join(HERE, "..", "..", "build", "release", "tcptool"))
 
 
 def read(path):
@@ -32,11 +35,22 @@ def listens(port, running, patience=5):
     return True
 
 
+def executable(path):
+    """Its absolute path. Ends the run where there is none."""
+    found = shutil.which(os.path.abspath(path))
+    if not found:
+        raise SystemExit(f"{path} is no program; sh packaging/try.sh compiles tcptool, and "
+                         "--tcptool PATH names another")
+    return found
+
+
 def compiled(name, folder):
     """The path of a program made of name.c, which stands beside this file."""
-    program = os.path.join(folder, name)
-    subprocess.run(["cc", "-O2", "-o", program, os.path.join(HERE, f"{name}.c")], check=True)
-    return program
+    if not shutil.which("cc"):
+        raise SystemExit("cc is not installed, which compiles what feeds the tools")
+    made = os.path.join(folder, name)
+    subprocess.run(["cc", "-O2", "-o", made, os.path.join(HERE, f"{name}.c")], check=True)
+    return made
 
 
 class Table:

@@ -29,7 +29,7 @@ import subprocess
 import tempfile
 import time
 
-from common import LOOPBACK, Table, compiled, listens, read, unused_port
+from common import LOOPBACK, TCPTOOL, Table, compiled, executable, listens, read, unused_port
 
 CONNECTIONS = 4000
 STALL_MS, MOST_MS = 2500, 8000
@@ -247,7 +247,7 @@ PARTS = {"serial": lambda options: rate(options, "serial", 1),
 
 def main():
     parser = argparse.ArgumentParser(epilog=BARS)
-    parser.add_argument("--tcptool", default="build/release/tcptool")
+    parser.add_argument("--tcptool", type=executable, default=TCPTOOL)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))

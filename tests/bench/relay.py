@@ -10,13 +10,13 @@ tcptool with another tool at the other end, and one direction while the other is
 
 Each round runs every tool once, in turn, and each begins with another one; told are the medians,
 the range, the ratio to the best peer of the row, and CPU seconds a GB (10^9 bytes) of both ends. At
-the end: the bars that tcptool is to reach. A first round, which does not count, compares every byte
-with what must be in its place, the others count them; a tool that lost some, or did not end within
-the time it has, is LOST and left out. cat is ucspi-tcp's tcpserver and tcpclient with cat on the
-socket, socat has -b262144. What is not installed is left out; relay_load.c, compiled with cc, feeds
-and reads. bare is relay_bare.c, no peer but what the same calls cost without a tool around them.
-Files are in /dev/shm. Both ends, feeder and reader share this machine: GB/s is what the whole
-machine does, and another load beside it shows in them.
+the end, but for quick runs: the bars that tcptool is to reach. A first round, which does not count,
+compares every byte with what must be in its place, the others count them; a tool that lost some, or
+did not end within the time it has, is LOST and left out. cat is ucspi-tcp's tcpserver and tcpclient
+with cat on the socket, socat has -b262144. What is not installed is left out; relay_load.c,
+compiled with cc, feeds and reads. bare is relay_bare.c, no peer but what the same calls cost
+without a tool around them. Files are in /dev/shm. Both ends, feeder and reader share this machine:
+GB/s is what the whole machine does, and another load beside it shows in them.
 """
 
 import argparse
@@ -28,10 +28,10 @@ import subprocess
 import tempfile
 import time
 
-from common import Table, compiled
+from common import TCPTOOL, Table, compiled, executable
+from rounds import LEAST_ROUNDS, bar, bars, best, in_turn, ratio, tell, tell_bars
 from tools import peers
-from transfer import (Lost, beside_unread, echo_server, round_trips, shots, system_calls,
-                      transfer)
+from transfer import beside_unread, echo_server, round_trips, shots, system_calls, transfer
 
 MIB = 1 << 20
 SMALL_WRITES = 1_000_000
@@ -156,80 +156,14 @@ ROWS = [
 ]
 
 
-def in_turn(bench, names, measure):
-    """name -> [(figure, CPU)] of each round, or what went wrong."""
-    found = {name: [] for name in names}
-    for number in range(bench.rounds + 1):
-        names = [*names][1:] + [*names][:1]
-        for name in names:
-            if isinstance(found[name], str):
-                continue
-            try:
-                figures = measure(name, number == 0)
-            except Lost as error:
-                found[name] = f"LOST: {error}"
-                continue
-            if number > 0:
-                found[name].append(figures)
-    return found
-
-
-def medians(found, name):
-    """Of the figures and of the CPU; None where there are none."""
-    if isinstance(found.get(name, ""), str):
-        return None, None
-    return tuple(None if None in column else statistics.median(column)
-                 for column in zip(*found[name]))
-
-
-def best(found):
-    """The fastest peer that lost nothing."""
-    speeds = {name: medians(found, name)[0] for name in found if name not in ("tcptool", "bare")}
-    return max((name for name in speeds if speeds[name]), key=speeds.get, default=None)
-
-
-def ratio(found, name, base, column=0):
-    one, other = medians(found, name)[column], medians(found, base)[column]
-    return one / other if one and other else None
-
-
-def tell(bench, row, found, unit, base, notes=None):
-    for name, figures in found.items():
-        note = (notes or {}).get(name, "")
-        if isinstance(figures, str):
-            bench.table.add(row, name, None, unit, [], figures, lost=figures)
-            continue
-        cpu = medians(found, name)[1]
-        if cpu is not None:
-            against = ratio(found, name, base, 1)
-            note = f"{cpu:6.3f} CPU s/GB" + (f"  x{against:5.2f}" if against else "")
-        bench.table.add(row, name, medians(found, base)[0], unit, [one for one, _ in figures], note,
-                        cpu=cpu)
-
-
-def bar(bench, row, what, value, sense, wanted):
-    met = value is not None and (value >= wanted if sense == ">=" else value <= wanted)
-    bench.bars.append({"row": row, "what": what, "value": value, "bar": f"{sense} {wanted}",
-                       "met": met})
-
-
-def bars(bench, row, found, base, sense, wanted, most_cpu=None):
-    """tcptool's against the peer `base`; where there is none, nothing is to be reached."""
-    if medians(found, base)[0] is None:
-        return
-    bar(bench, row, f"against {base}", ratio(found, "tcptool", base), sense, wanted)
-    if most_cpu:
-        bar(bench, row, f"CPU against {base}", ratio(found, "tcptool", base, 1), "<=", most_cpu)
-
-
 class Bench:
     """What is to be measured, with what; the source file is made once."""
 
     def __init__(self, options, folder, programs):
-        self.programs = {"tcptool": os.path.abspath(options.tcptool),
-                         "bare": compiled("relay_bare", programs)}
+        self.programs = {"tcptool": options.tcptool, "bare": compiled("relay_bare", programs)}
         self.load = compiled("relay_load", programs)
-        self.rounds = options.rounds or (3 if options.quick else 7)
+        self.rounds = options.rounds or (3 if options.quick else LEAST_ROUNDS)
+        self.judges = not options.quick and self.rounds >= LEAST_ROUNDS
         self.size = (options.size or (128 if options.quick else 1024)) * MIB
         self.trips = 1000 if options.quick else 5000
         self.shots = 10 if options.quick else 30
@@ -249,28 +183,33 @@ class Bench:
         with open(path, "ab"):
             return path
 
-    def tell_bars(self):
-        print()
-        for found in self.bars:
-            value = "  none" if found["value"] is None else f"{found['value']:6.2f}"
-            print(f"{found['row']:15} {found['what']:22} {value}  {found['bar']:8} "
-                  f"{'met' if found['met'] else 'NOT MET'}")
+
+def positive(text):
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--tcptool", default="build/release/tcptool")
+    parser.add_argument("--tcptool", default=TCPTOOL)
     parser.add_argument("--quick", action="store_true", help="3 rounds of 128 MiB")
-    parser.add_argument("--rounds", type=int)
-    parser.add_argument("--size", type=int, metavar="MIB")
+    parser.add_argument("--rounds", type=positive)
+    parser.add_argument("--size", type=positive, metavar="MIB")
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("rows", nargs="*", metavar="ROW")
     options = parser.parse_args()
+    names = [row.name for row in ROWS]
+    for part in options.rows:
+        if not any(part in name for name in names):
+            parser.error(f"there is no row '{part}'; the rows are: {', '.join(names)}")
     rows = [row for row in ROWS if any(part in row.name for part in options.rows or [""])]
     if options.list:
         print(*(row.name for row in rows), sep="\n")
         return
+    options.tcptool = executable(options.tcptool)
     begin = time.monotonic()
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory() as programs, \
@@ -278,7 +217,7 @@ def main():
         bench = Bench(options, folder, programs)
         for row in rows:
             row.measure(bench)
-    bench.tell_bars()
+    tell_bars(bench)
     seconds = time.monotonic() - begin
     print(f"{bench.rounds} rounds of {bench.size >> 20} MiB in {seconds:.0f} s")
     if options.json:

@@ -31,7 +31,7 @@ import subprocess
 import threading
 import time
 
-from common import LOOPBACK, listens, read, unused_port
+from common import LOOPBACK, TCPTOOL, executable, listens, read, unused_port
 
 PATIENCE = 20  # seconds in which whatever is served must come
 CLIENTS, MOST = 10_000, 300_000  # slow ones; bytes of one transfer
@@ -251,7 +251,7 @@ def main():
     parts = {"mixed": mixed, "slow": slow, "resets": resets}
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tcptool", default=os.environ.get("TCPTOOL", "tcptool"))
+    parser.add_argument("--tcptool", type=executable, default=TCPTOOL)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("parts", nargs="*", metavar="PART", choices=[[], *parts])

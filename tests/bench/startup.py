@@ -14,6 +14,8 @@ import statistics
 import sys
 import time
 
+from common import TCPTOOL, executable
+
 PEERS = [["nc.openbsd", "-h"], ["ncat", "--version"], ["socat", "-V"]]
 
 
@@ -26,7 +28,7 @@ def once(command, null):
 
 
 def main():
-    tcptool = sys.argv[1] if len(sys.argv) > 1 else "build/release/tcptool"
+    tcptool = executable(sys.argv[1] if len(sys.argv) > 1 else TCPTOOL)
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 300
     commands = [[tcptool, "--version"]] + [peer for peer in PEERS if shutil.which(peer[0])]
     null = os.open(os.devnull, os.O_RDWR)

@@ -27,7 +27,7 @@ import tempfile
 import threading
 import time
 
-from common import LOOPBACK, compiled, listens, unused_port
+from common import LOOPBACK, TCPTOOL, compiled, executable, listens, unused_port
 
 ROUND_TRIPS = 4000
 BULK = 1 << 30
@@ -166,8 +166,8 @@ GOALS = {("bulk", "json"): 1.05, ("kib", "json"): 1.15, ("kib", "without"): 1.03
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--tcptool", default="build/release/tcptool")
-    parser.add_argument("--without")
+    parser.add_argument("--tcptool", type=executable, default=TCPTOOL)
+    parser.add_argument("--without", type=executable)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", help="forms, with commas between; off is always one")
     parser.add_argument("parts", nargs="*", metavar="PART")
