@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """How fast bytes move: tcptool beside nc, ncat, socat and cat, over loopback.
 
-Usage: tests/bench/relay.py [--tcptool PATH] [--quick] [--json FILE] [ROW ...]
+Usage: tests/bench/relay.py [--tcptool PATH] [--quick] [--congestion NAME] [--json FILE] [ROW ...]
 
 Rows, all of them unless some are named (--list shows them; a part of a name will do): one direction
 for each kind of stdin and stdout, both at once, small writes, round trips, a whole short run,
@@ -16,7 +16,9 @@ did not end within the time it has, is LOST and left out. cat is ucspi-tcp's tcp
 with cat on the socket, socat has -b262144. What is not installed is left out; relay_load.c,
 compiled with cc, feeds and reads. bare is relay_bare.c, no peer but what the same calls cost
 without a tool around them. Files are in /dev/shm. Both ends, feeder and reader share this machine:
-GB/s is what the whole machine does, and another load beside it shows in them.
+GB/s is what the whole machine does, and another load beside it shows in them. So does congestion
+control: bbr paces what is sent, over loopback too, which hides what the tools cost. What
+--congestion names is in force for all of them, in a network namespace of the run's own.
 """
 
 import argparse
@@ -29,6 +31,7 @@ import tempfile
 import time
 
 from common import TCPTOOL, Table, compiled, executable
+from congestion import in_force, put_in_force
 from rounds import LEAST_ROUNDS, bar, bars, best, in_turn, ratio, tell, tell_bars
 from tools import peers
 from transfer import beside_unread, echo_server, round_trips, shots, system_calls, transfer
@@ -197,6 +200,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="3 rounds of 128 MiB")
     parser.add_argument("--rounds", type=positive)
     parser.add_argument("--size", type=positive, metavar="MIB")
+    parser.add_argument("--congestion", metavar="NAME", help="cubic, reno, bbr ... for all tools")
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("rows", nargs="*", metavar="ROW")
@@ -210,6 +214,11 @@ def main():
         print(*(row.name for row in rows), sep="\n")
         return
     options.tcptool = executable(options.tcptool)
+    if options.congestion:
+        put_in_force(options.congestion)
+    congestion = in_force()
+    hint = ", which paces: --congestion cubic shows what tools cost" if congestion == "bbr" else ""
+    print(f"congestion control: {congestion}{hint}", flush=True)
     begin = time.monotonic()
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory() as programs, \
@@ -222,7 +231,8 @@ def main():
     print(f"{bench.rounds} rounds of {bench.size >> 20} MiB in {seconds:.0f} s")
     if options.json:
         bench.table.write(options.json, bars=bench.bars, rounds=bench.rounds, size=bench.size,
-                          kernel=platform.release(), processors=os.cpu_count(), seconds=seconds)
+                          kernel=platform.release(), processors=os.cpu_count(), seconds=seconds,
+                          congestion=congestion)
 
 
 main()

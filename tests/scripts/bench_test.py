@@ -13,16 +13,16 @@ ONE = ("--size", "1", "--rounds", "1", "file-null")
 
 
 class Relay(tool.TestCase):
-    def relay(self, *args, **keywords):
+    def relay(self, *args, before=(), **keywords):
         script = os.path.join(tool.SOURCE, "tests", "bench", "relay.py")
-        return subprocess.run([sys.executable, script, *args], capture_output=True,
+        return subprocess.run([*before, sys.executable, script, *args], capture_output=True,
                               text=True, check=False, timeout=60, cwd=self.tmp, **keywords)
 
-    def measure(self, *args):
+    def measure(self, *args, before=()):
         """The run of one small row, and what its --json has."""
         if not shutil.which("cc"):
             self.skipTest("cc is not installed")
-        done = self.relay("--json", "found", *ONE, *args)
+        done = self.relay("--json", "found", *ONE, *args, before=before)
         self.assertEqual((0, ""), (done.returncode, done.stderr))
         with open(os.path.join(self.tmp, "found"), encoding="ascii") as file:
             return done.stdout, json.load(file)
@@ -38,6 +38,24 @@ class Relay(tool.TestCase):
             self.assertRegex(out, r"(?m)^no verdict: ")
             self.assertNotRegex(out, r"\bmet\b|NOT MET")
             self.assertEqual([], found["bars"])
+
+    def test_the_congestion_control_is_told(self):
+        out, found = self.measure()
+        with open("/proc/sys/net/ipv4/tcp_congestion_control", encoding="ascii") as file:
+            self.assertEqual(file.read().strip(), found["congestion"])
+        self.assertRegex(out, rf"\Acongestion control: {found['congestion']}\b")
+
+    def test_the_congestion_control_that_is_asked_for_is_in_force(self):
+        root = () if os.geteuid() == 0 else ("unshare", "--map-root-user")
+        tried = subprocess.run([*root, "unshare", "--net", "ip", "link", "set", "lo", "up"],
+                               capture_output=True, text=True, check=False)
+        if tried.returncode:
+            self.skipTest(f"no network namespace: {tried.stderr.strip()}")
+        out, found = self.measure("--congestion", "reno", before=root)
+        self.assertEqual("reno", found["congestion"])
+        self.assertRegex(out, r"\Acongestion control: reno\n")
+        done = self.relay("--congestion", "nosuch", before=root)
+        self.assert_one_line("--congestion nosuch: ", done)
 
     def test_a_program_that_is_not_there_is_a_line(self):
         self.assert_one_line("nosuch is no program", self.relay("--tcptool", "nosuch"))
