@@ -3,36 +3,57 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cmd/messages.h"
 
 namespace tcptool::cmd {
 namespace {
 
-// The run goes on: only who looks closely wants to know, or who asked for more than the default.
-void tell(Context& context, const CommonOptions& options, std::string_view lacking,
-          const Result<void, sys::SysError>& done) {
-  const bool wanted = options.output.trace.verbosity > 0 || options.sandbox == SandboxMode::strict;
-  if (done || !wanted) return;
-  context.console.status(
-      note_message(fmt::format("the sandbox lacks {}: {}", lacking, done.error().text())));
+// Only who looks closely wants to know; who asked for all of it gets all or nothing.
+std::optional<Exit> tell(Context& context, const CommonOptions& options, std::string_view lacking,
+                         const Result<void, sys::SysError>& done) {
+  if (done) return std::nullopt;
+  const std::string text = fmt::format("lacks {}: {}", lacking, done.error().text());
+  if (options.sandbox == SandboxMode::strict) {
+    context.console.failure(ExitStatus::local, failure_message("--sandbox", "strict", text));
+    return Exit{ExitStatus::local};
+  }
+  const bool wanted = options.output.trace.verbosity > 0;
+  if (wanted) context.console.status(note_message("the sandbox " + text));
+  return std::nullopt;
+}
+
+sys::Refusal refusal_of(const CommonOptions& options) {
+  return options.sandbox == SandboxMode::strict ? sys::Refusal::kill : sys::Refusal::error;
 }
 
 }  // namespace
 
-void confine_calls(Context& context, const CommonOptions& options, bool renames) {
-  if (options.sandbox == SandboxMode::off) return;
-  const auto refusal =
-      options.sandbox == SandboxMode::strict ? sys::Refusal::kill : sys::Refusal::error;
-  tell(context, options, "its filter of system calls",
-       sys::give_up_calls(context.kernel, refusal, renames));
+std::optional<Exit> confine_calls(Context& context, const CommonOptions& options, bool renames) {
+  if (options.sandbox == SandboxMode::off) return std::nullopt;
+  return tell(context, options, "its filter of system calls",
+              sys::give_up_calls(context.kernel, refusal_of(options), renames));
 }
 
-void confine_files(Context& context, const CommonOptions& options, const sys::Reach& reach) {
-  if (options.sandbox == SandboxMode::off) return;
-  tell(context, options, "Landlock", sys::give_up_files(context.kernel, reach));
-  if (options.sandbox != SandboxMode::strict) return;
-  tell(context, options, "its list of the calls that are left",
-       sys::keep_own_calls(context.kernel));
+std::optional<Exit> confine_files(Context& context, const CommonOptions& options,
+                                  const sys::Reach& reach) {
+  if (options.sandbox == SandboxMode::off) return std::nullopt;
+  auto refused = tell(context, options, "Landlock", sys::give_up_files(context.kernel, reach));
+  if (!refused) {
+    refused = tell(context, options, "the end of its privileges",
+                   sys::give_up_privileges(context.kernel, reach));
+  }
+  if (!refused) {
+    refused = tell(context, options, "its second filter of system calls",
+                   sys::give_up_sockets(context.kernel, refusal_of(options)));
+  }
+  return refused;
+}
+
+bool sets_privileged(const CommonOptions& options) {
+  return std::any_of(options.socket_options.begin(), options.socket_options.end(),
+                     [](const tcp::OptionSetting& setting) { return setting.info->privileged; });
 }
 
 }  // namespace tcptool::cmd

@@ -73,6 +73,8 @@ sys::Reach reach_of(const CommonOptions& options, const tcp::Connection& connect
   if (options.diagnose == DiagnoseMode::active) {
     const std::uint16_t port = connection.peer.port();
     reach.connects_to = {port, diagnose::other_port(port)};
+    reach.binds_any_port = options.source.has_value();
+    reach.sets_privileged_options = sets_privileged(options);
   }
   return reach;
 }
@@ -81,18 +83,19 @@ sys::Reach reach_of(const CommonOptions& options, const tcp::Connection& connect
 
 Exit connect(Context& context, const ConnectOptions& options) {
   if (options.check) {
-    confine_calls(context, options.common);
+    if (const auto refused = confine_calls(context, options.common)) return *refused;
     return check_ports(context, options);
   }
   if (options.parallel) return connect_parallel(context, options);
   auto streams = open_streams(context, options.common);
   if (!streams) return streams.error();
-  confine_calls(context, options.common);
+  if (const auto refused = confine_calls(context, options.common)) return *refused;
 
   Connector connector(context, options);
   Try result = connector.connect({options.host, options.ports.front()});
   if (!result.connection) return result.exit;
-  confine_files(context, options.common, reach_of(options.common, *result.connection));
+  const sys::Reach reach = reach_of(options.common, *result.connection);
+  if (const auto refused = confine_files(context, options.common, reach)) return *refused;
   connector.report_attempts(result);
   report_options(context, result);
   context.console.status(connected_message(*result.connection, result.attempts, result.addresses));

@@ -152,7 +152,9 @@ Exit listen(Context& context, const ListenOptions& options) {
     context.console.status(note_message("no sandbox: the command would inherit it"));
   }
   const std::string published_in = port_file ? port_file->folder() : "";
-  confine_calls(context, options.common, !published_in.empty());
+  if (const auto refused = confine_calls(context, options.common, !published_in.empty())) {
+    return *refused;
+  }
   const sys::Deadline deadline = client_deadline(context, options);
   const tcp::SocketSetup setup{options.common.socket_options, std::nullopt};
   auto listener = options.inherited ? adopt(context, options, setup)
@@ -167,10 +169,13 @@ Exit listen(Context& context, const ListenOptions& options) {
       return refuse(context, ExitStatus::local_io, port_file_message(options, published.error()));
     }
   }
-  // A diagnosis may ask any client with a SYN.
-  confine_files(context, options.common,
-                {.removable_in = published_in,
-                 .connects_anywhere = options.common.diagnose == DiagnoseMode::active});
+  // A diagnosis may ask any client with a SYN, and accepted sockets do not inherit all options.
+  const bool active = options.common.diagnose == DiagnoseMode::active;
+  const sys::Reach reach{.removable_in = published_in,
+                         .connects_anywhere = active,
+                         .binds_any_port = active && options.common.source,
+                         .sets_privileged_options = sets_privileged(options.common)};
+  if (const auto refused = confine_files(context, options.common, reach)) return *refused;
   Acceptor acceptor(context, std::move(*listener), setup, options.accept);
   if (options.served()) return serve(context, options, acceptor, std::move(streams), deadline);
   auto accepted = wait_for_client(context, options, acceptor, deadline);

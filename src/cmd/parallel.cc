@@ -285,7 +285,7 @@ Exit connect_parallel(Context& context, const ConnectOptions& options) {
         descriptor_limit_message(endpoint.text(), *options.parallel, *limit, spare_descriptors));
     return Exit{ExitStatus::local};
   }
-  confine_calls(context, options.common);
+  if (const auto refused = confine_calls(context, options.common)) return *refused;
   Connector connector(context, options);
   const auto target = connector.find(endpoint);
   if (!target) return target.error();

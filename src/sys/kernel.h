@@ -102,6 +102,9 @@ class Kernel {
 
   virtual Outcome accept4(int sockfd, Address& peer, int flags) = 0;
   virtual Outcome bind(int sockfd, const Address& addr) = 0;
+  // Of this thread: from now on these capabilities, of those that it has, are permitted and in
+  // force, and none is inheritable. Errors: EPERM where it lacks one of them.
+  virtual Outcome capset(std::uint64_t kept) = 0;
   virtual Outcome close(int fd) = 0;
   virtual Outcome connect(int sockfd, const Address& addr) = 0;
   virtual Outcome epoll_create1(int flags) = 0;

@@ -29,12 +29,12 @@ constexpr std::array<LandlockRight, 16> fs_rights{{
 }};
 
 constexpr std::array<LandlockRight, 2> net_rights{{
-    {"LANDLOCK_ACCESS_NET_BIND_TCP", 1U << 0U, 4},
+    {"LANDLOCK_ACCESS_NET_BIND_TCP", landlock_bind_tcp, 4},
     {"LANDLOCK_ACCESS_NET_CONNECT_TCP", landlock_connect_tcp, 4},
 }};
 
 constexpr std::array<LandlockRight, 2> scopes{{
-    {"LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET", 1U << 0U, 6},
+    {"LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET", landlock_scope_abstract_unix, 6},
     {"LANDLOCK_SCOPE_SIGNAL", landlock_scope_signal, 6},
 }};
 

@@ -20,7 +20,9 @@ std::span<const LandlockRight> landlock_fs_rights();
 std::span<const LandlockRight> landlock_net_rights();
 std::span<const LandlockRight> landlock_scopes();
 
+inline constexpr std::uint64_t landlock_bind_tcp = 1U << 0U;
 inline constexpr std::uint64_t landlock_connect_tcp = 1U << 1U;
+inline constexpr std::uint64_t landlock_scope_abstract_unix = 1U << 0U;
 inline constexpr std::uint64_t landlock_scope_signal = 1U << 1U;
 
 // Those among `wanted` that a kernel of this ABI knows: any other is EINVAL.

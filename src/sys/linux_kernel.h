@@ -16,6 +16,7 @@ class LinuxKernel final : public Kernel {
 
   Outcome accept4(int sockfd, Address& peer, int flags) override;
   Outcome bind(int sockfd, const Address& addr) override;
+  Outcome capset(std::uint64_t kept) override;
   Outcome close(int fd) override;
   Outcome connect(int sockfd, const Address& addr) override;
   Outcome epoll_create1(int flags) override;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The calls on this process, its signals, its limits and its children.
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <spawn.h>
@@ -123,6 +124,15 @@ void LinuxKernel::before_crash(void (*last_words)()) {
     if (::sigaction(signum, nullptr, &at_start) != 0 || at_start.sa_handler != SIG_DFL) continue;
     static_cast<void>(::sigaction(signum, &action, nullptr));
   }
+}
+
+Outcome LinuxKernel::capset(std::uint64_t kept) {
+  __user_cap_header_struct whose{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    sets[i].effective = sets[i].permitted = static_cast<std::uint32_t>(kept >> (32 * i));
+  }
+  return outcome(Syscall::capset, 0, ::syscall(SYS_capset, &whose, sets.data()));
 }
 
 Outcome LinuxKernel::getpid() {

@@ -2,6 +2,8 @@
 #include "sys/sandbox.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -30,10 +32,11 @@ LandlockRuleset ruleset_for(int abi, const Reach& reach) {
   if (has_sanitizer()) fs &= ~std::uint64_t{LANDLOCK_ACCESS_FS_EXECUTE};
   LandlockRuleset ruleset;
   ruleset.handled_access_fs = known_rights(landlock_fs_rights(), abi, fs);
-  if (!reach.connects_anywhere) {
-    ruleset.handled_access_net = known_rights(landlock_net_rights(), abi, landlock_connect_tcp);
-  }
-  ruleset.scoped = known_rights(landlock_scopes(), abi, landlock_scope_signal);
+  const std::uint64_t net =
+      landlock_bind_tcp | (reach.connects_anywhere ? 0 : landlock_connect_tcp);
+  ruleset.handled_access_net = known_rights(landlock_net_rights(), abi, net);
+  ruleset.scoped =
+      known_rights(landlock_scopes(), abi, landlock_scope_abstract_unix | landlock_scope_signal);
   return ruleset;
 }
 
@@ -59,6 +62,9 @@ Result<void, SysError> allow_removal(Kernel& kernel, int ruleset_fd, const std::
       {LandlockRule::Type::path_beneath, LANDLOCK_ACCESS_FS_REMOVE_FILE, directory.get()});
 }
 
+// To remove files wherever they are.
+constexpr std::uint64_t to_remove = std::uint64_t{1} << unsigned{CAP_DAC_OVERRIDE};
+
 }  // namespace
 
 Result<void, SysError> give_up_calls(Kernel& kernel, Refusal refusal, bool renames) {
@@ -80,9 +86,13 @@ Result<void, SysError> give_up_files(Kernel& kernel, const Reach& reach) {
   if (!reach.removable_in.empty()) {
     if (auto added = allow_removal(kernel, rules.get(), reach.removable_in); !added) return added;
   }
+  std::vector<LandlockRule> ports;
   for (const std::uint16_t number : reach.connects_to) {
-    if (ruleset.handled_access_net == 0) break;
-    const LandlockRule port{LandlockRule::Type::net_port, landlock_connect_tcp, number};
+    ports.push_back({LandlockRule::Type::net_port, landlock_connect_tcp, number});
+  }
+  if (reach.binds_any_port) ports.push_back({LandlockRule::Type::net_port, landlock_bind_tcp, 0});
+  if (ruleset.handled_access_net == 0) ports.clear();
+  for (const LandlockRule& port : ports) {
     if (auto added = add_rule(kernel, rules.get(), port); !added) return added;
   }
   const Outcome restricted = kernel.landlock_restrict_self(rules.get());
@@ -90,9 +100,23 @@ Result<void, SysError> give_up_files(Kernel& kernel, const Reach& reach) {
   return {};
 }
 
-Result<void, SysError> keep_own_calls(Kernel& kernel) {
-  if (has_sanitizer()) return failure(SysError{Syscall::seccomp, ENOSYS, ""});
-  return filter_calls(kernel, allow_program());
+Result<void, SysError> give_up_privileges(Kernel& kernel, const Reach& reach) {
+  if (reach.sets_privileged_options) return {};
+  // For a directory that is another user's. Who lacks it has no need of the rest either.
+  if (!reach.removable_in.empty() && kernel.capset(to_remove).ok()) return {};
+  const Outcome dropped = kernel.capset(0);
+  if (!dropped.ok()) return failure(SysError{Syscall::capset, dropped.error, ""});
+  return {};
+}
+
+Result<void, SysError> give_up_sockets(Kernel& kernel, Refusal refusal) {
+  const bool own_alone = refusal == Refusal::kill && !has_sanitizer();
+  return filter_calls(kernel, own_alone ? allow_program() : deny_sockets_program());
+}
+
+std::string capabilities_name(std::uint64_t set) {
+  if (set == to_remove) return "1<<CAP_DAC_OVERRIDE";
+  return set == 0 ? "0" : fmt::format("{:#x}", set);
 }
 
 }  // namespace tcptool::sys

@@ -37,6 +37,9 @@ constexpr std::array always_denied{
     // other processes
     __NR_process_vm_readv, __NR_process_vm_writev, __NR_process_madvise, __NR_pidfd_getfd,
     __NR_kcmp,
+    // System V IPC, where others' data may lie
+    __NR_shmget, __NR_shmat, __NR_shmdt, __NR_shmctl, __NR_semget, __NR_semop, __NR_semtimedop,
+    __NR_semctl, __NR_msgget, __NR_msgsnd, __NR_msgrcv, __NR_msgctl,
     // files: what exists is changed
     __NR_truncate, __NR_fchmod, __NR_fchmodat, __NR_fchown, __NR_fchownat, __NR_setxattr,
     __NR_lsetxattr, __NR_fsetxattr, __NR_removexattr, __NR_lremovexattr, __NR_fremovexattr,
@@ -88,7 +91,6 @@ void append_by_argument(std::vector<CallRule>& rules, std::uint32_t action) {
   constexpr std::uint32_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
                                        CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
   constexpr std::uint32_t multipath_tcp = 262;  // IPPROTO_MPTCP, which Landlock takes for no TCP
-  constexpr std::uint32_t smc = 43;             // AF_SMC, which falls back to TCP
   constexpr std::uint32_t set_flags = FS_IOC_SETFLAGS;
   constexpr std::uint32_t set_attributes = FS_IOC_FSSETXATTR;
   constexpr std::uint32_t terminal_selection = 0x541C;  // TIOCLINUX
@@ -97,7 +99,6 @@ void append_by_argument(std::vector<CallRule>& rules, std::uint32_t action) {
                {{__NR_openat, action, When::bits, 2, writing},
                 {__NR_clone, action, When::bits, 0, namespaces},
                 {__NR_socket, action, When::equal, 2, multipath_tcp},
-                {__NR_socket, action, When::equal, 0, smc},
                 // A connect that Landlock does not see.
                 {__NR_sendto, action, When::bits, 3, MSG_FASTOPEN},
                 {__NR_sendmsg, action, When::bits, 2, MSG_FASTOPEN},
@@ -113,7 +114,16 @@ void append_by_argument(std::vector<CallRule>& rules, std::uint32_t action) {
 #if defined(__x86_64__)
   rules.push_back({__NR_open, action, When::bits, 1, writing});
 #endif
+  // Among the others are AF_PACKET and AF_SMC, which falls back to TCP.
+  for (const std::uint32_t family : {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}) {
+    rules.push_back({__NR_socket, SECCOMP_RET_ALLOW, When::equal, 0, family});
+  }
+  rules.push_back({__NR_socket, action});
 }
+
+// To daemons of this host, which look-ups ask and which could start programs. No killing: libc
+// tries one first where it asks for an interface's name.
+constexpr CallRule no_unix_socket{__NR_socket, refuse_with(EPERM), When::equal, 0, AF_UNIX};
 
 void sort_by_number(std::vector<CallRule>& rules) {
   std::stable_sort(rules.begin(), rules.end(),
@@ -153,6 +163,7 @@ constexpr long none = -1;
 constexpr std::array seam_numbers{
     SeamNumber{Syscall::accept4, __NR_accept4},
     SeamNumber{Syscall::bind, __NR_bind},
+    SeamNumber{Syscall::capset, none},
     SeamNumber{Syscall::close, __NR_close},
     SeamNumber{Syscall::connect, __NR_connect},
     SeamNumber{Syscall::epoll_create1, __NR_epoll_create1},
@@ -171,7 +182,7 @@ constexpr std::array seam_numbers{
     SeamNumber{Syscall::landlock_add_rule, none},
     SeamNumber{Syscall::landlock_create_ruleset, none},
     SeamNumber{Syscall::landlock_restrict_self, none},
-    SeamNumber{Syscall::listen, __NR_listen},
+    SeamNumber{Syscall::listen, none},
     SeamNumber{Syscall::lseek, __NR_lseek},
     SeamNumber{Syscall::open, __NR_openat},
     SeamNumber{Syscall::pidfd_getfd, none},  // of a command, which is not confined
@@ -212,30 +223,17 @@ constexpr bool is_whole_seam() {
 }
 static_assert(is_whole_seam(), "a call of the seam has no number here");
 
-// What libc calls by itself: for memory, threads that still end, clocks, signals, the end, and
-// what a newer one makes of fstat.
-constexpr std::array of_libc{__NR_brk,
-                             __NR_mmap,
-                             __NR_munmap,
-                             __NR_mremap,
-                             __NR_mprotect,
-                             __NR_madvise,
-                             __NR_futex,
-                             __NR_sched_yield,
-                             __NR_clock_gettime,
-                             __NR_gettimeofday,
-                             __NR_getrandom,
-                             __NR_gettid,
-                             __NR_tgkill,
-                             __NR_rt_sigreturn,
-                             __NR_setitimer,
-                             __NR_restart_syscall,
-                             __NR_exit,
-                             __NR_exit_group,
-                             __NR_writev,
-                             __NR_fstat,
-                             __NR_set_robust_list,
-                             __NR_rseq};
+// What libc calls by itself.
+constexpr std::array of_libc{
+    // memory
+    __NR_brk, __NR_mmap, __NR_munmap, __NR_mremap, __NR_mprotect, __NR_madvise,
+    // threads that still end
+    __NR_futex, __NR_sched_yield, __NR_set_robust_list, __NR_rseq,
+    // clocks, signals, the end
+    __NR_clock_gettime, __NR_gettimeofday, __NR_setitimer, __NR_getrandom, __NR_gettid, __NR_tgkill,
+    __NR_rt_sigreturn, __NR_restart_syscall, __NR_exit, __NR_exit_group,
+    // messages, and what a newer libc makes of fstat
+    __NR_writev, __NR_fstat};
 #if defined(__x86_64__)
 constexpr std::array of_old_libc{__NR_alarm, __NR_time};
 #else
@@ -277,8 +275,14 @@ std::vector<sock_filter> deny_program(Refusal refusal, bool renames) {
   return filter_program(rules, SECCOMP_RET_ALLOW, action);
 }
 
+std::vector<sock_filter> deny_sockets_program() {
+  std::vector<CallRule> rules{no_unix_socket, {__NR_listen, refuse_with(EPERM)}};
+  sort_by_number(rules);
+  return filter_program(rules, SECCOMP_RET_ALLOW, refuse_with(EPERM));
+}
+
 std::vector<sock_filter> allow_program() {
-  std::vector<CallRule> rules;
+  std::vector<CallRule> rules{no_unix_socket};
   rules.reserve(seam_numbers.size() + of_libc.size() + of_old_libc.size());
   for (const SeamNumber& seam : seam_numbers) {
     if (seam.number != none) rules.push_back({seam.number, SECCOMP_RET_ALLOW});

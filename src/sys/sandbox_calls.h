@@ -12,14 +12,19 @@ enum class Refusal { error, kill };
 
 // Refuses, with EPERM or by killing the process: to start programs, to change files and what
 // there is of them (but `renames` leaves rename and unlink), to trace other processes, reach into
-// them or change their limits, namespaces, mounts, keys, the kernel and its clock, and to connect
-// past Landlock. clone3(2) and openat2(2), whose arguments no filter sees, are refused with ENOSYS:
-// libc then makes the older calls. What it cannot see is under SANDBOX in tcptool(1): paths above
-// all, so that bind(2) may make a UNIX socket and /proc/PID/mem be read. Empty where the
-// architecture is none that is known here.
+// them or change their limits, System V IPC, namespaces, mounts, keys, the kernel and its clock,
+// sockets but for UNIX, internet and netlink ones, and to connect past Landlock. clone3(2) and
+// openat2(2), whose arguments no filter sees, are refused with ENOSYS: libc then makes the older
+// calls. What it cannot see is under SANDBOX in tcptool(1): paths above all, so that bind(2) may
+// make a UNIX socket and /proc/PID/mem be read. Empty where the architecture is none that is known
+// here.
 std::vector<sock_filter> deny_program(Refusal refusal, bool renames);
 
-// Kills at every call but those of the kernel seam, and those that libc makes by itself.
+// Refuses to make UNIX sockets and to listen.
+std::vector<sock_filter> deny_sockets_program();
+
+// Kills at every call but those of the kernel seam, and those that libc makes by itself; a UNIX
+// socket is refused.
 std::vector<sock_filter> allow_program();
 
 // Whether a sanitizer is compiled in. Its runtime traces this process, runs a program and makes

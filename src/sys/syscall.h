@@ -12,6 +12,7 @@ namespace tcptool::sys {
 enum class Syscall {
   accept4,
   bind,
+  capset,
   close,
   connect,
   epoll_create1,
@@ -63,9 +64,10 @@ enum class Syscall {
   posix_spawn,
 };
 
-inline constexpr std::array<std::string_view, 51> syscall_names{
+inline constexpr std::array<std::string_view, 52> syscall_names{
     "accept4",
     "bind",
+    "capset",
     "close",
     "connect",
     "epoll_create1",

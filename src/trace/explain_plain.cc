@@ -41,7 +41,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 12> option_s
 }};
 
 // Of the calls in which an outcome is not worth a sentence of its own.
-constexpr std::array<std::pair<Syscall, std::string_view>, 31> plain_sentences{{
+constexpr std::array<std::pair<Syscall, std::string_view>, 32> plain_sentences{{
     {Syscall::socket,
      "transport: makes a TCP endpoint; it has no address and no role yet, and nothing has been "
      "sent"},
@@ -84,6 +84,8 @@ constexpr std::array<std::pair<Syscall, std::string_view>, 31> plain_sentences{{
     {Syscall::prctl,
      "application: from here on no program that it starts could gain privileges, which the kernel "
      "wants of whoever confines itself"},
+    {Syscall::capset,
+     "application: the sandbox: gives up what root may do beyond other users, as far as it has it"},
     {Syscall::seccomp,
      "application: the sandbox: gives up the system calls that it will not need, among them those "
      "that start programs and change files"},
@@ -91,8 +93,8 @@ constexpr std::array<std::pair<Syscall, std::string_view>, 31> plain_sentences{{
      "application: the sandbox: asks what Landlock can forbid here, or begins a list of that"},
     {Syscall::landlock_add_rule, "application: the sandbox: what is still allowed"},
     {Syscall::landlock_restrict_self,
-     "application: the sandbox: from here on files can only be read, and TCP connects only where "
-     "a rule allows it"},
+     "application: the sandbox: from here on files can only be read, and TCP binds and connects "
+     "only where a rule allows it"},
     {Syscall::open, "application: opens a file of this host"},
     {Syscall::rename, "application: renames or removes a file of this host"},
     {Syscall::unlink, "application: renames or removes a file of this host"},

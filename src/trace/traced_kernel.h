@@ -19,6 +19,7 @@ class TracedKernel final : public sys::Kernel {
 
   sys::Outcome accept4(int sockfd, sys::Address& peer, int flags) override;
   sys::Outcome bind(int sockfd, const sys::Address& addr) override;
+  sys::Outcome capset(std::uint64_t kept) override;
   sys::Outcome close(int fd) override;
   sys::Outcome connect(int sockfd, const sys::Address& addr) override;
   sys::Outcome epoll_create1(int flags) override;

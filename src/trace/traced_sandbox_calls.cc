@@ -4,6 +4,7 @@
 
 #include "sys/landlock.h"
 #include "sys/names.h"
+#include "sys/sandbox.h"
 #include "trace/traced_kernel.h"
 
 namespace tcptool::trace {
@@ -20,6 +21,15 @@ std::string rule_text(const sys::LandlockRule& rule) {
 }
 
 }  // namespace
+
+Outcome TracedKernel::capset(std::uint64_t kept) {
+  Event& event = journal_.begin(Syscall::capset);
+  event.add_constant("hdrp", "{version=_LINUX_CAPABILITY_VERSION_3, pid=0}");
+  event.add_constant("datap", fmt::format("{{effective={0}, permitted={0}, inheritable=0}}",
+                                          sys::capabilities_name(kept)));
+  make(event, [&] { return inner_.capset(kept); });
+  return told(event);
+}
 
 Outcome TracedKernel::landlock_add_rule(int ruleset_fd, const sys::LandlockRule& rule) {
   const bool port = rule.type == sys::LandlockRule::Type::net_port;

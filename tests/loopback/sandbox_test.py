@@ -11,16 +11,19 @@ import socket
 import unittest
 
 import ends
-import oracle
 import tool
 
 GIVEN = os.urandom(3_000_000)
 
 
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return dict(re.findall(r"^(\w+):\t(\w+)$", file.read(), re.MULTILINE))
+
+
 def confined(pid):
     """(no_new_privs, seccomp filters) of a process."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        status = dict(re.findall(r"^(\w+):\t(\d+)$", file.read(), re.MULTILINE))
+    status = status_of(pid)
     return int(status["NoNewPrivs"]), int(status["Seccomp_filters"])
 
 
@@ -31,14 +34,27 @@ class Sandbox(tool.TestCase):
 
     def test_what_is_given_up_at_each_level(self):
         outside = confined(os.getpid())
-        filters = 1 if oracle.sanitized() else 2
-        for level, wanted in ((), (1, 1)), (("--sandbox", "on"), (1, 1)), (
-                ("--sandbox=off",), (0, 0)), (("--sandbox", "strict"), (1, filters)):
+        for level, wanted in ((), (1, 2)), (("--sandbox", "on"), (1, 2)), (
+                ("--sandbox=off",), (0, 0)), (("--sandbox", "strict"), (1, 2)):
             with self.subTest(level), self.listening(*level, "-k") as process, \
                     socket.create_connection(("127.0.0.1", process.port)):
                 process.wait_for("^accepted ")
                 self.assertEqual((outside[0] | wanted[0], outside[1] + wanted[1]),
                                  confined(process.pid))
+
+    def test_capabilities_are_kept_only_where_they_are_needed(self):
+        held = int(status_of(os.getpid())["CapPrm"], 16)
+        dac_override = held & 2
+        for args, wanted in ((), 0), (("--sandbox", "strict"), 0), (("--sandbox=off",), held), (
+                ("-o", "TCP_NODELAY"), 0), (("-o", "SO_PRIORITY=1"), held), (
+                ("--port-file", os.path.join(self.tmp, "port")), dac_override):
+            with self.subTest(args), self.listening(*args) as process:
+                with socket.create_connection(("127.0.0.1", process.port)):
+                    process.wait_for("^accepted ")
+                    status = status_of(process.pid)
+                    self.assertEqual([wanted, wanted], [
+                        int(status[name], 16) for name in ("CapPrm", "CapEff")])
+                self.assert_ok(process.finish())
 
     def test_a_command_is_not_confined_and_that_is_told(self):
         script = "exec 2>&1; grep -E '^(NoNewPrivs|Seccomp_filters)' /proc/self/status"
@@ -72,6 +88,18 @@ class Sandbox(tool.TestCase):
                 result = tool.run("connect", "--sandbox", level, "-4", "localhost", port)
                 self.assertEqual(6, result.status, result)
                 self.assert_stderr("cause +nothing on this host listens", result)
+
+    def test_active_asks_from_within_as_from_outside(self):
+        for level in ("off", "on", "strict"):
+            for args in ((), ("-s", "127.0.0.1"), ("-s", "127.0.0.1", "-o", "SO_PRIORITY=1")):
+                with self.subTest((level, args)), socket.create_server(
+                        ("127.0.0.1", 0)) as listener:
+                    with tool.connect(listener.getsockname()[1], "--sandbox", level, *args,
+                                      "--diagnose", "active", stdin=tool.PIPE) as process:
+                        ends.reset(listener.accept()[0])
+                        result = process.finish()
+                    self.assertEqual(8, result.status, result)
+                    self.assert_stderr(r"^probe SYN to 127\.0\.0\.1:\d+: SYN-ACK", result)
 
     def test_a_terminal_is_written_to(self):
         for level in ("on", "strict"):
@@ -117,7 +145,8 @@ class Sandbox(tool.TestCase):
         for call, lacking in (("seccomp", "its filter of system calls"),
                               ("prctl", "its filter of system calls"),
                               ("landlock_create_ruleset", "Landlock"),
-                              ("landlock_restrict_self", "Landlock")):
+                              ("landlock_restrict_self", "Landlock"),
+                              ("capset", "the end of its privileges")):
             under = ["strace", "-f", "-qq", "-o", f"{self.tmp}/strace", "-e",
                      f"inject={call}:error=ENOSYS"]
             for verbose in ((), ("-v",)):
@@ -131,6 +160,19 @@ class Sandbox(tool.TestCase):
                     self.assert_ok(result)
                     note = f"note the sandbox lacks {lacking}: {call}: "
                     self.assertEqual(bool(verbose), note in result.stderr, result)
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is missing")
+    def test_strict_is_all_of_it_or_a_failure(self):
+        for call in ("seccomp", "prctl", "landlock_create_ruleset", "capset"):
+            for quiet in ((), ("-q",)):
+                with self.subTest(call + "".join(quiet)), socket.create_server(
+                        ("127.0.0.1", 0)) as listener:
+                    result = tool.run("connect", *quiet, "--sandbox", "strict", "127.0.0.1",
+                                      listener.getsockname()[1], under=[
+                                          "strace", "-f", "-qq", "-o", f"{self.tmp}/strace", "-e",
+                                          f"inject={call}:error=ENOSYS"])
+                    self.assertEqual(4, result.status, result)
+                    self.assert_stderr(rf"^tcptool: --sandbox strict: lacks .*: {call}: ", result)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ import tree
 
 SEAM = re.compile(r"(src/sys/)?linux_kernel\w*\.cc(\.o)?")
 CALLS = """
-    accept accept4 bind chdir chmod clock_gettime clock_nanosleep clone close connect creat dup dup2
-    dup3 epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_wait eventfd execl execle execlp
-    execv execve execvp execvpe fchmod fcntl fcntl64 fork freeaddrinfo fstat fstat64 fstatat
+    accept accept4 bind capset chdir chmod clock_gettime clock_nanosleep clone close connect creat
+    dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_wait eventfd execl execle
+    execlp execv execve execvp execvpe fchmod fcntl fcntl64 fork freeaddrinfo fstat fstat64 fstatat
     fstatat64 fsync ftruncate getaddrinfo getdents64 getifaddrs getnameinfo getpeername getpid
     getppid getrlimit getrlimit64 getsockname getsockopt gettimeofday getuid if_indextoname
     if_nametoindex ioctl isatty kill link listen lseek lseek64 lstat lstat64 mkfifo mkstemp

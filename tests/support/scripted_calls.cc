@@ -21,6 +21,10 @@ Outcome ScriptedKernel::bind(int sockfd, const sys::Address& addr) {
 }
 
 // A close that is played as failed has closed all the same, as on Linux.
+Outcome ScriptedKernel::capset(std::uint64_t kept) {
+  return play(Syscall::capset, -1, [&](std::size_t) { return inner_.capset(kept); });
+}
+
 Outcome ScriptedKernel::close(int fd) {
   open_.erase(fd);
   const Outcome real = inner_.close(fd);

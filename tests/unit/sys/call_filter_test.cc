@@ -150,7 +150,10 @@ TEST_CASE("what is denied, and what is not") {
                             __NR_symlinkat,
                             __NR_kexec_load,
                             __NR_pivot_root,
-                            __NR_pidfd_getfd}) {
+                            __NR_pidfd_getfd,
+                            __NR_shmat,
+                            __NR_semop,
+                            __NR_msgsnd}) {
     CHECK_MESSAGE(run(program, call(number)) == denied, number);
   }
 #ifdef __NR_rename
@@ -191,7 +194,12 @@ TEST_CASE("arguments decide") {
   CHECK(run(program, call(__NR_clone, {CLONE_NEWUSER | SIGCHLD})) == denied);
   CHECK(run(program, call(__NR_socket, {AF_INET, SOCK_STREAM, IPPROTO_TCP})) == SECCOMP_RET_ALLOW);
   CHECK(run(program, call(__NR_socket, {AF_INET, SOCK_STREAM, 262})) == denied);  // IPPROTO_MPTCP
-  CHECK(run(program, call(__NR_socket, {43, SOCK_STREAM, 0})) == denied);         // AF_SMC
+  for (const std::uint64_t family : {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}) {
+    CHECK_MESSAGE(run(program, call(__NR_socket, {family})) == SECCOMP_RET_ALLOW, family);
+  }
+  for (const std::uint64_t family : {AF_PACKET, AF_VSOCK, AF_ALG, 43 /* AF_SMC */}) {
+    CHECK_MESSAGE(run(program, call(__NR_socket, {family})) == denied, family);
+  }
   CHECK(run(program, call(__NR_sendto, {3, 0, 1, MSG_DONTWAIT | MSG_NOSIGNAL})) ==
         SECCOMP_RET_ALLOW);
   CHECK(run(program, call(__NR_sendto, {3, 0, 1, MSG_FASTOPEN})) == denied);
@@ -225,7 +233,9 @@ TEST_CASE("the strict list has the seam's calls, and not those of look-ups and c
   }
   for (const long number :
        {__NR_execve, __NR_ptrace, __NR_clone, __NR_clone3, __NR_sendmsg, __NR_seccomp, __NR_prctl,
-        __NR_dup, __NR_wait4, __NR_memfd_create, __NR_shmget}) {
+        __NR_dup, __NR_wait4, __NR_memfd_create, __NR_shmget, __NR_listen, __NR_capset}) {
     CHECK_MESSAGE(run(program, call(number)) == SECCOMP_RET_KILL_PROCESS, number);
   }
+  CHECK(run(program, call(__NR_socket, {AF_UNIX})) == denied);
+  CHECK(run(program, call(__NR_socket, {AF_INET})) == SECCOMP_RET_ALLOW);
 }

@@ -1,58 +1,40 @@
 // SPDX-License-Identifier: MIT
-// Attacks from within: a child confines itself as a run does, and tries.
+// Attacks from within, but on Landlock: those are in landlock_test.cc.
 #include "sys/sandbox.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <net/if.h>
 #include <pthread.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
-#include <functional>
 
+#include "support/attack.h"
 #include "support/scripted_kernel.h"
 #include "support/skip.h"
 #include "support/world.h"
-#include "sys/landlock.h"
 #include "sys/linux_kernel.h"
 
 using namespace tcptool;
+using test::Confine;
+using test::errno_of;
+using test::not_confined;
+using test::run_true;
 
 namespace {
-
-// The wait status of a child that runs `body` and exits with what that returns.
-int in_child(const std::function<int()>& body) {
-  const pid_t pid = ::fork();
-  REQUIRE(pid >= 0);
-  if (pid == 0) ::_exit(body());
-  int wstatus = 0;
-  REQUIRE(::waitpid(pid, &wstatus, 0) == pid);
-  return wstatus;
-}
-
-constexpr int not_confined = 77;
-
-// The errno with which `attack`, a call that returns -1, fails after `confine`; 0: it succeeded.
-using Confine = std::function<bool(sys::Kernel&)>;
-int errno_of(const Confine& confine, const std::function<long()>& attack) {
-  const int wstatus = in_child([&] {
-    sys::LinuxKernel kernel;
-    if (!confine(kernel)) return not_confined;
-    return attack() == -1 ? errno : 0;
-  });
-  return WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : -WTERMSIG(wstatus);
-}
 
 bool first_step(sys::Kernel& kernel) {
   return sys::give_up_calls(kernel, sys::Refusal::error, false).has_value();
@@ -71,35 +53,8 @@ bool marked_first_step(sys::Kernel& kernel) {
   return kernel.prctl(PR_SET_NO_NEW_PRIVS, 1).ok() && kernel.seccomp(0, program).ok();
 }
 
-// Landlock alone, without what the filter would refuse before.
-bool landlocked(sys::Kernel& kernel, const sys::Reach& reach) {
-  return kernel.prctl(PR_SET_NO_NEW_PRIVS, 1).ok() && sys::give_up_files(kernel, reach).has_value();
-}
-
-bool files_given_up(sys::Kernel& kernel) {
-  return landlocked(kernel, {});
-}
-
-int landlock_abi() {
-  sys::LinuxKernel kernel;
-  return kernel.landlock_create_ruleset(nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION).as_int();
-}
-
-long connect_to(const sys::Address& address) {
-  const int fd = ::socket(address.family(), SOCK_STREAM, 0);
-  if (fd < 0) return -1;
-  return ::connect(fd, address.data(), address.size());
-}
-
-long run_true() {
-  return ::execl("/bin/true", "true", nullptr);
-}
-
-long make_unix_socket(const std::string& path) {
-  sockaddr_un name{AF_UNIX, {}};
-  path.copy(std::begin(name.sun_path), sizeof name.sun_path - 1);
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
-  return ::bind(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name);
+long open_packet_socket() {
+  return ::socket(AF_PACKET, SOCK_RAW, 0);
 }
 
 void* nothing(void* /*argument*/) {
@@ -136,6 +91,10 @@ TEST_CASE("sandbox: what code inside tries is refused by the filter") {
   CHECK(refused([] { return ::syscall(SYS_io_uring_setup, 1, nullptr); }));
   CHECK(refused([] { return ::syscall(SYS_bpf, 0, nullptr, 0); }));
   CHECK(refused([] { return ::socket(AF_INET, SOCK_STREAM, 262); }));  // IPPROTO_MPTCP
+  CHECK(refused(open_packet_socket));
+  CHECK(refused([] { return ::shmget(IPC_PRIVATE, 1, 0600); }));
+  CHECK(refused([] { return ::semget(IPC_PRIVATE, 1, 0600); }));
+  CHECK(refused([] { return ::msgget(IPC_PRIVATE, 0600); }));
   CHECK(refused(
       [] { return ::syscall(SYS_prlimit64, ::getppid(), RLIMIT_NOFILE, nullptr, nullptr); }));
   CHECK(errno_of(first_step, [] { return ::syscall(SYS_clone3, nullptr, 0); }) == ENOSYS);
@@ -177,7 +136,7 @@ TEST_CASE("sandbox: strict kills at what it refuses") {
   if (sys::has_sanitizer()) return;
   CHECK(killed(strict, run_true));
   const Confine own_calls = [&strict](sys::Kernel& kernel) {
-    return strict(kernel) && sys::keep_own_calls(kernel).has_value();
+    return strict(kernel) && sys::give_up_sockets(kernel, sys::Refusal::kill).has_value();
   };
   CHECK(killed(own_calls, [] { return ::dup(0); }));
   CHECK(killed(own_calls, [] { return ::fork(); }));
@@ -186,62 +145,57 @@ TEST_CASE("sandbox: strict kills at what it refuses") {
   CHECK(errno_of(own_calls, [] { return ::socket(AF_INET, SOCK_STREAM, 0); }) == 0);
   // In the forms that this libc has of them.
   const Confine renaming = [](sys::Kernel& kernel) {
-    return sys::give_up_calls(kernel, sys::Refusal::kill, true) && sys::keep_own_calls(kernel);
+    return sys::give_up_calls(kernel, sys::Refusal::kill, true) &&
+           sys::give_up_sockets(kernel, sys::Refusal::kill);
   };
   CHECK(errno_of(renaming, [] { return ::rename("/no/such", "/no/other"); }) == ENOENT);
   CHECK(errno_of(renaming, [] { return ::unlink("/no/such"); }) == ENOENT);
 }
 
-TEST_CASE("sandbox: Landlock refuses files, programs, signals and TCP connections") {
-  const int abi = landlock_abi();
-  if (abi < 1) SKIP_CASE("no Landlock here");
-  const test::TemporaryFolder folder;
-  const std::string file = folder.file("file");
-  test::open_file(file, O_WRONLY | O_CREAT).write("text");
-  const auto result = [](const std::function<long()>& attack) {
-    return errno_of(files_given_up, attack);
-  };
-  CHECK(result([&] { return ::open(file.c_str(), O_WRONLY); }) == EACCES);
-  CHECK(result([&] { return ::open(folder.file("new").c_str(), O_WRONLY | O_CREAT, 0600); }) ==
-        EACCES);
-  CHECK(result([&] { return ::unlink(file.c_str()); }) == EACCES);
-  CHECK(result([&] { return ::mkdir(folder.file("new").c_str(), 0700); }) == EACCES);
-  CHECK(result([&] { return make_unix_socket(folder.file("new")); }) == EACCES);
-  CHECK(result([&] { return ::open(file.c_str(), O_RDONLY); }) == 0);
-  if (!sys::has_sanitizer()) CHECK(result(run_true) == EACCES);
-  if (abi >= 6) CHECK(result([] { return ::kill(::getppid(), 0); }) == EPERM);
-  if (abi < 4) SKIP_CASE("Landlock knows nothing of TCP here");
-  const test::TestListener listener = test::make_listener();
-  const sys::Address there = listener.address;
-  CHECK(result([&] { return connect_to(there); }) == EACCES);
-  const auto with = [&](sys::Reach reach) {
-    return errno_of([&](sys::Kernel& kernel) { return landlocked(kernel, reach); },
-                    [&] { return connect_to(there); });
-  };
-  const auto beside = static_cast<std::uint16_t>(there.port() + 1);
-  CHECK(with({"", false, {there.port()}}) == 0);
-  CHECK(with({"", false, {beside, there.port()}}) == 0);
-  CHECK(with({"", false, {beside}}) == EACCES);
-  CHECK(with({"", true, {}}) == 0);
+TEST_CASE("sandbox: in the end there is no UNIX socket, and none listens") {
+  for (const auto refusal : {sys::Refusal::error, sys::Refusal::kill}) {
+    const auto result = [&](const std::function<long()>& attack) {
+      return errno_of(
+          [&](sys::Kernel& kernel) {
+            return sys::give_up_calls(kernel, refusal, false) &&
+                   sys::give_up_sockets(kernel, refusal);
+          },
+          attack);
+    };
+    const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+    const auto listen = [&] { return ::listen(socket, 1); };
+    if (result([] { return 0; }) == not_confined) SKIP_CASE("no seccomp(2) here");
+    CHECK(result([] { return ::socket(AF_UNIX, SOCK_STREAM, 0); }) == EPERM);
+    const bool killed = refusal == sys::Refusal::kill && !sys::has_sanitizer();
+    CHECK(result(listen) == (killed ? -SIGSYS : EPERM));
+    ::close(socket);
+    CHECK(result([] { return ::socket(AF_INET6, SOCK_STREAM, 0); }) == 0);
+    // libc tries a UNIX socket first.
+    CHECK(result([] { return ::if_nametoindex("lo") > 0 ? 0 : -1; }) == 0);
+  }
 }
 
-TEST_CASE("sandbox: one directory's files may still be removed, and only removed") {
-  if (landlock_abi() < 1) SKIP_CASE("no Landlock here");
-  const test::TemporaryFolder folder;
-  const test::TemporaryFolder other;
-  for (const auto* const place : {&folder, &other}) test::open_file(place->file("f"), O_CREAT);
-  const auto result = [&](const std::function<long()>& attack) {
+TEST_CASE("sandbox: capabilities are given up, but for what is still needed") {
+  const auto result = [](const sys::Reach& reach, const std::function<long()>& attack) {
     return errno_of(
-        [&](sys::Kernel& kernel) {
-          return landlocked(kernel, {folder.file(""), false, {}});
-        },
+        [&](sys::Kernel& kernel) { return sys::give_up_privileges(kernel, reach).has_value(); },
         attack);
   };
-  CHECK(result([&] { return ::unlink(other.file("f").c_str()); }) == EACCES);
-  CHECK(result([&] { return ::open(folder.file("f").c_str(), O_WRONLY); }) == EACCES);
-  CHECK(result([&] { return ::rename(folder.file("f").c_str(), folder.file("g").c_str()); }) ==
-        EACCES);
-  CHECK(result([&] { return ::unlink(folder.file("f").c_str()); }) == 0);
+  CHECK(sys::capabilities_name(0) == "0");
+  CHECK(sys::capabilities_name(2) == "1<<CAP_DAC_OVERRIDE");
+  CHECK(sys::capabilities_name(5) == "0x5");
+  CHECK(result({}, open_packet_socket) == EPERM);
+  CHECK(result({.removable_in = "/"}, open_packet_socket) == EPERM);
+  if (errno_of([](sys::Kernel&) { return true; }, open_packet_socket) != 0) {
+    SKIP_CASE("no capabilities here");
+  }
+  CHECK(result({.sets_privileged_options = true}, open_packet_socket) == 0);
+  const test::TemporaryFolder folder;
+  test::open_file(folder.file("f"), O_CREAT);
+  REQUIRE(::chown(folder.file("").c_str(), 1, 1) == 0);
+  const auto remove = [&] { return ::unlink(folder.file("f").c_str()); };
+  CHECK(result({}, remove) == EACCES);
+  CHECK(result({.removable_in = folder.file("")}, remove) == 0);
 }
 
 TEST_CASE("sandbox: a kernel that has less of it is told by the call that failed") {
@@ -258,18 +212,4 @@ TEST_CASE("sandbox: a kernel that has less of it is told by the call that failed
   CHECK(files.error().call == sys::Syscall::landlock_create_ruleset);
   CHECK(kernel.count(sys::Syscall::landlock_restrict_self) == 0);
   CHECK(kernel.open_descriptors().empty());
-}
-
-TEST_CASE("Landlock's rights: those that an ABI has, and their names") {
-  const auto fs = sys::landlock_fs_rights();
-  CHECK(sys::known_rights(fs, 1, ~0ULL) == 0x1fff);
-  CHECK(sys::known_rights(fs, 2, ~0ULL) == 0x3fff);
-  CHECK(sys::known_rights(fs, 3, ~0ULL) == 0x7fff);
-  CHECK(sys::known_rights(fs, 99, 0x8003) == 0x8003);
-  CHECK(sys::known_rights(sys::landlock_net_rights(), 3, ~0ULL) == 0);
-  CHECK(sys::known_rights(sys::landlock_scopes(), 6, sys::landlock_scope_signal) == 2);
-  CHECK(sys::rights_name(fs, 3) == "LANDLOCK_ACCESS_FS_EXECUTE|LANDLOCK_ACCESS_FS_WRITE_FILE");
-  CHECK(sys::rights_name(fs, 0x10000) == "0x10000");
-  CHECK(sys::rights_name(fs, 0x10001) == "LANDLOCK_ACCESS_FS_EXECUTE|0x10000");
-  CHECK(sys::rights_name(fs, 0) == "0");
 }
