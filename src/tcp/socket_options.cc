@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <climits>
@@ -230,7 +231,9 @@ Result<void, sys::SysError> restore_options(sys::Kernel& kernel, int fd, int lis
     const auto wanted = read_back(kernel, listener_fd, *setting.info);
     const auto inherited = read_back(kernel, fd, *setting.info);
     if (!wanted || !inherited || *wanted == *inherited) continue;
-    if (auto done = set(kernel, fd, setting); !done) return failure(done.error());
+    const auto done = set(kernel, fd, setting);
+    // The value was good for the listener: it is the state that is not, as with TCP_FASTOPEN.
+    if (!done && done.error().error != EINVAL) return failure(done.error());
   }
   return {};
 }

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include <cerrno>
+#include <map>
 
 #include "support/scripted_kernel.h"
 #include "support/skip.h"
@@ -26,6 +27,24 @@ struct Scene {
   Scene() { policy.addresses = {Address::loopback(AF_INET, 0)}; }
   auto listen() { return tcp::listen(kernel, policy); }
 };
+
+// "NAME=VALUE" for each option that can be set, with ordinary values and those that mean none.
+std::vector<std::string> settings_of_all_options() {
+  using enum sys::OptionType;
+  static const std::map<sys::OptionType, std::vector<std::string>> values{
+      {flag, {"1", "0"}},     {integer, {"1", "16", "0"}}, {size, {"64k", "1000", "0"}},
+      {seconds, {"5s", "0"}}, {milliseconds, {"5s", "0"}}, {linger, {"5s", "off"}},
+      {text, {"lo", "reno"}},
+  };
+  std::vector<std::string> all;
+  for (const sys::SocketOptionInfo& option : sys::socket_options()) {
+    if (!option.settable) continue;
+    for (const std::string& value : values.at(option.type)) {
+      all.push_back(std::string(option.name) + "=" + value);
+    }
+  }
+  return all;
+}
 
 void await(int fd) {
   pollfd ready{fd, POLLIN, 0};
@@ -207,6 +226,38 @@ TEST_CASE("options are set on the listener and inherited or set again on what it
                 .ok());
     CHECK(value == (setting.info->number == SO_RCVBUF ? 128 * 1024 : 1));
   }
+}
+
+TEST_CASE("every option that a listener takes, and at its limits, lets it serve a client") {
+  // Of each: whether there is a value that this machine's kernel takes, on one family at least.
+  std::map<std::string_view, bool> taken;
+  for (const int family : {AF_INET, AF_INET6}) {
+    if (family == AF_INET6 && !test::has_ipv6()) continue;
+    for (const std::string& text : settings_of_all_options()) {
+      CAPTURE(text);
+      Scene scene;
+      scene.policy.addresses = {Address::loopback(family, 0)};
+      const auto setting = tcp::parse_option(text);
+      REQUIRE(setting);
+      scene.policy.setup.options = {*setting};
+      const auto listener = scene.listen();
+      taken[setting->info->name] |= listener.has_value();
+      if (!listener) {
+        CHECK(listener.error().call == Syscall::setsockopt);
+        continue;
+      }
+      const test::Plug client = test::connect_to(listener->local);
+      client.write("x");  // TCP_DEFER_ACCEPT waits for it
+      await(listener->fd.get());
+      const auto accepted = tcp::accept(scene.kernel, *listener, scene.policy.setup);
+      CHECK(accepted.has_value());
+    }
+  }
+  for (const auto& [name, once] : taken) {
+    CAPTURE(name);
+    WARN(once);
+  }
+  CHECK(taken.size() > 40);
 }
 
 TEST_CASE("which errors of accept concern one client alone") {
