@@ -100,8 +100,11 @@ Message overflow_message(const OverflowFacts& facts) {
           ? explained_note(
                 fmt::format("accept queue overflow on {}: {}, {}", facts.local.text(), at, dropped),
                 fmt::format("the accept queue is full (limit {}, and the kernel admits one more): "
-                            "{}; the SYNs of further clients are dropped, and {}",
-                            deepest.limit, why_full(facts), what_clients_see),
+                            "{}; the SYNs of further clients are dropped, and {}{}",
+                            deepest.limit, why_full(facts), what_clients_see,
+                            facts.deferred ? "; some are no loss: TCP_DEFER_ACCEPT drops the last "
+                                             "ACK of a handshake until the client sends data"
+                                           : ""),
                 what_to_raise(facts))
           : explained_note(
                 fmt::format("segments dropped on {}: accept queue {}, {}", facts.local.text(), at,

@@ -50,6 +50,7 @@ struct OverflowFacts {
   int asked = 0;
   std::optional<std::int64_t> somaxconn;
   std::string_view held_by;  // the option that keeps it from accepting now; empty: none
+  bool deferred = false;     // TCP_DEFER_ACCEPT is in force
 };
 Message overflow_message(const OverflowFacts& facts);
 

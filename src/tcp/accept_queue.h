@@ -28,4 +28,8 @@ std::optional<AcceptQueue> read_accept_queue(sys::Kernel& kernel, int fd);
 // SO_MEMINFO, SK_MEMINFO_DROPS in linux/sock_diag.h.
 std::optional<std::uint32_t> read_listen_drops(sys::Kernel& kernel, int fd);
 
+// Whether a client is accepted only once it has sent data, before which the kernel drops the last
+// ACK of its handshake. See TCP_DEFER_ACCEPT in tcp(7).
+bool defers_accept(sys::Kernel& kernel, int fd);
+
 }  // namespace tcptool::tcp

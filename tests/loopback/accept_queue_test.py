@@ -78,6 +78,17 @@ class Queue(tool.TestCase):
                 self.assert_stderr(r"^listener closed: accepted 0, denied 0, deepest queue 2, "
                                    r"\d+ segments dropped, 2 reset in the accept queue$", result)
 
+    def test_what_tcp_defer_accept_drops_by_design_is_no_overflow(self):
+        with tool.listen("--watch=10ms", "-o", "TCP_DEFER_ACCEPT=9s", "--recv-only") as process, \
+                socket.create_connection(("127.0.0.1", process.port)) as peer:
+            process.wait_for(r"^queue 0/\d+, 1 segment dropped$")
+            peer.sendall(b"first")
+            process.wait_for_stdout(b"first")
+            peer.close()
+            result = process.finish()
+        self.assert_ok(result)
+        self.assert_no_stderr("^note (segments|accept)", result)
+
     def test_json_has_the_figures(self):
         path = os.path.join(self.tmp, "port")
         with contextlib.ExitStack() as stack:

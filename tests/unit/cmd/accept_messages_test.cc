@@ -58,6 +58,14 @@ TEST_CASE("an overflow is told with its figures, what clients see, and what to r
               "a larger --backlog (now 4096), or a shorter --hold"));
 }
 
+TEST_CASE("an overflow of a listener that defers says what is dropped by design") {
+  cmd::OverflowFacts facts{*Address::parse("192.0.2.1", 80), {2, 1}, 3, 1, 4096, {}};
+  CHECK_FALSE(holds(detail(cmd::overflow_message(facts), "cause"), "TCP_DEFER_ACCEPT"));
+  facts.deferred = true;
+  CHECK(holds(detail(cmd::overflow_message(facts), "cause"),
+              "some are no loss: TCP_DEFER_ACCEPT drops the last ACK of a handshake"));
+}
+
 TEST_CASE("drops of a queue that was never seen full are not blamed on it alone") {
   const auto message =
       cmd::overflow_message({*Address::parse("192.0.2.1", 80), {1, 4}, 1, 4, 4096, {}});
