@@ -28,6 +28,8 @@ std::string parse_error_text(const CLI::ParseError& error) {
   if (const auto at = text.find(" was given a disallowed flag"); at != std::string::npos) {
     return fmt::format("--{} takes no value", escape(text.substr(0, at)));
   }
+  // Our own words, whose foreign bytes are escaped already.
+  if (dynamic_cast<const CLI::ValidationError*>(&error) != nullptr) return text;
   return escape(text);
 }
 

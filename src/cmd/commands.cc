@@ -49,7 +49,7 @@ Result<pid_t, sys::SysError> Commands::spawn(const tcp::Connection& connection) 
   const sys::Outcome spawned = kernel.posix_spawn(request);
   if (spawned.ok()) return spawned.as_int();
   return tcptool::failure(
-      sys::SysError{sys::Syscall::posix_spawn, spawned.error, escape(command_.front())});
+      sys::SysError{sys::Syscall::posix_spawn, spawned.error, command_.front()});
 }
 
 void Commands::add(tcp::Connection connection) {

@@ -139,12 +139,6 @@ std::optional<Diagnosis> conclude(Context& context, const CommonOptions& options
       diagnose::probe(context.waiter, evidence, setup_of(options), notes, until));
 }
 
-// "bind 127.0.0.1:80: permission denied ...": which call it was, and on what.
-std::string with_call(const sys::SysError& error, const std::string& headline) {
-  return fmt::format("{}{}{}: {}", name(error.call), error.object.empty() ? "" : " ", error.object,
-                     headline);
-}
-
 std::optional<diagnose::TransferFacts> transfer_facts(const relay::RelayEnd& end) {
   using End = diagnose::TransferFacts::End;
   diagnose::TransferFacts facts;
@@ -215,7 +209,7 @@ Message explained_prepare_failure(Context& context, const CommonOptions& options
   const auto diagnosis = diagnose::diagnose(
       diagnose::collect_prepare(context.kernel, error, address, asked_of(options)));
   if (!diagnosis) return message;
-  message.text = with_call(error, diagnosis->headline);
+  message.text = error.operation() + ": " + diagnosis->headline;
   add_diagnosis(message, *diagnosis);
   return message;
 }
@@ -245,7 +239,7 @@ std::optional<Diagnosis> explain_attempt(Context& context, const CommonOptions& 
   evidence.connected_beside = connected_beside;
   auto diagnosis = conclude(context, options, evidence, budget);
   if (diagnosis && evidence.step == diagnose::Step::prepare) {
-    diagnosis->headline = with_call(attempt.error, diagnosis->headline);
+    diagnosis->headline = attempt.error.operation() + ": " + diagnosis->headline;
   }
   return diagnosis;
 }

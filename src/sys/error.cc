@@ -5,13 +5,17 @@
 
 #include <cerrno>
 
+#include "base/text.h"
 #include "sys/names.h"
 
 namespace tcptool::sys {
 
+std::string SysError::operation() const {
+  return fmt::format("{}{}{}", name(call), object.empty() ? "" : " ", escape(object));
+}
+
 std::string SysError::text() const {
-  return fmt::format("{}{}{}: {} ({})", name(call), object.empty() ? "" : " ", object,
-                     errno_text(error), errno_name(error));
+  return fmt::format("{}: {} ({})", operation(), errno_text(error), errno_name(error));
 }
 
 bool own_mistake(const SysError& error) {

@@ -14,6 +14,8 @@ struct SysError {
   std::string
       object;  // what the call was about, for people: "127.0.0.1:80", "stdout"; may be empty
 
+  // "bind 127.0.0.1:80", printable whatever the object is.
+  [[nodiscard]] std::string operation() const;
   // "bind 127.0.0.1:80: permission denied (EACCES)".
   [[nodiscard]] std::string text() const;
 };

@@ -182,7 +182,7 @@ Result<OptionSetting, std::string> parse_option(std::string_view text) {
   }
   auto bytes = parse_value(info->type, value);
   if (!bytes) return failure(fmt::format("{}: {}", info->name, bytes.error()));
-  return OptionSetting{info, std::move(*bytes), has_value ? escape(value) : "1"};
+  return OptionSetting{info, std::move(*bytes), has_value ? std::string(value) : "1"};
 }
 
 Result<std::vector<OptionSetting>, std::string> parse_keepalive(std::string_view text) {

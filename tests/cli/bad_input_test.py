@@ -198,6 +198,7 @@ FOREIGN = [
 ]
 
 # Control characters are never written to the terminal as they are.
+ESCAPES = "\x1b]0;x\x07\u202e"
 HOSTILE = [
     ["connect", "h\x1b[31m", "80"],
     ["connect", "host", "8\n0"],
@@ -206,6 +207,20 @@ HOSTILE = [
     ["connect", "host", "80", "-o", "TCP_\x1b"],
     ["listen", "0", "--port-file", "/nonexistent/\x1b[2J"],
     ["connect", "-n", "\udcff\udcfe", "80"],
+    *(["listen", option, ESCAPES, "0"] for option in (
+        "--allow", "--backlog", "--client-buffer", "--color", "--diagnose", "--grace", "--hold",
+        "--keepalive", "--linger", "--max-clients", "--option", "--sandbox",
+        "--serve", "--source", "--trace-filter", "--trace-format", "--trace-limit", "-w")),
+    ["connect", "--trace", f"/nonexistent/{ESCAPES}", "host", "80"],
+]
+# The same of what the kernel is asked for.
+HOSTILE_TO_THE_KERNEL = [
+    ["connect", "-i", ESCAPES, "127.0.0.1", "80"],
+    ["connect", "-z", "-i", ESCAPES, "127.0.0.1", "80,81"],
+    ["connect", "--parallel", "2", "-i", ESCAPES, "127.0.0.1", "80"],
+    ["connect", "-o", f"TCP_CONGESTION={ESCAPES}", "127.0.0.1", "80"],
+    ["listen", "-o", f"SO_BINDTODEVICE={ESCAPES}", "127.0.0.1", "0"],
+    ["listen", "--diagnose", "off", "-i", ESCAPES, "127.0.0.1", "0"],
 ]
 
 
@@ -232,6 +247,13 @@ class BadInput(tool.TestCase):
                 self.assert_usage(r"^tcptool: \S", result)
                 self.assertEqual(1, result.stderr.count("\n"), result)
                 self.assertTrue(result.stderr.rstrip("\n").isprintable(), result)
+                self.assertNotIn(r"\\x", result.stderr)
+        for words in HOSTILE_TO_THE_KERNEL:
+            with self.subTest(words):
+                result = tool.run(*words)
+                self.assert_status(4, result)
+                self.assertTrue(result.stderr.replace("\n", "").isprintable(), result)
+                self.assertIn(r"=\x1b]0;x\x07\xe2\x80\xae: ", result.stderr)
 
     def test_json_makes_an_object_of_it(self):
         for line, word in (("connect --json host 65536", "'65536'"),

@@ -36,6 +36,8 @@ TEST_CASE("a failed call is told with its object, words and name") {
   CHECK(SysError{Syscall::bind, EACCES, "127.0.0.1:80"}.text() ==
         "bind 127.0.0.1:80: permission denied (EACCES)");
   CHECK(SysError{Syscall::poll, ENOMEM, ""}.text() == "poll: cannot allocate memory (ENOMEM)");
+  CHECK(SysError{Syscall::open, ENOENT, "\033]0;x\007"}.text() ==
+        "open \\x1b]0;x\\x07: no such file or directory (ENOENT)");
 }
 
 TEST_CASE("signals, look-up codes and TCP states have names") {
