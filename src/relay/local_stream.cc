@@ -69,7 +69,7 @@ sys::Outcome LocalStream::write(std::span<const std::byte> buf) {
 sys::Outcome LocalStream::close() {
   static_cast<void>(own_.close());
   if (was_closed_) return {};
-  const sys::Outcome closed = kernel_->close(fd_);
+  const sys::Outcome closed = sys::Fd(*kernel_, fd_).close();
   // The lowest free number is the one just freed. A sandbox lets nothing be opened for writing.
   static_cast<void>(kernel_->open("/dev/null", O_RDONLY, 0));
   return closed;

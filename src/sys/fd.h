@@ -3,6 +3,7 @@
 // other call and a test can demand it. Moves, never copies.
 #pragma once
 
+#include <cerrno>
 #include <utility>
 
 #include "sys/kernel.h"
@@ -30,10 +31,12 @@ class Fd {
   [[nodiscard]] bool open() const { return fd_ >= 0; }
 
   // Closes now, for those who care how it went; an Fd that holds nothing answers 0. The descriptor
-  // is gone whatever the outcome: see close(2) on EINTR and EIO.
+  // is gone whatever the outcome, and with EINTR on Linux nothing else is amiss: that is 0 too. See
+  // close(2) on EINTR and EIO.
   Outcome close() {
     if (fd_ < 0) return {};
-    return kernel_->close(std::exchange(fd_, -1));
+    const Outcome closed = kernel_->close(std::exchange(fd_, -1));
+    return closed.error == EINTR ? Outcome{} : closed;
   }
 
  private:

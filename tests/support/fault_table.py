@@ -66,10 +66,10 @@ ERRNOS = {call: errnos.split() for call, errnos in {
     "write": "EAGAIN EBADF EDESTADDRREQ EDQUOT EFAULT EFBIG EINTR EINVAL EIO ENOSPC EPERM EPIPE",
 }.items()}
 
-# After these the same call is to be made again, and all is delivered as if nothing had been.
+# After these all is delivered as if nothing had been; mostly the same call is to be made again.
 AGAIN = {call: {"EAGAIN", "EINTR"} for call in
          ("accept4", "poll", "read", "recvfrom", "recvmsg", "sendfile", "sendto", "splice",
-          "write", "epoll_wait", "wait4")}
+          "write", "epoll_wait", "wait4")} | {"close": {"EINTR"}}  # on Linux it is done
 
 # Calls that are left alone, and why.
 LEFT_ALONE = {

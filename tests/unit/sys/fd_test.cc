@@ -57,3 +57,10 @@ TEST_CASE("closing by hand tells how it went and is not repeated") {
   sys::Fd nothing;
   CHECK(nothing.close().ok());
 }
+
+TEST_CASE("a close that a signal interrupted has closed all the same") {
+  Scene scene;
+  sys::Fd fd = scene.open();
+  scene.kernel.script(Syscall::close).fails(EINTR);
+  CHECK(fd.close().ok());
+}
