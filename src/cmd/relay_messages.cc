@@ -145,15 +145,16 @@ std::string_view first_name(RelayEnd::FirstToClose first) {
 
 }  // namespace
 
+// To the byte, so that the other side's count can be held against it.
 std::string pending_text(const RelayEnd& end) {
   std::string out;
   if (end.undelivered > 0) {
-    out += fmt::format("; {} for the peer {} not delivered, {} {}", format_bytes(end.undelivered),
-                       end.undelivered == 1 ? "was" : "were", format_bytes(end.delivered),
-                       end.delivered == 1 ? "was" : "were");
+    out += fmt::format("; {} for the peer {} not delivered, {} {}",
+                       count_of(end.undelivered, "byte"), end.undelivered == 1 ? "was" : "were",
+                       count_of(end.delivered, "byte"), end.delivered == 1 ? "was" : "were");
   }
   if (end.unwritten > 0) {
-    out += fmt::format("; {} received {} not written to stdout", format_bytes(end.unwritten),
+    out += fmt::format("; {} received {} not written to stdout", count_of(end.unwritten, "byte"),
                        end.unwritten == 1 ? "was" : "were");
   }
   return out;

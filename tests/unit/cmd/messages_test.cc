@@ -184,6 +184,9 @@ TEST_CASE("each way a relay can end has its status and its reason") {
   lost.unwritten = 1;
   CHECK(holds(failure_text(lost), "; 4096 bytes for the peer were not delivered, 1 byte was"));
   CHECK(holds(failure_text(lost), "; 1 byte received was not written to stdout"));
+  lost.delivered = 1'992'294;
+  lost.unwritten = 0;
+  CHECK(failure_text(lost).ends_with("were not delivered, 1992294 bytes were"));
 
   RelayEnd mistaken = ended(Reason::connection_lost);
   mistaken.error = {Syscall::poll, EINVAL, ""};
