@@ -79,40 +79,64 @@ std::string_view limit_text(const relay::RelayEnd& end) {
   return end.reason == Reason::run_timeout ? " (--timeout)" : "";
 }
 
-// What can be known to be wrong with stdin, said.
-std::optional<Exit> refuse(Context& context, const LocalStream& input) {
-  std::string_view wrong;
-  if (input.kind() == LocalStream::Kind::directory) {
-    wrong = "is a directory (EISDIR)";
-  } else if (input.keeps_messages()) {
-    wrong =
-        "is a socket that keeps messages apart (not SOCK_STREAM), of which a read may lose a part";
-  } else {
-    const sys::Outcome flags = context.kernel.fcntl(stdin_fd, F_GETFL, 0);
-    if (flags.ok() && (flags.as_int() & O_ACCMODE) == O_WRONLY) {
-      wrong = "is open for writing only";
-    }
+bool is_open_as(Context& context, int fd, int access) {
+  const sys::Outcome flags = context.kernel.fcntl(fd, F_GETFL, 0);
+  return flags.ok() && (flags.as_int() & O_ACCMODE) == access;
+}
+
+// What can be known to be wrong with stdin; empty: nothing.
+std::string_view wrong_with_stdin(Context& context, const LocalStream& input) {
+  if (input.kind() == LocalStream::Kind::directory) return "is a directory (EISDIR)";
+  if (input.keeps_messages()) {
+    return "is a socket that keeps messages apart (not SOCK_STREAM), of which a read may lose a "
+           "part";
   }
+  const bool always_at_end = input.kind() == LocalStream::Kind::null_device;
+  if (!always_at_end && is_open_as(context, stdin_fd, O_WRONLY)) return "is open for writing only";
+  return {};
+}
+
+// The same of stdout. A pipe or terminal that is opened anew would let itself be written to; of
+// other kinds than these the first write says it.
+std::string_view wrong_with_stdout(Context& context, const LocalStream& output) {
+  const LocalStream::Kind kind = output.kind();
+  const bool looked_at = kind == LocalStream::Kind::pipe || kind == LocalStream::Kind::terminal ||
+                         kind == LocalStream::Kind::regular_file;
+  if (looked_at && is_open_as(context, stdout_fd, O_RDONLY)) return "is not open for writing";
+  return {};
+}
+
+std::optional<Exit> refuse(Context& context, std::string_view operation, std::string_view stream,
+                           std::string_view wrong) {
   if (wrong.empty()) return std::nullopt;
   context.console.failure(
       ExitStatus::local_io,
-      failure_message("read", "stdin", fmt::format("it {}; nothing was opened", wrong)));
+      failure_message(operation, stream, fmt::format("it {}; nothing was opened", wrong)));
   return Exit{ExitStatus::local_io};
+}
+
+std::optional<Exit> refuse_stdin(Context& context, const LocalStream& input) {
+  return refuse(context, "read", "stdin", wrong_with_stdin(context, input));
 }
 
 }  // namespace
 
 std::optional<Exit> refuse_bad_stdin(Context& context, const CommonOptions& options) {
   if (options.relay.recv_only) return std::nullopt;
-  return refuse(context, LocalStream::inspect(context.kernel, stdin_fd, context.closed.input));
+  return refuse_stdin(context,
+                      LocalStream::inspect(context.kernel, stdin_fd, context.closed.input));
 }
 
 Result<Streams, Exit> open_streams(Context& context, const CommonOptions& options) {
   Streams streams{LocalStream::inspect(context.kernel, stdin_fd, context.closed.input),
                   LocalStream::inspect(context.kernel, stdout_fd, context.closed.output)};
   if (!options.relay.recv_only) {
-    if (const auto refused = refuse(context, streams.input)) return failure(*refused);
+    if (const auto refused = refuse_stdin(context, streams.input)) return failure(*refused);
     streams.input.reopen(O_RDONLY);
+  }
+  if (!options.relay.send_only) {
+    const auto wrong = wrong_with_stdout(context, streams.output);
+    if (const auto refused = refuse(context, "write", "stdout", wrong)) return failure(*refused);
   }
   streams.output.reopen(O_WRONLY);
   return streams;

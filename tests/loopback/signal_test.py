@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import pty
 import signal
 import socket
 import threading
@@ -202,6 +203,18 @@ class Ignored(tool.TestCase):
             result = process.finish()
         self.assert_ok(result)
         self.assert_stdout(b"to the background", result)
+
+    def test_nohup_gives_a_terminals_listener_a_dev_null_that_cannot_be_read(self):
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        self.addCleanup(os.close, slave)
+        for args in ((), ("-k",)):
+            with self.subTest(args), tool.listen(*args, stdin=slave, under=["nohup"]) as process, \
+                    socket.create_connection(("127.0.0.1", process.port)) as peer:
+                peer.sendall(b"received")
+                process.wait_for_stdout(b"received")
+                process.signal(signal.SIGTERM)
+                self.assert_signal(signal.SIGTERM, process.finish())
 
 
 class StopAndPipe(tool.TestCase):

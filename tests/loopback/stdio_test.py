@@ -48,6 +48,8 @@ class Input(tool.TestCase):
 
     def test_dev_null_is_an_end_of_file_like_any_other(self):
         self.assert_sent(b"", stdin=tool.DEVNULL)
+        with open("/dev/null", "wb") as null:
+            self.assert_sent(b"", stdin=null)
 
     def test_a_closed_stdin_is_an_end_of_file(self):
         self.assert_sent(b"", closed=(0,))
@@ -249,6 +251,32 @@ class Output(tool.TestCase):
         self.assert_status(10, result)
         self.assertIn("ENOSPC", ends.of_type(result, "error")["message"])
         self.assertEqual(4, closed(result)["unwritten_bytes"])
+
+    def test_a_pipe_or_file_open_for_reading_only_is_refused_before_anything_is_opened(self):
+        fifo, path = f"{self.tmp}/fifo", f"{self.tmp}/file"
+        os.mkfifo(fifo)
+        with contextlib.ExitStack() as stack:
+            # A writer makes the FIFO's reading end open at once.
+            stack.callback(os.close, os.open(fifo, os.O_RDWR))
+            stack.enter_context(open(path, "wb"))
+            ends_of_pipe = os.pipe()
+            for fd in ends_of_pipe:
+                stack.callback(os.close, fd)
+            for name, fd in (("pipe", ends_of_pipe[0]), ("FIFO", os.open(fifo, os.O_RDONLY)),
+                             ("file", os.open(path, os.O_RDONLY))):
+                for words in (("connect", "127.0.0.1", 9), ("listen", "127.0.0.1", 0),
+                              ("listen", "-k", "127.0.0.1", 0)):
+                    with self.subTest(name, words=words):
+                        result = tool.run(*words, "-v", stdin=tool.PIPE, stdout=fd)
+                        self.assert_status(10, result)
+                        self.assert_stderr(r"^tcptool: write stdout: it is not open for writing; "
+                                           "nothing was opened$", result)
+                        self.assert_no_stderr(r"\bsocket\(", result)
+                # Where nothing is written, it does not matter.
+                with self.subTest(name), pair("--send-only", stdout=fd) as (process, peer):
+                    peer.sendall(b"x")
+                    peer.close()
+                    self.assert_ok(process.finish())
 
     def test_a_stdout_open_for_reading_only_is_status_10(self):
         with open("/dev/null", "rb") as file:

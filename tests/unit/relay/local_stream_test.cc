@@ -176,6 +176,18 @@ TEST_CASE("closing tells the reader of the end and keeps the number taken") {
   for (const int open : left) static_cast<void>(streams.kernel.close(open));
 }
 
+TEST_CASE("/dev/null is at its end, even where it is open for writing only") {
+  Streams streams;
+  for (const int access : {O_RDONLY, O_RDWR, O_WRONLY}) {
+    const test::Plug null = test::open_file("/dev/null", access);
+    LocalStream input = streams.inspect(null.fd());
+    std::array<std::byte, 16> room{};
+    const sys::Outcome got = input.read(room);
+    CHECK(got.ok());
+    CHECK(got.value == 0);
+  }
+}
+
 TEST_CASE("the outcome of close is that of the inherited descriptor") {
   Streams streams;
   test::Pipe pipe = test::make_pipe();
