@@ -129,7 +129,7 @@ std::optional<Diagnosis> conclude(Context& context, const CommonOptions& options
   // An unanswered SYN with its way takes two rounds.
   const bool late = until && context.kernel.now() + 2 * tcp::longest_probe > *until;
   if (late || (budget != nullptr && budget->addresses == 0)) {
-    diagnosis->advice += late ? "; there was no time left for --diagnose active"
+    diagnosis->advice += late ? "; a longer --timeout: there was no time left for --diagnose active"
                               : "; --diagnose active asks two addresses at most";
     return diagnosis;
   }

@@ -54,6 +54,7 @@ enum class Cause {
   ttl_exceeded,
   fragmentation_needed,
   path_mtu_black_hole,
+  segments_lost,
   // transport
   nothing_listens,
   listens_elsewhere,
@@ -61,6 +62,7 @@ enum class Cause {
   filtered_by_host,
   filtered_or_down,
   accept_queue_full,
+  stale_connection,
   filtered_here,
   reset_at_once,
   reset_after_data,

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "diagnose/icmp_names.h"
 #include "diagnose/rules.h"
 
 namespace tcptool::diagnose {
@@ -46,13 +47,17 @@ std::optional<Finding> neighbour_silent(const Evidence& evidence) {
   const std::string interface =
       evidence.path.link ? fmt::format(" on {}", escape(evidence.path.link->name)) : "";
   const std::string who = gateway ? fmt::format("gateway {}", hop) : hop;
-  // An entry that is in vain now may have been good for the first of several SYNs.
-  const bool never_left = by_icmp || by_errno || by_state || by_count;
+  // An entry that is in vain now may have been good for the first of several SYNs; and one that was
+  // sent again has followed one that had left, or that waited for the entry in vain.
+  const bool again = evidence.info && evidence.info->total_retrans.value_or(0) > 0;
+  const bool never_left = (by_icmp || by_errno || by_state || by_count) && !again;
   Finding finding{
       Cause::neighbour_silent,
       fmt::format("host unreachable: no answer to {} from {}{}", protocol, who, interface),
       fmt::format("no answer to {} for {}{}; {}", protocol, who, interface,
-                  never_left ? "the SYN never left this host" : "no SYN can leave this host"),
+                  never_left ? "the SYN never left this host"
+                  : again    ? "no SYN leaves this host now"
+                             : "no SYN can leave this host"),
       fmt::format("{} is not there: {} itself, or the gateway to it", hop, evidence.peer.host()),
       "the address, and the host's power and cable"};
   if (gateway) {
@@ -130,8 +135,18 @@ std::optional<Finding> rejected_by_tunnel(const Evidence& evidence) {
   return finding;
 }
 
+std::optional<Finding> loop_through_here(const Evidence& evidence) {
+  const bool here = icmp_from_here(evidence) && is_ttl_exceeded(*evidence.icmp);
+  if (!here || evidence.asked.ttl) return std::nullopt;
+  return icmp_finding(evidence, Cause::ttl_exceeded,
+                      "a routing loop through this host: the SYN came back to it, to be passed on, "
+                      "until its time to live was used up here",
+                      fmt::format("the routes to {} on this host and on its next hop (ip route)",
+                                  evidence.peer.host()));
+}
+
 std::optional<Finding> rejected_here(const Evidence& evidence) {
-  if (!icmp_from_here(evidence)) return std::nullopt;
+  if (!icmp_from_here(evidence) || is_ttl_exceeded(*evidence.icmp)) return std::nullopt;
   if (!evidence.path.own_address) {
     Finding finding = icmp_finding(
         evidence, Cause::rejected_here,
@@ -217,9 +232,9 @@ std::optional<Finding> source_is_loopback(const Evidence& evidence) {
       "without -s, or with an address that the other host can answer (ip addr)"};
 }
 
-constexpr std::array<Rule, 7> rules{source_is_loopback,     neighbour_silent,  rejected_by_tunnel,
-                                    rejected_here,          accept_queue_full, filtered_here,
-                                    filtered_on_its_way_out};
+constexpr std::array<Rule, 8> rules{source_is_loopback, neighbour_silent,       rejected_by_tunnel,
+                                    loop_through_here,  rejected_here,          accept_queue_full,
+                                    filtered_here,      filtered_on_its_way_out};
 
 }  // namespace
 

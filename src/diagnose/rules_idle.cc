@@ -47,11 +47,18 @@ void add_what_one_more_drew(const Evidence& evidence, Finding& finding) {
   }
 }
 
-std::string largest_segment(const Evidence& evidence) {
+// Of what came of late, the largest segments, in bytes: nothing where it may be the kernel's first
+// guess, 536.
+std::optional<std::uint32_t> largest_segment(const Evidence& evidence) {
+  constexpr std::uint32_t first_guess = 536;
+  const bool known = evidence.info && evidence.info->rcv_mss.value_or(0) > first_guess;
+  return known ? evidence.info->rcv_mss : std::nullopt;
+}
+
+// Segments as large as any may be have come.
+bool full_ones_came(const Evidence& evidence) {
   const auto& info = evidence.info;
-  if (!info || !info->rcv_mss || !info->advmss) return "";
-  return fmt::format("; the largest segments that came have {} bytes, of {} allowed",
-                     *info->rcv_mss, *info->advmss);
+  return info && info->advmss && largest_segment(evidence).value_or(0) >= *info->advmss;
 }
 
 // What was sent later has come: whatever is missing was sent as well, and sent again.
@@ -61,26 +68,62 @@ std::optional<Finding> gap_before_later_data(const Evidence& evidence) {
   const std::string time = format_duration(evidence.after);
   const std::string host = evidence.peer.host();
   const auto& info = evidence.info;
+  const std::string later = info && info->rcv_ooopack
+                                ? count_of(*info->rcv_ooopack, "segment") + " out of order"
+                                : "kept by the kernel";
   Finding finding{
-      Cause::path_mtu_black_hole,
+      Cause::segments_lost,
       fmt::format("timed out: a part of what the peer sends has not come for {}", time),
-      fmt::format("{} received; what the peer sent later is here ({}), a part before it is "
-                  "missing{}",
-                  format_bytes(transfer.received),
-                  info && info->rcv_ooopack
-                      ? count_of(*info->rcv_ooopack, "segment") + " out of order"
-                      : "kept by the kernel",
-                  largest_segment(evidence)),
-      fmt::format(
-          "what {} sends gets lost on the way here, and so does what it sends again: a path "
-          "MTU black hole (a link takes only smaller packets, and the ICMP error that says "
-          "so does not reach it), or the way loses packets, or is broken now",
-          host),
-      "-o TCP_MAXSEG=536, which makes the peer's segments small; the MTU and the ICMP rules of the "
-      "way"};
+      fmt::format("{} received; what the peer sent later is here ({}), a part before it is missing",
+                  format_bytes(transfer.received), later),
+      fmt::format("what {} sends gets lost on the way here, and so does what it sends again: the "
+                  "way loses packets or is broken now, or a filter drops a segment for what is in "
+                  "it",
+                  host),
+      "the packet filters of the way, and its losses (mtr)"};
   finding.or_else = Cause::peer_vanished;
-  if (const auto& again = evidence.probes.again) finding.evidence += "; " + probe_answer(*again);
+  if (const auto largest = largest_segment(evidence); largest && info->advmss) {
+    finding.evidence += fmt::format("; the largest segments that came have {} bytes, of {} allowed",
+                                    *largest, *info->advmss);
+  }
+  if (const tcp::SynProbe* const told = drew_error(evidence)) {
+    Finding gone = told_by_probe(evidence, *told);
+    gone.headline = finding.headline;
+    return gone;
+  }
+  const auto& again = evidence.probes.again;
+  if (again) finding.evidence += "; " + probe_answer(*again);
+  if (again && !again->answered_by_tcp()) {
+    finding.explanation += fmt::format(
+        "; now {} does not answer at all: it is down, or the way is "
+        "broken",
+        host);
+  } else if (!full_ones_came(evidence)) {
+    finding.cause = Cause::path_mtu_black_hole;
+    finding.or_else = Cause::segments_lost;
+    finding.explanation = fmt::format(
+        "a path MTU black hole on the way here (a link takes only smaller packets, and the ICMP "
+        "error that says so does not reach {}); or {}",
+        host, finding.explanation);
+    finding.advice = "-o TCP_MAXSEG=536, which makes the peer's segments small; " + finding.advice;
+  }
   return finding;
+}
+
+// Nothing shows whether the peer sends: what it sends may get lost beyond a router, all of it or
+// what is large.
+void add_losses(const Evidence& evidence, Finding& finding) {
+  const bool reached = evidence.probes.again && evidence.probes.again->answered_by_tcp();
+  const bool large = !full_ones_came(evidence);
+  const bool near = evidence.path.own_address || next_hop_is_peer(evidence);
+  if (near || (reached && !large)) return;
+  finding.or_else = large ? Cause::path_mtu_black_hole : Cause::peer_vanished;
+  finding.explanation +=
+      fmt::format("; or what it sends gets lost on the way here{}",
+                  !large    ? ", which is broken now"
+                  : reached ? ", if it is large: a path MTU black hole"
+                            : ": all of it, or what is large (a path MTU black hole)");
+  if (large) finding.advice += "; -o TCP_MAXSEG=536, which passes a black hole";
 }
 
 std::optional<Finding> peer_silent(const Evidence& evidence) {
@@ -112,6 +155,7 @@ std::optional<Finding> peer_silent(const Evidence& evidence) {
     gone.headline = finding.headline;
     return gone;
   }
+  add_losses(evidence, finding);
   if (evidence.probes.again) {
     add_what_one_more_drew(evidence, finding);
   } else if (!evidence.path.own_address) {

@@ -70,22 +70,27 @@ std::optional<Finding> link_lost(const Evidence& evidence) {
                         fmt::format("ip link set {} up", name));
 }
 
-// What was sent again left, if its address was still there.
+// What was sent again left, if its address was still there; IPv6 sends on without it.
 std::optional<Finding> source_lost(const Evidence& evidence) {
   const bool asked = evidence.source.known() && !evidence.source.is_any();
   const sys::Address& source = asked ? evidence.source : evidence.syn_source;
-  const bool unsent = evidence.info && evidence.info->retransmits.value_or(0) >
-                                           evidence.info->total_retrans.value_or(0);
+  const bool unsent = evidence.peer.unmapped().family() == AF_INET6 ||
+                      (evidence.info && evidence.info->retransmits.value_or(0) >
+                                            evidence.info->total_retrans.value_or(0));
   if (!unsent || !source.known() || source.is_any() || evidence.host.addresses.empty() ||
       is_of_this_host(evidence, source.with_port(0))) {
     return std::nullopt;
   }
+  std::string explanation =
+      fmt::format("this host has lost the source address {}: no answer comes to it", source.host());
+  // An IPv4 address stays when its interface is switched off.
+  if (source.family() == AF_INET6 && !evidence.path.down_interfaces.empty()) {
+    explanation += fmt::format("; {}: an interface that is switched off loses those of IPv6",
+                               down_words(evidence.path));
+  }
   return lost_meanwhile(
       evidence, Cause::address_not_local,
-      fmt::format("no interface has {} any more", source.host()),
-      fmt::format("this host has lost the source address {}: nothing leaves with it now, and no "
-                  "answer comes to it",
-                  source.host()),
+      fmt::format("no interface has {} any more", source.host()), std::move(explanation),
       asked ? "ip addr; another source address (-s), or none" : "ip addr; connect again");
 }
 

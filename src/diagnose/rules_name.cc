@@ -170,6 +170,31 @@ std::optional<Finding> name_not_found(const Evidence& evidence) {
       "the spelling, and the search list in /etc/resolv.conf"};
 }
 
+// RFC 4074 section 4.2: what balances load may do so.
+std::optional<Finding> contradictory(const Evidence& evidence) {
+  const auto denies = [](const Answer& answer) {
+    return answered(answer) && answer.rcode == rcode_name_error;
+  };
+  const auto& others = evidence.name.other_answers;
+  const Answer* const empty = find(evidence, is_empty);
+  const auto denied = std::find_if(others.begin(), others.end(), denies);
+  const bool has_address =
+      find(evidence, [](const Answer& answer) { return answer.has_address; }) != nullptr;
+  if (empty == nullptr || has_address || denied == others.end()) return std::nullopt;
+  return Finding{
+      Cause::name_without_address, "the name has no address, as far as its name servers agree",
+      fmt::format("name server {} has no {} address of {}, and name server {} says NXDOMAIN for {} "
+                  "addresses",
+                  empty->server.host(), evidence.name.family == AF_INET6 ? "IPv6" : "IPv4",
+                  name_of(evidence), denied->server.host(),
+                  evidence.name.family == AF_INET6 ? "IPv4" : "IPv6"),
+      fmt::format(
+          "the servers of {} contradict themselves: a name that exists (without an address) "
+          "is none that does not (NXDOMAIN)",
+          name_of(evidence)),
+      fmt::format("the name's owner: dig {} A and AAAA", name_of(evidence))};
+}
+
 std::optional<Finding> name_without_address(const Evidence& evidence) {
   const NameFacts& name = evidence.name;
   const std::string status = sys::lookup_status_name(name.status);
@@ -250,9 +275,9 @@ std::optional<Finding> name_server_without_tcp(const Evidence& evidence) {
 }
 
 std::optional<Finding> by_sources(const Evidence& evidence) {
-  constexpr std::array<Rule, 7> in_turn{
-      malformed,          other_family_in_hosts,   name_not_found, name_without_address,
-      name_server_failed, name_server_without_tcp, not_in_sources};
+  constexpr std::array<Rule, 8> in_turn{
+      malformed,     other_family_in_hosts, name_not_found,          name_without_address,
+      contradictory, name_server_failed,    name_server_without_tcp, not_in_sources};
   auto finding = first_of(in_turn, evidence);
   if (!finding) finding = first_of(name_server_rules(), evidence);
   const auto error = evidence.name.hosts_error;

@@ -91,9 +91,11 @@ std::optional<Finding> nothing_listens_here(const Evidence& evidence) {
                   "whether the service is running, and on which port (ss -ltn)"};
   if (const sys::Address host = evidence.peer.unmapped(); host.is_any()) {
     finding.explanation += fmt::format(
-        "; a name that has the address {} is blocked, by /etc/hosts or by a name server "
-        "that filters (a sinkhole)",
+        "; or, where a name led to {}, it is blocked, by /etc/hosts or by a name server that "
+        "filters "
+        "(a sinkhole)",
         host.host());
+    finding.advice += "; getent ahosts NAME";
   }
   return finding;
 }

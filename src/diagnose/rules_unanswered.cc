@@ -10,6 +10,26 @@
 namespace tcptool::diagnose {
 namespace {
 
+// Segments came back, and none of them was an answer to the SYN: RFC 5961 section 4, of a peer that
+// has a connection from this address and port already.
+std::optional<Finding> answered_with_acks(const Evidence& evidence) {
+  const std::uint32_t came = evidence.info ? evidence.info->segs_in.value_or(0) : 0;
+  if (!unanswered(evidence) || came == 0) return std::nullopt;
+  const std::string host = evidence.peer.host();
+  return Finding{
+      Cause::stale_connection,
+      fmt::format("timed out after {} ({}; what came back belongs to no new connection)",
+                  format_duration(evidence.after), syn_count(evidence.info)),
+      fmt::format("{}, {} came back, none of which answers a SYN", syn_count(evidence.info),
+                  count_of(came, "segment")),
+      fmt::format(
+          "{} still has an older connection from the same address and port, and answers the "
+          "SYN with an ACK of that one; the RST by which this host would end it is lost or "
+          "filtered on the way",
+          host),
+      "another source port (-p); what filters RSTs on the way"};
+}
+
 // A SYN to the same port, to learn of the way, was answered.
 std::optional<Finding> answered_since(const Evidence& evidence) {
   const auto& path = evidence.probes.path;
@@ -173,8 +193,9 @@ std::optional<Finding> filtered_or_down(const Evidence& evidence) {
   return finding;
 }
 
-constexpr std::array<Rule, 6> rules{answered_since, some_unanswered, filtered_port,
-                                    silent_on_link, beyond_tunnel,   filtered_or_down};
+constexpr std::array<Rule, 7> rules{answered_with_acks, answered_since, some_unanswered,
+                                    filtered_port,      silent_on_link, beyond_tunnel,
+                                    filtered_or_down};
 
 }  // namespace
 

@@ -17,21 +17,22 @@ namespace {
 
 using tcp::Attempt;
 
-bool neighbour_silent(const Attempt& attempt) {
-  // The SYN still waits here; or timeouts were counted and no segment left a second time, so that
-  // the first never left either: for want of the neighbour's link-layer address.
+// The SYN still waits here, or timeouts were counted and fewer segments left again: for want of the
+// neighbour's link-layer address, of a route, or of the address that they come from.
+bool nothing_leaves(const Attempt& attempt) {
   if (attempt.syn_unsent) return true;
-  return attempt.info && attempt.info->retransmits.value_or(0) > 0 &&
-         attempt.info->total_retrans == 0U;
+  return attempt.info && attempt.info->total_retrans &&
+         attempt.info->retransmits.value_or(0) > *attempt.info->total_retrans;
 }
 
 Verdict no_answer(const Attempt& attempt) {
   const std::string time = format_duration(attempt.duration);
-  if (neighbour_silent(attempt)) {
+  if (nothing_leaves(attempt)) {
+    const bool once = attempt.info && attempt.info->total_retrans.value_or(0) > 0;
     return {FailureClass::unreachable,
-            fmt::format("timed out after {} (the SYN never left: the next hop does not answer "
-                        "on the link)",
-                        time)};
+            fmt::format("timed out after {} ({})", time,
+                        once ? "nothing leaves this host any more"
+                             : "the SYN never left: the next hop does not answer on the link")};
   }
   if (attempt.icmp) {
     return {FailureClass::unreachable,

@@ -48,12 +48,13 @@ bool reset_after_handshake(int error) {
 
 ActiveOpen::ActiveOpen(sys::Kernel& kernel, const sys::Address& peer, const SocketSetup& setup)
     : kernel_(&kernel),
+      family_(peer.family()),
       started_(kernel.now()),
       next_look_(started_ + first_look),
       look_again_(first_doubt) {
-  attempt_.peer = with_zone_name(kernel, peer);
+  attempt_.peer = with_zone_name(kernel, peer).unmapped();
   if (setup.source) attempt_.local = *setup.source;
-  auto socket = open_socket(kernel, peer.family(), setup, options_);
+  auto socket = open_socket(kernel, family_, setup, options_);
   if (!socket) {
     attempt_.error = socket.error();
     attempt_.duration = kernel.now() - started_;
@@ -61,7 +62,7 @@ ActiveOpen::ActiveOpen(sys::Kernel& kernel, const sys::Address& peer, const Sock
   }
   fd_ = std::move(*socket);
   under_way_ = true;
-  want_icmp_errors(kernel, fd_.get(), peer.family(), true);
+  want_icmp_errors(kernel, fd_.get(), family_, true);
   const sys::Outcome connected = kernel.connect(fd_.get(), peer);
   if (connected.ok()) {
     establish(0, read_tcp_info(kernel, fd_.get()));
@@ -121,9 +122,9 @@ void ActiveOpen::take_news(ConnectObserver* observer) {
 
 void ActiveOpen::establish(int error, const std::optional<TcpInfo>& info) {
   const sys::TimePoint now = kernel_->now();
-  want_icmp_errors(*kernel_, fd_.get(), attempt_.peer.family(), false);
+  want_icmp_errors(*kernel_, fd_.get(), family_, false);
   const sys::Address local = local_address(*kernel_, fd_.get());
-  if (local == attempt_.peer.unmapped()) {
+  if (local == attempt_.peer) {
     // The port was free, the kernel chose it for our end too, and our SYN met our own socket
     // (RFC 9293 section 3.5, simultaneous open).
     attempt_.met_itself = true;
@@ -134,7 +135,7 @@ void ActiveOpen::establish(int error, const std::optional<TcpInfo>& info) {
   attempt_.end = Attempt::End::connected;
   Connection connection;
   connection.local = local;
-  connection.peer = attempt_.peer.unmapped();
+  connection.peer = attempt_.peer;
   connection.active = true;
   connection.error = error;
   connection.established = now;

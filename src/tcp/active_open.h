@@ -49,6 +49,7 @@ class ActiveOpen {
   void fail_to_connect(int error);
 
   sys::Kernel* kernel_;
+  int family_;  // of the socket, which may be IPv6 although the peer's is not
   sys::Fd fd_;
   Attempt attempt_;
   sys::TimePoint started_;

@@ -62,6 +62,7 @@ TcpInfo TcpInfo::parse(std::span<const std::byte> bytes) {
   info.rcv_mss = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_rcv_mss));
   info.advmss = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_advmss));
   info.rcv_ooopack = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_rcv_ooopack));
+  info.segs_in = field<std::uint32_t>(bytes, offsetof(tcp_info, tcpi_segs_in));
   info.rto = duration<microseconds, std::uint32_t>(bytes, offsetof(tcp_info, tcpi_rto));
   info.rtt = duration<microseconds, std::uint32_t>(bytes, offsetof(tcp_info, tcpi_rtt));
   info.last_data_sent =

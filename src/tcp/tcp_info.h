@@ -44,6 +44,7 @@ struct TcpInfo {
   std::optional<std::uint32_t> rcv_mss;        // bytes: the largest segment that came of late
   std::optional<std::uint32_t> advmss;         // bytes: the largest that the peer may send
   std::optional<std::uint32_t> rcv_ooopack;    // segments that came out of order
+  std::optional<std::uint32_t> segs_in;        // all that came
   std::optional<std::chrono::microseconds> rto;
   std::optional<std::chrono::microseconds> rtt;
   std::optional<std::chrono::milliseconds> last_data_sent;  // since then

@@ -91,6 +91,10 @@ class Names(causes.TestCase):
         self.name_server(lambda _: (NOERROR, ))
         self.assert_name("name-without-address", "no address is registered for it$")
 
+    def test_name_servers_that_contradict_themselves(self):
+        self.name_server(lambda kind: (NOERROR if kind == A else NXDOMAIN, ))
+        self.assert_name("name-without-address", f"the servers of {NAME} contradict themselves: a")
+
     def test_a_name_with_an_address_of_the_other_family_alone(self):
         self.name_server(lambda kind: (NOERROR, bytes((10, 0, 0, 1)) if kind == A else b""))
         self.assert_name("name-without-address",

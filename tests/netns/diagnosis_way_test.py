@@ -4,6 +4,8 @@
 One fault a test. c -- r -- s, and the fault is in c.
 """
 
+import socket
+
 import causes
 import ends
 import tool
@@ -47,11 +49,11 @@ class Way(causes.TransferTestCase):
         self.assert_ended(fault, 9, "no-route", "internet", f"no route to {SERVER} any more", None,
                           ("--idle-timeout", "1s"), ("connect", ))
 
-    def lost_while_a_syn_waits(self, change, back, options=()):
+    def lost_while_a_syn_waits(self, change, back, options=(), server=SERVER):
         """tcptool's result: its SYN had left, and r drops it, when `change` was made in c."""
         self.filter("r", "forward", "counter drop")
         self.addCleanup(self.world.sh, "c", f"{back} || true")
-        with self.world.tool("c", "connect", *options, SERVER, 9000) as process:
+        with self.world.tool("c", "connect", *options, server, 9000) as process:
             ends.wait_until(lambda: self.world.filtered("r", "forward"), "the SYN")
             self.world.sh("c", change)
             result = process.finish()
@@ -62,7 +64,7 @@ class Way(causes.TransferTestCase):
         roam = (f"ip addr del {CLIENT}/24 dev c0; ip addr add 10.77.1.9/24 dev c0; {BACK}",
                 f"ip addr flush dev c0; ip addr add {CLIENT}/24 dev c0; "
                 f"ip addr add 2001:db8:1::2/64 dev c0 nodad; {BACK}")
-        rows = ((roam, (), "this host", f"this host has lost the source address {CLIENT}: nothing"),
+        rows = ((roam, (), "this host", f"this host has lost the source address {CLIENT}: no an"),
                 (roam, ("-w", "2s"), "this host", f"no interface has {CLIENT} any more; 1 SYN"),
                 (roam, ("-s", CLIENT, "-w", "2s"), "this host", r"another source address \(-s\)"),
                 (("ip route del default", BACK), ("-w", "2s"), "internet",
@@ -75,6 +77,46 @@ class Way(causes.TransferTestCase):
             with self.subTest(change=change, options=options):
                 result = self.lost_while_a_syn_waits(change, back, options)
                 self.assert_text(result, 5, layer, words)
+
+    def test_a_way_of_ipv6_that_is_lost_while_a_syn_waits(self):
+        server, client, back = "2001:db8:2::2", "2001:db8:1::2", (
+            "ip link set c0 up; ip addr del 2001:db8:1::9/64 dev c0 || true; ip addr replace "
+            "2001:db8:1::2/64 dev c0 nodad; ip -6 route replace default via 2001:db8:1::1; " + BACK)
+        rows = ((f"ip addr del {client}/64 dev c0; ip addr add 2001:db8:1::9/64 dev c0 nodad",
+                 f"this host has lost the source address {client}: no answer comes to it; but"),
+                ("ip link set c0 down", "c0 is down: an interface that is switched off loses"))
+        for change, words in rows:
+            with self.subTest(change):
+                result = self.lost_while_a_syn_waits(change, back, ("-w", "2s"), server)
+                self.assert_diagnosis("this host", "", result)
+                self.assert_stderr(words, result)
+
+    def test_a_gateway_that_is_not_there_any_more_while_a_syn_waits(self):
+        result = self.lost_while_a_syn_waits("ip route replace default via 10.77.1.77", BACK,
+                                             ("-w", "3s"))
+        self.assert_text(result, 5, "link", "no answer to ARP for gateway 10.77.1.77 on c0; no SYN "
+                         "leaves this host now")
+
+    def test_a_loop_through_this_host(self):
+        self.world.sh("c", "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding")
+        self.addCleanup(self.world.sh, "c", "echo 0 > /proc/sys/net/ipv6/conf/all/forwarding")
+        self.world.sh("r", "ip -6 route add 2001:db8:9::/64 via 2001:db8:1::2")
+        self.addCleanup(self.world.sh, "r", "ip -6 route del 2001:db8:9::/64")
+        result = self.world.run("c", "connect", "-w", "3s", "2001:db8:9::9", 9000)
+        self.assert_diagnosis("internet", "a routing loop through this host: the SYN came back",
+                              result)
+
+    def test_a_peer_that_still_has_an_older_connection(self):
+        port = 5555
+        with self.world.server("s", SERVER, 9000) as listener:
+            with self.world.inside("c"):
+                stale = socket.create_connection((SERVER, 9000), 5, (CLIENT, port))
+            peer, _ = listener.accept()
+            with peer:
+                self.filter("r", "forward", "tcp flags & rst == rst drop")
+                ends.reset(stale)
+                result = self.world.run("c", "connect", "-p", port, "-w", "2s", SERVER, 9000)
+        self.assert_text(result, 7, "transport", f"{SERVER} still has an older connection from")
 
 
 if __name__ == "__main__":

@@ -122,6 +122,13 @@ std::vector<Sample> of_transfer() {
   const auto idle_with = [](auto change) { return changed(idle(), change); };
   return {
       {Cause::unreachable_soft, lost(EHOSTUNREACH)},
+      {Cause::stale_connection,
+       changed(connect_timed_out(), [](Evidence& e) { e.info->segs_in = 3; })},
+      {Cause::segments_lost, changed(idle(),
+                                     [](Evidence& e) {
+                                       e.transfer.gap = true;
+                                       e.info->rcv_mss = e.info->advmss = 1448;
+                                     })},
       {Cause::path_mtu_black_hole, changed(lost(ETIMEDOUT),
                                            [](Evidence& evidence) {
                                              evidence.info->retransmits = 8;

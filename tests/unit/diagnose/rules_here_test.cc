@@ -107,6 +107,20 @@ TEST_CASE("nobody answers for the next hop: by the kernel's word, its table or i
   CHECK(cause_of(counted) == "neighbour-silent");
 }
 
+TEST_CASE("what this host itself passes on until its time to live is over is a loop, no filter") {
+  Evidence evidence = with_icmp(11, 0, own);
+  CHECK(cause_of(evidence) == "ttl-exceeded");
+  CHECK(holds(text_of(evidence), "a routing loop through this host: the SYN came back to it"));
+}
+
+TEST_CASE("what had left before the next hop fell silent is not said to have stayed") {
+  Evidence evidence = connect_timed_out(1);
+  evidence.syn_unsent = true;
+  CHECK(holds(text_of(evidence), "; no SYN leaves this host now"));
+  evidence.info->total_retrans = 0;
+  CHECK(holds(text_of(evidence), "; the SYN never left this host"));
+}
+
 TEST_CASE("a neighbour is not silent where somebody answered") {
   Evidence refused = connect_failed(ECONNREFUSED);
   refused.info->retransmits = 1;  // lost in this host; the next one was answered

@@ -131,15 +131,27 @@ TEST_CASE("what came behind a gap shows that the peer has sent more") {
   Evidence evidence = idle();
   evidence.transfer.gap = true;
   evidence.transfer.undelivered = 12;
-  CHECK(cause_of(evidence) != "path-mtu-black-hole|peer-vanished");
+  CHECK(cause_of(evidence) != "path-mtu-black-hole|segments-lost");
   evidence.transfer.undelivered = 0;
-  CHECK(cause_of(evidence) == "path-mtu-black-hole|peer-vanished");
+  CHECK(cause_of(evidence) == "path-mtu-black-hole|segments-lost");
   CHECK(holds(text_of(evidence), "here (kept by the kernel), a part before it is missing|"));
   evidence.info->rcv_ooopack = 3;
-  evidence.info->rcv_mss = 656;
+  evidence.info->rcv_mss = 536;  // as it is before any has come
   evidence.info->advmss = 1448;
-  CHECK(holds(text_of(evidence), "(3 segments out of order), a part before it is missing; the "));
+  CHECK(holds(text_of(evidence), "(3 segments out of order), a part before it is missing|"));
+  evidence.info->rcv_mss = 656;
+  CHECK(
+      holds(text_of(evidence), "missing; the largest segments that came have 656 bytes, of 1448"));
   CHECK(holds(text_of(probed(evidence, Answer::syn_ack)), "; a new connection is answered"));
+  Evidence down = probed(evidence, Answer::none);
+  CHECK(cause_of(down) == "segments-lost|peer-vanished");
+  CHECK(holds(text_of(down), "now 10.99.0.9 does not answer at all"));
+  down.probes.again = test::probe(Answer::icmp);
+  down.probes.again->icmp = test::with_icmp(3, 1, "10.77.0.254").icmp;
+  CHECK(cause_of(down) == "unreachable-soft|unreachable-on-the-way");
+  CHECK(holds(text_of(down), "timed out: a part of what the peer sends has not come"));
+  evidence.info->rcv_mss = 1448;  // a full one has come
+  CHECK(cause_of(evidence) == "segments-lost|peer-vanished");
 }
 
 TEST_CASE("a connection that this host aborted, and a limit of the user's") {

@@ -205,6 +205,13 @@ TEST_CASE("an interface, an address or an entry that changed while a SYN waited"
   source.info->retransmits = 0;  // at once
   CHECK(cause_of(source) != "address-not-local|filtered-or-down");
 
+  Evidence v6 = test::connect_timed_out(1, "2001:db8:9::9");
+  v6.syn_source = test::at("2001:db8::8");  // IPv6 goes on sending from it
+  CHECK(cause_of(v6) == "address-not-local|filtered-or-down");
+  CHECK_FALSE(holds(text_of(v6), "switched off"));
+  v6.path.down_interfaces = {"c1"};
+  CHECK(holds(text_of(v6), "c1 is down: an interface that is switched off loses those of IPv6"));
+
   Evidence refused = test::connect_timed_out();
   refused.path.route = test::route("10.99.0.0", 16, sys::RouteType::prohibit);
   CHECK(cause_of(refused) == "filtered-or-down");  // no rule may lead to its table

@@ -282,6 +282,14 @@ TEST_CASE("a reset behind the handshake is a connection that is already lost") {
   CHECK(result.attempts[0].end == End::connected);
 }
 
+TEST_CASE("an IPv4 address in IPv6's form is shown as what it is") {
+  Scene scene;
+  const auto result = scene.connect({test::closed_port().mapped()});
+  REQUIRE(result.attempts.size() == 1);
+  CHECK(result.attempts[0].peer.text().starts_with("127.0.0.1:"));
+  CHECK(result.attempts[0].error.object.starts_with("127.0.0.1:"));
+}
+
 TEST_CASE("the error queue is asked for before connect and off once connected") {
   Scene scene;
   const test::TestListener listener = test::make_listener();
