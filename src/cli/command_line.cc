@@ -29,8 +29,8 @@ std::string parse_error_text(const CLI::ParseError& error) {
     return fmt::format("--{} takes no value", escape(text.substr(0, at)));
   }
   // Our own words, whose foreign bytes are escaped already.
-  if (dynamic_cast<const CLI::ValidationError*>(&error) != nullptr) return text;
-  return escape(text);
+  const bool escaped = dynamic_cast<const CLI::ValidationError*>(&error) != nullptr;
+  return escaped ? text : escape(text);
 }
 
 // As CLI11 wants them: "-w,--connect-timeout".

@@ -115,8 +115,9 @@ void append_by_argument(std::vector<CallRule>& rules, std::uint32_t action) {
   rules.push_back({__NR_open, action, When::bits, 1, writing});
 #endif
   // Among the others are AF_PACKET and AF_SMC, which falls back to TCP.
-  for (const std::uint32_t family : {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}) {
-    rules.push_back({__NR_socket, SECCOMP_RET_ALLOW, When::equal, 0, family});
+  for (const int family : {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}) {
+    const auto number = static_cast<std::uint32_t>(family);
+    rules.push_back({__NR_socket, SECCOMP_RET_ALLOW, When::equal, 0, number});
   }
   rules.push_back({__NR_socket, action});
 }

@@ -253,9 +253,9 @@ TEST_CASE("every option that a listener takes, and at its limits, lets it serve 
       CHECK(accepted.has_value());
     }
   }
-  for (const auto& [name, once] : taken) {
-    CAPTURE(name);
-    WARN(once);
+  for (const auto& option : taken) {
+    CAPTURE(option.first);
+    WARN(option.second);
   }
   CHECK(taken.size() > 40);
 }
