@@ -56,10 +56,9 @@ void LocalStream::reopen(int access) {
 
 sys::Outcome LocalStream::read(std::span<std::byte> buf) {
   if (kind_ == Kind::socket) return kernel_->recv(fd(), buf, MSG_DONTWAIT);
-  const sys::Outcome got = kernel_->read(fd(), buf);
-  // nohup(1) puts one that is open for writing only in a terminal's place.
-  if (kind_ == Kind::null_device && got.error == EBADF) return {};
-  return got;
+  // At its end, and not readable where nohup(1) has put one for writing only in a terminal's place.
+  if (kind_ == Kind::null_device) return {};
+  return kernel_->read(fd(), buf);
 }
 
 sys::Outcome LocalStream::write(std::span<const std::byte> buf) {
