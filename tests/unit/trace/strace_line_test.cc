@@ -117,7 +117,7 @@ TEST_CASE("of polled descriptors those that are ready stand behind the result") 
   CHECK(trace::strace_line(event).ends_with(" = 0 (Timeout) <0.000012>"));
 }
 
-TEST_CASE("an offset that splice is not given is NULL, and so is a buffer; sendfile's moves") {
+TEST_CASE("the offset that splice is not given is NULL, and so is a buffer, and sendfile has one") {
   Event splice = event_of(Syscall::splice, {65536, 0});
   splice.add("fd_in", ArgKind::fd, 0);
   splice.add_pointer("off_in", nullptr);
