@@ -280,10 +280,10 @@ std::optional<Finding> by_sources(const Evidence& evidence) {
       contradictory, name_server_failed,    name_server_without_tcp, not_in_sources};
   auto finding = first_of(in_turn, evidence);
   if (!finding) finding = first_of(name_server_rules(), evidence);
-  const auto error = evidence.name.hosts_error;
-  if (finding && error && *error != ENOENT) {
+  const int error = evidence.name.hosts_error.value_or(ENOENT);
+  if (finding && error != ENOENT) {
     finding->explanation +=
-        fmt::format("; and {}, which may have it", unreadable("/etc/hosts", *error));
+        fmt::format("; and {}, which may have it", unreadable("/etc/hosts", error));
     finding->advice += "; ls -lL /etc/hosts";
   }
   return finding;

@@ -203,8 +203,7 @@ Outcome ScriptedKernel::send(int sockfd, std::span<const std::byte> buf, int fla
   });
 }
 
-Outcome ScriptedKernel::sendfile(int out_fd, int in_fd, std::int64_t& offset,
-                                 std::size_t count) {
+Outcome ScriptedKernel::sendfile(int out_fd, int in_fd, std::int64_t& offset, std::size_t count) {
   return play(Syscall::sendfile, out_fd, [&](std::size_t limit) {
     return inner_.sendfile(out_fd, in_fd, offset, std::min(count, limit));
   });
