@@ -131,7 +131,7 @@ class Kinds(tool.TestCase):
                 self.assertEqual(MUCH, given.seek(0, os.SEEK_CUR))
 
     def test_a_file_that_takes_no_more_stands_at_its_end(self):
-        limit = 3 << 20
+        limit = MUCH * 3 // 4
         path = f"{self.tmp}/full"
         with open(path, "wb", buffering=0) as file:
             with pair(stdout=file,
@@ -145,6 +145,7 @@ class Kinds(tool.TestCase):
     def send_all_it_takes(peer):
         with contextlib.suppress(ConnectionError):
             peer.sendall(bytes(MUCH))
+            peer.shutdown(socket.SHUT_WR)
 
     def test_urgent_bytes_stay_in_the_stream_and_end_nothing(self):
         before, after = tool.bulk(6 << 20), tool.bulk(2 << 20)
