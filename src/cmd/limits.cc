@@ -41,12 +41,14 @@ Limited what_limits(const Stretch& stretch) {
     return window >= buffer ? Limited{Limit::peer_window, window}
                             : Limited{Limit::send_buffer, buffer};
   }
-  // In less than that, segments may have been sent again for nothing but the path's MTU.
-  if (stretch.duration < long_enough) return {};
+  // In less than that, some segments may have been sent again for nothing but the path's MTU.
+  const bool short_time = stretch.duration < long_enough;
+  const std::uint64_t least_lost = short_time ? 20 : 3;  // per cent
   const std::uint64_t again = stretch.segments_again;
-  if (stretch.segments >= least_segments && 100 * again >= 3 * std::uint64_t{stretch.segments}) {
+  if (stretch.segments >= least_segments && 100 * again >= least_lost * stretch.segments) {
     return {Limit::loss, static_cast<std::int64_t>(100 * again / stretch.segments)};
   }
+  if (short_time) return {};
   const auto share = percent(*stretch.busy, stretch.duration);
   if (share >= 100 - least_share) return {Limit::network, share};
   if (share < least_share && stretch.stdin_reads >= least_reads && !stretch.stdin_is_terminal) {

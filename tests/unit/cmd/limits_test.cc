@@ -28,6 +28,8 @@ TEST_CASE("what limits is named where it is worth a word") {
            Row{with([](Stretch& s) { s.segments_again = 3; }), Limit::loss, 3},
            Row{with([](Stretch& s) { s.segments_again = 2; }), Limit::network, 95},
            Row{with([](Stretch& s) { s.duration = 500ms; }), Limit::none, 0},
+           Row{with([](Stretch& s) { s.duration = 500ms, s.segments_again = 20; }), Limit::loss,
+               20},
            Row{with([](Stretch& s) { s.busy = 200ms; }), Limit::stdin_data, 90},
            Row{with([](Stretch& s) { s.busy = 1s; }), Limit::none, 0},
        }) {
