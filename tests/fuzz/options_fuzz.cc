@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The arguments of -o and --keepalive.
+#include <cerrno>
 #include <cstring>
 
 #include "fuzz/fuzz.h"
+#include "sys/error.h"
 #include "tcp/socket_options.h"
 
 using namespace tcptool;
@@ -14,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     demand(option->info != nullptr && option->info->settable, "an option can be set");
     demand(text.starts_with(option->info->name), "an option is the one that was named");
     demand(!option->value.empty() && option->value.size() < 64, "a value is short");
-    demand_printable(option->asked);
+    demand(text.ends_with(option->asked) || option->asked == "1", "what was asked is kept");
+    demand_message(sys::SysError{sys::Syscall::setsockopt, ENOENT, option->asked}.text());
     const bool text_value = option->info->type == sys::OptionType::text;
     demand(text_value || option->value.size() >= sizeof(int), "a number is a whole int");
   } else if (size < 100) {
