@@ -56,15 +56,27 @@ void add_flag(CLI::App& app, const Option& option) {
       ->disable_flag_override();
 }
 
+// Whether its name is in one of the words at all, be it as a value's.
+bool may_be_given(const Option& option, std::span<const std::string> words) {
+  return std::any_of(words.begin(), words.end(), [&option](std::string_view word) {
+    if (word.starts_with("--")) return word.starts_with(option.long_name);
+    return word.starts_with("-") && !option.short_name.empty() &&
+           word.find(option.short_name.back()) != std::string_view::npos;
+  });
+}
+
 // It takes unknown options and any number of words, so that what is wrong with them can be said in
-// our own words.
+// our own words. CLI11 takes longer to be told an option than for all else of a short run: those
+// that are not there are not needed.
 const CLI::App* add_subcommand(CLI::App& app, const Subcommand& subcommand,
+                               std::span<const std::string> words,
                                std::vector<std::string>& positionals) {
   CLI::App* const added = app.add_subcommand(subcommand.name);
   added->allow_extras();
   added->set_help_flag();
   added->add_option("words", positionals);
   for (const Option& option : subcommand.options) {
+    if (!may_be_given(option, words)) continue;
     if (option.take) {
       add_value(*added, option);
     } else {
@@ -76,9 +88,9 @@ const CLI::App* add_subcommand(CLI::App& app, const Subcommand& subcommand,
 
 std::string repeated_flag(const CLI::App& app, const Subcommand& subcommand) {
   for (const Option& option : subcommand.options) {
-    if (!option.take && !option.repeatable && app.count(option.long_name) > 1) {
-      return option.long_name;
-    }
+    if (option.take || option.repeatable) continue;
+    const CLI::Option* const added = app.get_option_no_throw(option.long_name);
+    if (added != nullptr && added->count() > 1) return option.long_name;
   }
   return "";
 }
@@ -96,9 +108,8 @@ Result<SortedWords, std::string> sort_words(std::span<const Subcommand> subcomma
   app.require_subcommand(0, 1);  // behind the first one its name is a word like any other
   std::vector<std::pair<const Subcommand*, const CLI::App*>> named;
   for (const Subcommand& subcommand : subcommands) {
-    // CLI11 takes longer to be told an option than for all else; another's are not needed.
     if (std::find(words.begin(), words.end(), subcommand.name) == words.end()) continue;
-    named.emplace_back(&subcommand, add_subcommand(app, subcommand, sorted.positionals));
+    named.emplace_back(&subcommand, add_subcommand(app, subcommand, words, sorted.positionals));
   }
   try {
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // as CLI11 takes them

@@ -15,9 +15,7 @@ namespace {
 
 using Kind = LocalStream::Kind;
 
-Kind kind_of(sys::Kernel& kernel, int fd) {
-  struct stat status {};
-  if (!kernel.fstat(fd, status).ok()) return Kind::other;
+Kind kind_of(sys::Kernel& kernel, int fd, const struct stat& status) {
   if (S_ISFIFO(status.st_mode)) return Kind::pipe;
   if (S_ISREG(status.st_mode)) return Kind::regular_file;
   if (S_ISSOCK(status.st_mode)) return Kind::socket;
@@ -33,7 +31,9 @@ Kind kind_of(sys::Kernel& kernel, int fd) {
 
 LocalStream LocalStream::inspect(sys::Kernel& kernel, int fd, bool was_closed) {
   LocalStream stream(kernel, fd);
-  stream.kind_ = kind_of(kernel, fd);
+  struct stat status {};
+  if (kernel.fstat(fd, status).ok()) stream.kind_ = kind_of(kernel, fd, status);
+  stream.has_size_ = status.st_size > 0;
   stream.was_closed_ = was_closed;
   return stream;
 }

@@ -26,6 +26,9 @@ class LocalStream {
 
   [[nodiscard]] Kind kind() const { return kind_; }
   [[nodiscard]] bool was_closed() const { return was_closed_; }
+  // Of a file: whether its bytes have places. What the kernel makes up as it is read (proc(5)) has
+  // a size of 0, and lseek in it is something else.
+  [[nodiscard]] bool has_size() const { return has_size_; }
   // The descriptor to poll, read and write.
   [[nodiscard]] int fd() const { return own_.open() ? own_.get() : fd_; }
 
@@ -58,6 +61,7 @@ class LocalStream {
   sys::Fd own_;
   Kind kind_ = Kind::other;
   bool was_closed_ = false;
+  bool has_size_ = false;
 };
 
 }  // namespace tcptool::relay

@@ -2,7 +2,6 @@
 #include "relay/path.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -31,7 +30,6 @@ void Path::take() {
   taken_ = true;
   in_vain_ = 0;
   if (kind_ == Kind::into_file && !pipe_in_.open() && !make_pipe()) return give_up();
-  if (kind_ == Kind::sendfile && !is_file()) return give_up();
   if (ends_.given_pipe < 0 || pipe_size_before_ != 0) return;
   const sys::Outcome size = kernel_.fcntl(ends_.given_pipe, F_GETPIPE_SZ, 0);
   if (!size.ok() || size.value >= enlarged_pipe) return;
@@ -51,13 +49,6 @@ bool Path::make_pipe() {
   std::int64_t nowhere = 0;  // the pipe is empty
   return kernel_.splice(pipe_out_.get(), ends_.sink, &nowhere, 1, SPLICE_F_NONBLOCK).error ==
          EAGAIN;
-}
-
-// Whether there are bytes at places: what the kernel makes up as it is read (proc(5)) has a size of
-// 0, and lseek in it is something else.
-bool Path::is_file() {
-  struct stat about {};
-  return kernel_.fstat(ends_.source, about).ok() && about.st_size > 0;
 }
 
 void Path::give_up() {
@@ -121,17 +112,11 @@ Path::Step Path::put_into_file(std::size_t bytes) {
       give_up();
       return moved;
     } else if (put.error != EINTR && put.error != EAGAIN) {
-      take_end_back(end.value);
+      move_back(ends_.sink, end.value, static_cast<std::int64_t>(held_));
       return {Result::sink_failed, bytes, put.ok() ? EIO : put.error};
     }
   }
   return moved;
-}
-
-// The position is behind what was not written, unless somebody else has moved it on since.
-void Path::take_end_back(std::int64_t end) {
-  if (kernel_.lseek(ends_.sink, 0, SEEK_CUR).value != end) return;
-  static_cast<void>(kernel_.lseek(ends_.sink, -static_cast<std::int64_t>(held_), SEEK_CUR));
 }
 
 sys::Outcome Path::read_held(std::span<std::byte> buf) {
@@ -159,18 +144,27 @@ sys::Outcome Path::send_stretch() {
     const sys::Outcome end = kernel_.lseek(ends_.source, stretch, SEEK_CUR);
     if (!end.ok()) return end;
     unsent_ = stretch;
-    send_at_ = end.value - stretch;
+    stretch_end_ = end.value;
   }
+  std::int64_t at = stretch_end_ - unsent_;
   const auto sent =
-      kernel_.sendfile(ends_.sink, ends_.source, send_at_, static_cast<std::size_t>(unsent_));
+      kernel_.sendfile(ends_.sink, ends_.source, at, static_cast<std::size_t>(unsent_));
   if (sent.value > 0) unsent_ -= sent.value;
-  if (sent.value == 0) give_stretch_back();  // the end of the file
+  if (sent.value == 0) {
+    // The end of the file, wherever in it somebody else's stretch is.
+    static_cast<void>(kernel_.lseek(ends_.source, -std::exchange(unsent_, 0), SEEK_CUR));
+  }
   return sent;
 }
 
 void Path::give_stretch_back() {
-  if (unsent_ == 0) return;
-  static_cast<void>(kernel_.lseek(ends_.source, -std::exchange(unsent_, 0), SEEK_CUR));
+  if (unsent_ > 0) move_back(ends_.source, stretch_end_, std::exchange(unsent_, 0));
+}
+
+// The file's position, so many bytes, unless somebody else has moved it on from `end` meanwhile.
+void Path::move_back(int file, std::int64_t end, std::int64_t bytes) {
+  if (kernel_.lseek(file, 0, SEEK_CUR).value != end) return;
+  static_cast<void>(kernel_.lseek(file, -bytes, SEEK_CUR));
 }
 
 sys::Outcome Path::move() {
@@ -203,7 +197,7 @@ Path outbound_path(sys::Kernel& kernel, const LocalStream& input, int socket,
   if (!changed && input.kind() == LocalStream::Kind::pipe) {
     return {kernel, Kind::splice, {input.fd(), socket, input.fd()}};
   }
-  if (!changed && input.kind() == LocalStream::Kind::regular_file) {
+  if (!changed && input.kind() == LocalStream::Kind::regular_file && input.has_size()) {
     return {kernel, Kind::sendfile, {input.fd(), socket}};
   }
   return {kernel, Kind::copy, {}};

@@ -100,13 +100,12 @@ class Path {
  private:
   [[nodiscard]] bool make_pipe();
   [[nodiscard]] bool appends();
-  [[nodiscard]] bool is_file();
   [[nodiscard]] bool receives() const;
   [[nodiscard]] sys::Outcome move();
   sys::Outcome send_stretch();
   void give_stretch_back();
   Step put_into_file(std::size_t bytes);
-  void take_end_back(std::int64_t end);
+  void move_back(int file, std::int64_t end, std::int64_t bytes);
   void leave_if_in_vain(std::uint64_t flowed);
   void leave(std::uint64_t flowed);
 
@@ -121,8 +120,8 @@ class Path {
   sys::Fd pipe_out_;          // of our own pipe: where it is read
   sys::Fd pipe_in_;
   std::size_t held_ = 0;
-  std::int64_t send_at_ = 0;  // where the stretch goes on
-  std::int64_t unsent_ = 0;   // bytes of it
+  std::int64_t stretch_end_ = 0;  // its place in the file
+  std::int64_t unsent_ = 0;       // bytes before it
 };
 
 // From stdin to the connection, and from there to stdout.

@@ -38,6 +38,11 @@ void Event::add_length(std::string_view name, std::size_t given, std::size_t ret
       std::as_bytes(std::span(&length, 1)));
 }
 
+void Event::add_offset(std::string_view name, std::int64_t before, std::int64_t after) {
+  const std::span<const std::int64_t> moved(&after, after == before ? 0 : 1);
+  add(name, ArgKind::offset, before, std::as_bytes(moved));
+}
+
 void Event::add_pointer(std::string_view name, const void* where) {
   add(name, ArgKind::pointer, static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(where)));
 }

@@ -62,7 +62,7 @@ enum class ArgKind : std::uint8_t {
   resource,  // of prlimit64
   limits,    // blob: a sys::RLimit
   ioctl_value,
-  offset,     // of a file, handed over by address; value: what it was before the call
+  offset,     // of a file, handed over by address; value: what it was before the call, blob: after
   whence,     // of lseek
   addresses,  // value: how many addresses a look-up returned; blob: the first
   message,    // blob: a MessageHeader, then the bytes that it counts
@@ -147,6 +147,8 @@ struct Event {
   // A length that is handed over by value, or by address and `returned` through it.
   void add_length(std::string_view name, std::size_t given);
   void add_length(std::string_view name, std::size_t given, std::size_t returned);
+  // An offset that the call may have moved.
+  void add_offset(std::string_view name, std::int64_t before, std::int64_t after);
 
   // A path or a name, of which at most 120 bytes are kept.
   void add_text(std::string_view name, std::string_view text);

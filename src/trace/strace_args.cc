@@ -236,9 +236,7 @@ void append_strace(std::string& out, const Event& event, const Arg& arg) {
     case ArgKind::ioctl_value:
     case ArgKind::offset:
       fmt::format_to(into(out), "[{}]", arg.value);
-      if (event.call == sys::Syscall::sendfile && event.outcome.value > 0) {
-        fmt::format_to(into(out), " => [{}]", arg.value + event.outcome.value);
-      }
+      if (!blob.empty()) fmt::format_to(into(out), " => [{}]", unpack<std::int64_t>(blob));
       return;
     case ArgKind::length:
       if (blob.empty()) {

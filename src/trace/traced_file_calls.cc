@@ -230,9 +230,10 @@ Outcome TracedKernel::sendfile(int out_fd, int in_fd, std::int64_t& offset, std:
   Event& event = journal_.begin(Syscall::sendfile);
   event.add("out_fd", ArgKind::fd, out_fd);
   event.add("in_fd", ArgKind::fd, in_fd);
-  event.add("offset", ArgKind::offset, offset);
-  event.add("count", ArgKind::integer, static_cast<std::int64_t>(count));
+  const std::int64_t before = offset;
   make(event, [&] { return inner_.sendfile(out_fd, in_fd, offset, count); });
+  event.add_offset("offset", before, offset);
+  event.add("count", ArgKind::integer, static_cast<std::int64_t>(count));
   telemetry_.moved(Payload::Direction::sent, out_fd, event);
   return told(event);
 }

@@ -10,12 +10,15 @@
 #include <cerrno>
 #include <climits>
 
+#include "relay/path.h"
+#include "relay/relay.h"
 #include "support/scripted_kernel.h"
 #include "support/world.h"
 #include "sys/linux_kernel.h"
 
 using namespace tcptool;
 using relay::LocalStream;
+using relay::Path;
 using Kind = LocalStream::Kind;
 
 namespace {
@@ -44,6 +47,21 @@ std::span<const std::byte> bytes(std::string_view text) {
 }
 
 }  // namespace
+
+TEST_CASE("what has no size, though it is a regular file, has no places for its bytes") {
+  Streams streams;
+  const test::TemporaryFolder folder;
+  const test::Plug file = test::open_file(folder.file("file"), O_CREAT | O_RDWR);
+  const test::Plug made_up = test::open_file("/proc/self/status", O_RDONLY);
+  for (const bool real : {true, false}) {
+    if (real) file.write("x");
+    const LocalStream input = streams.inspect(real ? file.fd() : made_up.fd());
+    CHECK(input.kind() == Kind::regular_file);
+    CHECK(input.has_size() == real);
+    const Path path = relay::outbound_path(streams.kernel, input, 8, {});
+    CHECK(path.kind() == (real ? Path::Kind::sendfile : Path::Kind::copy));
+  }
+}
 
 TEST_CASE("every kind of standard stream is recognised") {
   Streams streams;

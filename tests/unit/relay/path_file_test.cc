@@ -69,6 +69,20 @@ TEST_CASE("a stretch of the file is ours alone while it is sent, and what is lef
   CHECK(position(scene.file.fd()) == 100);
 }
 
+TEST_CASE("a stretch is not given back once another one has begun behind it") {
+  FromFile scene;
+  Path path = scene.path();
+  Path other = scene.path();
+  scene.kernel.script(Syscall::sendfile).nth(1).answers(60);
+  scene.kernel.script(Syscall::sendfile).nth(2).answers(60);
+  static_cast<void>(path.step(mebibyte));
+  static_cast<void>(other.step(mebibyte));
+  path.put_back();
+  CHECK(position(scene.file.fd()) == 2 * Path::stretch);
+  other.put_back();
+  CHECK(position(scene.file.fd()) == Path::stretch + 60);
+}
+
 namespace {
 
 // A connection that goes into a file, which begins with what others wrote.

@@ -28,10 +28,6 @@ struct Scene {
   test::ScriptedKernel kernel{linux_kernel};
   test::TemporaryFolder folder;
   test::Plug file = test::open_file(folder.file("in"), O_CREAT | O_RDWR);
-  Scene() {
-    file.write(std::string(100, 'x'));
-    ::lseek(file.fd(), 0, SEEK_SET);
-  }
   Path path(Kind kind) {
     Path made(kernel, kind, {kind == Kind::sendfile ? file.fd() : 7, 8, -1});
     made.take();
@@ -167,14 +163,6 @@ TEST_CASE("a splice without a byte from the socket may be an urgent byte's doing
     CHECK(path.step(mebibyte).result == (inbound ? StepResult::nothing : StepResult::end));
     CHECK(path.taken() != inbound);
   }
-}
-
-TEST_CASE("what has no size, though it is a regular file, is read") {
-  Scene scene;
-  const test::Plug made_up = test::open_file("/proc/self/status", O_RDONLY);
-  Path path(scene.kernel, Kind::sendfile, {made_up.fd(), 8, -1});
-  path.take();
-  CHECK_FALSE(path.taken());
 }
 
 TEST_CASE("a given pipe grows, and gets its size back") {

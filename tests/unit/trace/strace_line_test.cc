@@ -134,11 +134,14 @@ TEST_CASE("the offset that splice is not given is NULL, and so is a buffer, and 
   Event sendfile = event_of(Syscall::sendfile, {-1, EAGAIN});
   sendfile.add("out_fd", ArgKind::fd, 4);
   sendfile.add("in_fd", ArgKind::fd, 0);
-  sendfile.add("offset", ArgKind::offset, 4096);
+  Event moved = sendfile;
+  sendfile.add_offset("offset", 4096, 4096);
   sendfile.add("count", ArgKind::integer, 1 << 20);
   CHECK(trace::strace_line(sendfile).starts_with("sendfile(4, 0, [4096], 1048576)         = -1 "));
-  sendfile.outcome = {4711, 0};
-  CHECK(trace::strace_line(sendfile).starts_with("sendfile(4, 0, [4096] => [8807], 1048576) = 47"));
+  moved.outcome = {4711, 0};
+  moved.add_offset("offset", 4096, 8807);
+  moved.add("count", ArgKind::integer, 1 << 20);
+  CHECK(trace::strace_line(moved).starts_with("sendfile(4, 0, [4096] => [8807], 1048576) = 47"));
   Event size = event_of(Syscall::fcntl, {262144, 0});
   size.add("fd", ArgKind::fd, 1);
   size.add("op", ArgKind::fcntl_op, F_SETPIPE_SZ);
