@@ -11,8 +11,9 @@ namespace tcptool::cmd {
 namespace {
 
 // Only who looks closely wants to know; who asked for all of it gets all or nothing.
-std::optional<Exit> tell(Context& context, const CommonOptions& options, std::string_view lacking,
-                         const Result<void, sys::SysError>& done) {
+std::optional<Exit> refuse_if_strict(Context& context, const CommonOptions& options,
+                                     std::string_view lacking,
+                                     const Result<void, sys::SysError>& done) {
   if (done) return std::nullopt;
   const std::string text = fmt::format("lacks {}: {}", lacking, done.error().text());
   if (options.sandbox == SandboxMode::strict) {
@@ -30,30 +31,29 @@ sys::Refusal refusal_of(const CommonOptions& options) {
 
 }  // namespace
 
-std::optional<Exit> confine_calls(Context& context, const CommonOptions& options, bool renames) {
+std::optional<Exit> confine_calls(Context& context, const CommonOptions& options,
+                                  const sys::Ahead& ahead) {
   if (options.sandbox == SandboxMode::off) return std::nullopt;
-  return tell(context, options, "its filter of system calls",
-              sys::give_up_calls(context.kernel, refusal_of(options), renames));
+  return refuse_if_strict(context, options, "its filter of system calls",
+                          sys::give_up_calls(context.kernel, refusal_of(options), ahead));
 }
 
 std::optional<Exit> confine_files(Context& context, const CommonOptions& options,
-                                  const sys::Reach& reach) {
+                                  const sys::Ahead& ahead, const sys::Reach& reach) {
   if (options.sandbox == SandboxMode::off) return std::nullopt;
-  auto refused = tell(context, options, "Landlock", sys::give_up_files(context.kernel, reach));
-  if (!refused) {
-    refused = tell(context, options, "the end of its privileges",
-                   sys::give_up_privileges(context.kernel, reach));
+  const auto files = sys::give_up_files(context.kernel, reach);
+  if (auto refused = refuse_if_strict(context, options, "Landlock", files)) return refused;
+  const auto privileges = sys::give_up_privileges(context.kernel, reach);
+  if (auto refused = refuse_if_strict(context, options, "the end of its privileges", privileges)) {
+    return refused;
   }
-  if (!refused) {
-    refused = tell(context, options, "its second filter of system calls",
-                   sys::give_up_sockets(context.kernel, refusal_of(options)));
-  }
-  return refused;
+  return refuse_if_strict(context, options, "its second filter of system calls",
+                          sys::give_up_more_calls(context.kernel, refusal_of(options), ahead));
 }
 
-bool sets_privileged(const CommonOptions& options) {
+bool may_need_capabilities(const CommonOptions& options) {
   return std::any_of(options.socket_options.begin(), options.socket_options.end(),
-                     [](const tcp::OptionSetting& setting) { return setting.info->privileged; });
+                     [](const auto& setting) { return setting.info->may_need_capabilities; });
 }
 
 }  // namespace tcptool::cmd

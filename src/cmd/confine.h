@@ -11,17 +11,16 @@
 
 namespace tcptool::cmd {
 
-// Before the first look-up: all that is to be opened for writing is open. `renames`: a file is
-// still to be renamed or removed.
+// Before the first look-up: all that is to be opened for writing is open.
 std::optional<Exit> confine_calls(Context& context, const CommonOptions& options,
-                                  bool renames = false);
+                                  const sys::Ahead& ahead);
 
-// Once there is a connection or a listener, before anything that came over it is looked at, and
-// after the last look-up.
+// Once there is a connection or a listener, before anything that came over it is looked at: of what
+// was ahead, only files are still renamed.
 std::optional<Exit> confine_files(Context& context, const CommonOptions& options,
-                                  const sys::Reach& reach);
+                                  const sys::Ahead& ahead, const sys::Reach& reach);
 
-// Whether -o sets an option that an ordinary user may not.
-bool sets_privileged(const CommonOptions& options);
+// Whether -o sets an option that an ordinary user may not, or not to every value.
+bool may_need_capabilities(const CommonOptions& options);
 
 }  // namespace tcptool::cmd

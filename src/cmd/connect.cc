@@ -67,6 +67,11 @@ Exit check_ports(Context& context, const ConnectOptions& options) {
   return exit;
 }
 
+sys::Ahead ahead_of(const ConnectOptions& options) {
+  const auto& source = options.common.source;
+  return {.looks_up = !options.host.numeric || (source && !source->numeric)};
+}
+
 // A diagnosis may ask the peer once more, by SYNs.
 sys::Reach reach_of(const CommonOptions& options, const tcp::Connection& connection) {
   sys::Reach reach;
@@ -74,7 +79,7 @@ sys::Reach reach_of(const CommonOptions& options, const tcp::Connection& connect
     const std::uint16_t port = connection.peer.port();
     reach.connects_to = {port, diagnose::other_port(port)};
     reach.binds_any_port = options.source.has_value();
-    reach.sets_privileged_options = sets_privileged(options);
+    reach.may_need_capabilities = may_need_capabilities(options);
   }
   return reach;
 }
@@ -82,20 +87,21 @@ sys::Reach reach_of(const CommonOptions& options, const tcp::Connection& connect
 }  // namespace
 
 Exit connect(Context& context, const ConnectOptions& options) {
+  const sys::Ahead ahead = ahead_of(options);
   if (options.check) {
-    if (const auto refused = confine_calls(context, options.common)) return *refused;
+    if (const auto refused = confine_calls(context, options.common, ahead)) return *refused;
     return check_ports(context, options);
   }
-  if (options.parallel) return connect_parallel(context, options);
+  if (options.parallel) return connect_parallel(context, options, ahead);
   auto streams = open_streams(context, options.common);
   if (!streams) return streams.error();
-  if (const auto refused = confine_calls(context, options.common)) return *refused;
+  if (const auto refused = confine_calls(context, options.common, ahead)) return *refused;
 
   Connector connector(context, options);
   Try result = connector.connect({options.host, options.ports.front()});
   if (!result.connection) return result.exit;
   const sys::Reach reach = reach_of(options.common, *result.connection);
-  if (const auto refused = confine_files(context, options.common, reach)) return *refused;
+  if (const auto refused = confine_files(context, options.common, ahead, reach)) return *refused;
   connector.report_attempts(result);
   report_options(context, result);
   context.console.status(connected_message(*result.connection, result.attempts, result.addresses));

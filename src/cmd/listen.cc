@@ -152,9 +152,8 @@ Exit listen(Context& context, const ListenOptions& options) {
     context.console.status(note_message("no sandbox: the command would inherit it"));
   }
   const std::string published_in = port_file ? port_file->folder() : "";
-  if (const auto refused = confine_calls(context, options.common, !published_in.empty())) {
-    return *refused;
-  }
+  const sys::Ahead ahead{.renames = !published_in.empty(), .looks_up = true, .listens = true};
+  if (const auto refused = confine_calls(context, options.common, ahead)) return *refused;
   const sys::Deadline deadline = client_deadline(context, options);
   const tcp::SocketSetup setup{options.common.socket_options, std::nullopt};
   auto listener = options.inherited ? adopt(context, options, setup)
@@ -174,8 +173,8 @@ Exit listen(Context& context, const ListenOptions& options) {
   const sys::Reach reach{.removable_in = published_in,
                          .connects_anywhere = active,
                          .binds_any_port = active && options.common.source,
-                         .sets_privileged_options = sets_privileged(options.common)};
-  if (const auto refused = confine_files(context, options.common, reach)) return *refused;
+                         .may_need_capabilities = may_need_capabilities(options.common)};
+  if (const auto refused = confine_files(context, options.common, ahead, reach)) return *refused;
   Acceptor acceptor(context, std::move(*listener), setup, options.accept);
   if (options.served()) return serve(context, options, acceptor, std::move(streams), deadline);
   auto accepted = wait_for_client(context, options, acceptor, deadline);

@@ -275,7 +275,7 @@ class Parallel {
 
 }  // namespace
 
-Exit connect_parallel(Context& context, const ConnectOptions& options) {
+Exit connect_parallel(Context& context, const ConnectOptions& options, const sys::Ahead& ahead) {
   if (const auto refused = refuse_bad_stdin(context, options.common)) return *refused;
   const tcp::Endpoint endpoint{options.host, options.ports.front()};
   const auto limit = sys::raise_descriptor_limit(context.kernel);
@@ -285,7 +285,7 @@ Exit connect_parallel(Context& context, const ConnectOptions& options) {
         descriptor_limit_message(endpoint.text(), *options.parallel, *limit, spare_descriptors));
     return Exit{ExitStatus::local};
   }
-  if (const auto refused = confine_calls(context, options.common)) return *refused;
+  if (const auto refused = confine_calls(context, options.common, ahead)) return *refused;
   Connector connector(context, options);
   const auto target = connector.find(endpoint);
   if (!target) return target.error();

@@ -4,13 +4,15 @@
 #pragma once
 
 #include "cmd/connect.h"
+#include "sys/sandbox.h"
 
 namespace tcptool::cmd {
 
 // Each connection has a local port of its own, and there are no more ports than this.
 inline constexpr std::uint64_t most_parallel = 65535;
 
-// `*options.parallel` connections, at least one, to the first address of the host.
-Exit connect_parallel(Context& context, const ConnectOptions& options);
+// `*options.parallel` connections, at least one, to the first address of the host. `ahead` is what
+// the run may still do where it is confined.
+Exit connect_parallel(Context& context, const ConnectOptions& options, const sys::Ahead& ahead);
 
 }  // namespace tcptool::cmd

@@ -61,12 +61,12 @@ void QueueWatch::count_drops(const tcp::Listener& listener) {
 void QueueWatch::tell_overflow(const tcp::Listener& listener, std::string_view held_by) {
   if (overflow_told_ || dropped_.value_or(0) == 0 || !deepest_) return;
   // Then the kernel drops by design, and what else it may have dropped cannot be told from that.
-  const bool deferred = tcp::defers_accept(context_.kernel, listener.fd.get());
-  if (deferred && !deepest_->full()) return;
+  if (!defers_) defers_ = tcp::defers_accept(context_.kernel, listener.fd.get());
+  if (*defers_ && !deepest_->full()) return;
   overflow_told_ = true;
   context_.console.status(overflow_message(
       {listener.local, *deepest_, *dropped_, listener.backlog,
-       sys::read_sysctl(context_.kernel, "/proc/sys/net/core/somaxconn"), held_by, deferred}));
+       sys::read_sysctl(context_.kernel, "/proc/sys/net/core/somaxconn"), held_by, *defers_}));
 }
 
 void QueueWatch::look_for_cookies() {

@@ -40,6 +40,7 @@ class QueueWatch {
   std::optional<std::uint64_t> dropped_;
   std::optional<QueueState> told_;
   bool overflow_told_ = false;
+  std::optional<bool> defers_;                  // once it matters
   std::optional<std::int64_t> cookies_before_;  // nothing once they have been told
   sys::TimePoint cookies_read_;
 };

@@ -62,6 +62,7 @@ std::optional<std::uint32_t> plain_action(const Segment& segment, std::uint32_t 
 // Neighbours with one plain action are one segment.
 std::vector<Segment> segments_of(std::span<const CallRule> rules, std::uint32_t otherwise) {
   std::vector<Segment> segments{{0, {}}};
+  segments.reserve(2 * rules.size());
   const auto begin = [&](std::uint32_t first, std::span<const CallRule> own) {
     const Segment next{first, own};
     if (segments.back().first == first) segments.pop_back();
@@ -82,9 +83,11 @@ std::vector<Segment> segments_of(std::span<const CallRule> rules, std::uint32_t 
   return segments;
 }
 
-Code leaf(const Segment& segment, std::uint32_t otherwise) {
-  if (const auto action = plain_action(segment, otherwise)) return {give(*action)};
-  Code code;
+void append_leaf(Code& code, const Segment& segment, std::uint32_t otherwise) {
+  if (const auto action = plain_action(segment, otherwise)) {
+    code.push_back(give(*action));
+    return;
+  }
   for (const CallRule& rule : segment.rules) {
     if (rule.when != When::always) {
       code.push_back(load(lower_half(rule.argument)));
@@ -93,27 +96,26 @@ Code leaf(const Segment& segment, std::uint32_t otherwise) {
     code.push_back(give(rule.action));
   }
   if (segment.rules.back().when != When::always) code.push_back(give(otherwise));
-  return code;
 }
 
 // By halves, and short: for every program the kernel compiles it, and goes through it once for
 // every call there is.
-Code search(std::span<const Segment> segments, std::uint32_t otherwise) {
+void append_search(Code& code, std::span<const Segment> segments, std::uint32_t otherwise) {
   constexpr std::size_t longest_jump = 255;
-  if (segments.size() == 1) return leaf(segments.front(), otherwise);
+  if (segments.size() == 1) return append_leaf(code, segments.front(), otherwise);
   const std::size_t half = segments.size() / 2;
-  Code code;
-  const Code lower = search(segments.first(half), otherwise);
-  const Code upper = search(segments.subspan(half), otherwise);
-  if (lower.size() <= longest_jump) {
-    code.push_back(jump(BPF_JGE, segments[half].first, static_cast<unsigned>(lower.size()), 0));
+  const std::size_t branch = code.size();
+  code.push_back(jump(BPF_JGE, segments[half].first, 0, 0));
+  append_search(code, segments.first(half), otherwise);
+  const std::size_t lower = code.size() - branch - 1;
+  if (lower <= longest_jump) {
+    code[branch].jt = static_cast<std::uint8_t>(lower);
   } else {
-    code.push_back(jump(BPF_JGE, segments[half].first, 0, 1));
-    code.push_back({BPF_JMP | BPF_JA, 0, 0, static_cast<std::uint32_t>(lower.size())});
+    code[branch].jf = 1;
+    const sock_filter over{BPF_JMP | BPF_JA, 0, 0, static_cast<std::uint32_t>(lower)};
+    code.insert(code.begin() + static_cast<std::ptrdiff_t>(branch) + 1, over);
   }
-  code.insert(code.end(), lower.begin(), lower.end());
-  code.insert(code.end(), upper.begin(), upper.end());
-  return code;
+  append_search(code, segments.subspan(half), otherwise);
 }
 
 }  // namespace
@@ -122,6 +124,7 @@ std::vector<sock_filter> filter_program(std::span<const CallRule> rules, std::ui
                                         std::uint32_t foreign) {
   if (architecture == 0 || rules.empty()) return {};
   Code code;
+  code.reserve(4 * rules.size());  // about
   code.push_back(load(offsetof(seccomp_data, arch)));
   code.push_back(jump(BPF_JEQ, architecture, 1, 0));
   code.push_back(give(foreign));
@@ -133,8 +136,7 @@ std::vector<sock_filter> filter_program(std::span<const CallRule> rules, std::ui
     code.push_back(jump(BPF_JGE, first_foreign, 0, 1));
     code.push_back(give(foreign));
   }
-  const Code searched = search(segments_of(rules, otherwise), otherwise);
-  code.insert(code.end(), searched.begin(), searched.end());
+  append_search(code, segments_of(rules, otherwise), otherwise);
   return code;
 }
 

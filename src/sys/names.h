@@ -40,8 +40,8 @@ struct SocketOptionInfo {
   int level;
   int number;
   OptionType type;
-  bool settable;            // from the command line, with a meaning for a TCP socket
-  bool privileged = false;  // some of its values need CAP_NET_ADMIN, or CAP_NET_RAW instead
+  bool settable;                       // from the command line, with a meaning for a TCP socket
+  bool may_need_capabilities = false;  // CAP_NET_ADMIN or CAP_NET_RAW, for some values
 };
 
 // Every option that tcptool knows by name.

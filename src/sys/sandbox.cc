@@ -67,10 +67,10 @@ constexpr std::uint64_t to_remove = std::uint64_t{1} << unsigned{CAP_DAC_OVERRID
 
 }  // namespace
 
-Result<void, SysError> give_up_calls(Kernel& kernel, Refusal refusal, bool renames) {
+Result<void, SysError> give_up_calls(Kernel& kernel, Refusal refusal, const Ahead& ahead) {
   const Outcome unprivileged = kernel.prctl(PR_SET_NO_NEW_PRIVS, 1);
   if (!unprivileged.ok()) return failure(SysError{Syscall::prctl, unprivileged.error, ""});
-  return filter_calls(kernel, deny_program(refusal, renames));
+  return filter_calls(kernel, deny_program(refusal, ahead));
 }
 
 Result<void, SysError> give_up_files(Kernel& kernel, const Reach& reach) {
@@ -101,7 +101,7 @@ Result<void, SysError> give_up_files(Kernel& kernel, const Reach& reach) {
 }
 
 Result<void, SysError> give_up_privileges(Kernel& kernel, const Reach& reach) {
-  if (reach.sets_privileged_options) return {};
+  if (reach.may_need_capabilities) return {};
   // For a directory that is another user's. Who lacks it has no need of the rest either.
   if (!reach.removable_in.empty() && kernel.capset(to_remove).ok()) return {};
   const Outcome dropped = kernel.capset(0);
@@ -109,9 +109,10 @@ Result<void, SysError> give_up_privileges(Kernel& kernel, const Reach& reach) {
   return {};
 }
 
-Result<void, SysError> give_up_sockets(Kernel& kernel, Refusal refusal) {
-  const bool own_alone = refusal == Refusal::kill && !has_sanitizer();
-  return filter_calls(kernel, own_alone ? allow_program() : deny_sockets_program());
+Result<void, SysError> give_up_more_calls(Kernel& kernel, Refusal refusal, const Ahead& ahead) {
+  if (refusal == Refusal::kill && !has_sanitizer()) return filter_calls(kernel, allow_program());
+  if (!ahead.looks_up && !ahead.listens) return {};
+  return filter_calls(kernel, deny_sockets_program());
 }
 
 std::string capabilities_name(std::uint64_t set) {

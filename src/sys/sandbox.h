@@ -19,7 +19,7 @@ namespace tcptool::sys {
 
 // No new privileges, and by seccomp(2) no call that deny_program() names. Errors: prctl(2)'s,
 // seccomp(2)'s; ENOSYS where the architecture is not known.
-Result<void, SysError> give_up_calls(Kernel& kernel, Refusal refusal, bool renames);
+Result<void, SysError> give_up_calls(Kernel& kernel, Refusal refusal, const Ahead& ahead);
 
 // What is left of the file system, beside reading, of TCP and of privileges.
 struct Reach {
@@ -27,7 +27,7 @@ struct Reach {
   bool connects_anywhere = false;
   std::vector<std::uint16_t> connects_to{};  // else to these ports alone, or nowhere
   bool binds_any_port = false;               // where the kernel chooses which; else none
-  bool sets_privileged_options = false;      // on sockets that are still to come
+  bool may_need_capabilities = false;        // on sockets that are still to come
 };
 
 // By Landlock, as far as the kernel has it. Needs give_up_calls() first. Errors: those of the three
@@ -38,10 +38,10 @@ Result<void, SysError> give_up_files(Kernel& kernel, const Reach& reach);
 // All capabilities, but for what removing or setting still needs. Errors: capset(2)'s.
 Result<void, SysError> give_up_privileges(Kernel& kernel, const Reach& reach);
 
-// Beyond this no socket listens and none can be made for what is on this host; where refusing is
-// killing, every call but allow_program()'s kills, except in a build with a sanitizer, whose own
-// calls are not known. Errors: seccomp(2)'s, ENOSYS as above.
-Result<void, SysError> give_up_sockets(Kernel& kernel, Refusal refusal);
+// By seccomp(2) what was ahead then and no longer is; where refusing is killing, every call but
+// allow_program()'s kills, except in a build with a sanitizer, whose own calls are not known.
+// Errors: seccomp(2)'s, ENOSYS as above.
+Result<void, SysError> give_up_more_calls(Kernel& kernel, Refusal refusal, const Ahead& ahead);
 
 // A set for capset(2): the one that is ever kept by its name, "0".
 std::string capabilities_name(std::uint64_t set);

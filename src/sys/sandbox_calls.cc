@@ -85,6 +85,10 @@ constexpr std::uint32_t refuse_with(int error) {
   return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
 }
 
+// To daemons of this host, which look-ups ask and which could start programs. No killing: libc
+// tries one first where it asks for an interface's name.
+constexpr CallRule no_unix_socket{__NR_socket, refuse_with(EPERM), When::equal, 0, AF_UNIX};
+
 // Those whose arguments decide.
 void append_by_argument(std::vector<CallRule>& rules, std::uint32_t action) {
   constexpr std::uint32_t writing = O_ACCMODE | O_CREAT | O_TRUNC;
@@ -121,10 +125,6 @@ void append_by_argument(std::vector<CallRule>& rules, std::uint32_t action) {
   }
   rules.push_back({__NR_socket, action});
 }
-
-// To daemons of this host, which look-ups ask and which could start programs. No killing: libc
-// tries one first where it asks for an interface's name.
-constexpr CallRule no_unix_socket{__NR_socket, refuse_with(EPERM), When::equal, 0, AF_UNIX};
 
 void sort_by_number(std::vector<CallRule>& rules) {
   std::stable_sort(rules.begin(), rules.end(),
@@ -258,7 +258,7 @@ bool has_sanitizer() {
 #endif
 }
 
-std::vector<sock_filter> deny_program(Refusal refusal, bool renames) {
+std::vector<sock_filter> deny_program(Refusal refusal, const Ahead& ahead) {
   const std::uint32_t action =
       refusal == Refusal::kill ? SECCOMP_RET_KILL_PROCESS : refuse_with(EPERM);
   std::vector<CallRule> rules;
@@ -269,7 +269,9 @@ std::vector<sock_filter> deny_program(Refusal refusal, bool renames) {
   deny(always_denied);
   deny(new_denied);
   deny(old_denied);
-  if (!renames) deny(renaming);
+  if (!ahead.renames) deny(renaming);
+  if (!ahead.listens) deny(std::array{__NR_listen});
+  if (!ahead.looks_up) rules.push_back(no_unix_socket);
   if (!has_sanitizer()) deny(programs);
   append_by_argument(rules, action);
   sort_by_number(rules);

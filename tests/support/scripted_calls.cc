@@ -20,11 +20,11 @@ Outcome ScriptedKernel::bind(int sockfd, const sys::Address& addr) {
   return play(Syscall::bind, sockfd, [&](std::size_t) { return inner_.bind(sockfd, addr); });
 }
 
-// A close that is played as failed has closed all the same, as on Linux.
 Outcome ScriptedKernel::capset(std::uint64_t kept) {
   return play(Syscall::capset, -1, [&](std::size_t) { return inner_.capset(kept); });
 }
 
+// A close that is played as failed has closed all the same, as on Linux.
 Outcome ScriptedKernel::close(int fd) {
   open_.erase(fd);
   const Outcome real = inner_.close(fd);

@@ -172,19 +172,31 @@ TEST_CASE("the line of progress is as wide as the terminal but one column") {
 }
 
 TEST_CASE("the option decides on colour, then NO_COLOR, then CLICOLOR_FORCE, then the terminal") {
-  sys::LinuxKernel kernel;
-  const Captured captured;  // no terminal
   using cmd::ColorMode;
+  using cmd::use_color;
+  const std::string term = ::getenv("TERM") == nullptr ? "" : ::getenv("TERM");
+  ::setenv("TERM", "xterm", 1);
   ::unsetenv("CLICOLOR_FORCE");
   ::setenv("NO_COLOR", "1", 1);
-  CHECK(cmd::use_color(ColorMode::always, cmd::stderr_is_terminal(kernel)));
-  CHECK_FALSE(cmd::use_color(ColorMode::never, false));
-  CHECK_FALSE(cmd::use_color(ColorMode::automatic, cmd::stderr_is_terminal(kernel)));
+  CHECK(use_color(ColorMode::always, false));
+  CHECK_FALSE(use_color(ColorMode::never, true));
+  CHECK_FALSE(use_color(ColorMode::automatic, true));
   ::setenv("CLICOLOR_FORCE", "1", 1);
-  CHECK_FALSE(cmd::use_color(ColorMode::automatic, cmd::stderr_is_terminal(kernel)));
+  CHECK_FALSE(use_color(ColorMode::automatic, true));
   ::unsetenv("NO_COLOR");
-  CHECK(cmd::use_color(ColorMode::automatic, cmd::stderr_is_terminal(kernel)));
+  CHECK(use_color(ColorMode::automatic, false));
   ::setenv("CLICOLOR_FORCE", "0", 1);
-  CHECK_FALSE(cmd::use_color(ColorMode::automatic, cmd::stderr_is_terminal(kernel)));
+  CHECK_FALSE(use_color(ColorMode::automatic, false));
   ::unsetenv("CLICOLOR_FORCE");
+  CHECK_FALSE(use_color(ColorMode::automatic, false));
+  CHECK(use_color(ColorMode::automatic, true));
+  ::setenv("TERM", "dumb", 1);
+  CHECK_FALSE(use_color(ColorMode::automatic, true));
+  ::setenv("TERM", term.c_str(), 1);
+}
+
+TEST_CASE("a pipe is no terminal") {
+  sys::LinuxKernel kernel;
+  const Captured captured;
+  CHECK_FALSE(cmd::stderr_is_terminal(kernel));
 }

@@ -125,7 +125,7 @@ TEST_CASE("so many rules that a jump goes far") {
 }
 
 TEST_CASE("what is denied, and what is not") {
-  const auto program = sys::deny_program(sys::Refusal::error, false);
+  const auto program = sys::deny_program(sys::Refusal::error, {.looks_up = true});
   if (program.empty()) SKIP_CASE("no filter for this architecture");
   CHECK(program.size() < BPF_MAXINSNS);
   for (const long number : {__NR_process_vm_readv,
@@ -177,7 +177,7 @@ TEST_CASE("what is denied, and what is not") {
 }
 
 TEST_CASE("arguments decide") {
-  const auto program = sys::deny_program(sys::Refusal::error, false);
+  const auto program = sys::deny_program(sys::Refusal::error, {.looks_up = true});
   if (program.empty()) SKIP_CASE("no filter for this architecture");
   const auto opened = [&](int flags) {
     return run(program, call(__NR_openat, {0, 0, static_cast<std::uint64_t>(flags)}));
@@ -215,7 +215,7 @@ TEST_CASE("arguments decide") {
 }
 
 TEST_CASE("a file may still be renamed and removed where that is wanted") {
-  const auto program = sys::deny_program(sys::Refusal::kill, true);
+  const auto program = sys::deny_program(sys::Refusal::kill, {.renames = true});
   if (program.empty()) SKIP_CASE("no filter for this architecture");
   CHECK(run(program, call(__NR_unlinkat)) == SECCOMP_RET_ALLOW);
   CHECK(run(program, call(__NR_renameat2)) == SECCOMP_RET_ALLOW);

@@ -36,15 +36,17 @@ using test::run_true;
 
 namespace {
 
+constexpr sys::Ahead all_ahead{.looks_up = true, .listens = true};
+
 bool first_step(sys::Kernel& kernel) {
-  return sys::give_up_calls(kernel, sys::Refusal::error, false).has_value();
+  return sys::give_up_calls(kernel, sys::Refusal::error, all_ahead).has_value();
 }
 
 // The first step, but with an errno of its own for what it refuses: the kernel refuses much with
 // EPERM by itself, to an ordinary user or in a container.
 constexpr int by_the_filter = EXFULL;
 bool marked_first_step(sys::Kernel& kernel) {
-  auto program = sys::deny_program(sys::Refusal::error, false);
+  auto program = sys::deny_program(sys::Refusal::error, all_ahead);
   for (sock_filter& step : program) {
     if (step.code == (BPF_RET | BPF_K) && step.k == (SECCOMP_RET_ERRNO | EPERM)) {
       step.k = SECCOMP_RET_ERRNO | by_the_filter;
@@ -127,7 +129,7 @@ TEST_CASE("sandbox: strict kills at what it refuses") {
     return errno_of(confine, attack) == -SIGSYS;
   };
   const Confine strict = [](sys::Kernel& kernel) {
-    return sys::give_up_calls(kernel, sys::Refusal::kill, false).has_value();
+    return sys::give_up_calls(kernel, sys::Refusal::kill, all_ahead).has_value();
   };
   if (errno_of(strict, [] { return 0; }) == not_confined) SKIP_CASE("no seccomp(2) here");
   CHECK(killed(strict, [] { return ::unshare(CLONE_NEWUSER); }));
@@ -136,7 +138,7 @@ TEST_CASE("sandbox: strict kills at what it refuses") {
   if (sys::has_sanitizer()) return;
   CHECK(killed(strict, run_true));
   const Confine own_calls = [&strict](sys::Kernel& kernel) {
-    return strict(kernel) && sys::give_up_sockets(kernel, sys::Refusal::kill).has_value();
+    return strict(kernel) && sys::give_up_more_calls(kernel, sys::Refusal::kill, {}).has_value();
   };
   CHECK(killed(own_calls, [] { return ::dup(0); }));
   CHECK(killed(own_calls, [] { return ::fork(); }));
@@ -145,34 +147,39 @@ TEST_CASE("sandbox: strict kills at what it refuses") {
   CHECK(errno_of(own_calls, [] { return ::socket(AF_INET, SOCK_STREAM, 0); }) == 0);
   // In the forms that this libc has of them.
   const Confine renaming = [](sys::Kernel& kernel) {
-    return sys::give_up_calls(kernel, sys::Refusal::kill, true) &&
-           sys::give_up_sockets(kernel, sys::Refusal::kill);
+    return sys::give_up_calls(kernel, sys::Refusal::kill, {.renames = true}) &&
+           sys::give_up_more_calls(kernel, sys::Refusal::kill, {});
   };
   CHECK(errno_of(renaming, [] { return ::rename("/no/such", "/no/other"); }) == ENOENT);
   CHECK(errno_of(renaming, [] { return ::unlink("/no/such"); }) == ENOENT);
 }
 
-TEST_CASE("sandbox: in the end there is no UNIX socket, and none listens") {
+TEST_CASE("sandbox: in the end, or where none is ahead, there is no UNIX socket and none listens") {
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  const auto listen = [&] { return ::listen(socket, 1); };
+  const auto unix_socket = [] { return ::socket(AF_UNIX, SOCK_STREAM, 0); };
   for (const auto refusal : {sys::Refusal::error, sys::Refusal::kill}) {
-    const auto result = [&](const std::function<long()>& attack) {
-      return errno_of(
-          [&](sys::Kernel& kernel) {
-            return sys::give_up_calls(kernel, refusal, false) &&
-                   sys::give_up_sockets(kernel, refusal);
-          },
-          attack);
-    };
-    const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-    const auto listen = [&] { return ::listen(socket, 1); };
-    if (result([] { return 0; }) == not_confined) SKIP_CASE("no seccomp(2) here");
-    CHECK(result([] { return ::socket(AF_UNIX, SOCK_STREAM, 0); }) == EPERM);
-    const bool killed = refusal == sys::Refusal::kill && !sys::has_sanitizer();
-    CHECK(result(listen) == (killed ? -SIGSYS : EPERM));
-    ::close(socket);
-    CHECK(result([] { return ::socket(AF_INET6, SOCK_STREAM, 0); }) == 0);
-    // libc tries a UNIX socket first.
-    CHECK(result([] { return ::if_nametoindex("lo") > 0 ? 0 : -1; }) == 0);
+    for (const sys::Ahead& ahead : {all_ahead, sys::Ahead{}}) {
+      const Confine first = [&](sys::Kernel& kernel) {
+        return sys::give_up_calls(kernel, refusal, ahead).has_value();
+      };
+      const Confine both = [&](sys::Kernel& kernel) {
+        return first(kernel) && sys::give_up_more_calls(kernel, refusal, ahead);
+      };
+      if (errno_of(both, [] { return 0; }) == not_confined) SKIP_CASE("no seccomp(2) here");
+      const bool kills = refusal == sys::Refusal::kill;
+      CHECK(errno_of(first, unix_socket) == (ahead.looks_up ? 0 : EPERM));
+      const int refused = kills ? -SIGSYS : EPERM;
+      CHECK(errno_of(first, listen) == (ahead.listens ? 0 : refused));
+      CHECK(errno_of(both, unix_socket) == EPERM);
+      const bool own_alone = kills && !sys::has_sanitizer();
+      CHECK(errno_of(both, listen) == (own_alone || !ahead.listens ? refused : EPERM));
+      CHECK(errno_of(both, [] { return ::socket(AF_INET6, SOCK_STREAM, 0); }) == 0);
+      // libc tries a UNIX socket first.
+      CHECK(errno_of(both, [] { return ::if_nametoindex("lo") > 0 ? 0 : -1; }) == 0);
+    }
   }
+  ::close(socket);
 }
 
 TEST_CASE("sandbox: capabilities are given up, but for what is still needed") {
@@ -184,12 +191,12 @@ TEST_CASE("sandbox: capabilities are given up, but for what is still needed") {
   CHECK(sys::capabilities_name(0) == "0");
   CHECK(sys::capabilities_name(2) == "1<<CAP_DAC_OVERRIDE");
   CHECK(sys::capabilities_name(5) == "0x5");
-  CHECK(result({}, open_packet_socket) == EPERM);
-  CHECK(result({.removable_in = "/"}, open_packet_socket) == EPERM);
   if (errno_of([](sys::Kernel&) { return true; }, open_packet_socket) != 0) {
     SKIP_CASE("no capabilities here");
   }
-  CHECK(result({.sets_privileged_options = true}, open_packet_socket) == 0);
+  CHECK(result({}, open_packet_socket) == EPERM);
+  CHECK(result({.removable_in = "/"}, open_packet_socket) == EPERM);
+  CHECK(result({.may_need_capabilities = true}, open_packet_socket) == 0);
   const test::TemporaryFolder folder;
   test::open_file(folder.file("f"), O_CREAT);
   REQUIRE(::chown(folder.file("").c_str(), 1, 1) == 0);
@@ -203,7 +210,7 @@ TEST_CASE("sandbox: a kernel that has less of it is told by the call that failed
   test::ScriptedKernel kernel(real);
   kernel.script(sys::Syscall::prctl).answers(0);
   kernel.script(sys::Syscall::seccomp).fails(ENOSYS);
-  const auto calls = sys::give_up_calls(kernel, sys::Refusal::error, false);
+  const auto calls = sys::give_up_calls(kernel, sys::Refusal::error, all_ahead);
   REQUIRE_FALSE(calls);
   CHECK(calls.error().text() == "seccomp: function not implemented (ENOSYS)");
   kernel.script(sys::Syscall::landlock_create_ruleset).fails(EOPNOTSUPP);
