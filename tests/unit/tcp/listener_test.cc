@@ -253,11 +253,11 @@ TEST_CASE("every option that a listener takes, and at its limits, lets it serve 
       CHECK(accepted.has_value());
     }
   }
-  for (const auto& option : taken) {
-    CAPTURE(option.first);
-    WARN(option.second);
-  }
   CHECK(taken.size() > 40);
+  for (const auto& [name, by_the_kernel] : taken) {
+    if (sys::find_socket_option(name)->may_need_capabilities) continue;
+    CHECK_MESSAGE(by_the_kernel, name);
+  }
 }
 
 TEST_CASE("which errors of accept concern one client alone") {
