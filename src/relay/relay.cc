@@ -144,6 +144,7 @@ void Relay::take_input(const PollSet& set) {
 void Relay::take_socket(const PollSet& set) {
   if ((set.socket() & (POLLIN | POLLERR | POLLHUP)) == 0) return;
   if (!reading_socket_) {
+    read_info();
     take_socket_error();
   } else if (!may_read_socket()) {
     socket_shouts_ = true;
@@ -180,7 +181,7 @@ void Relay::take_time() {
   }
   if (idle_clock_runs() && now >= last_activity_ + policy_.idle_timeout) {
     // An acknowledgement is activity too, and no event tells of it.
-    latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+    read_info();
     const std::uint64_t acked =
         latest_info_ ? latest_info_->bytes_acked.value_or(acked_seen_) : acked_seen_;
     if (acked > acked_seen_) {
@@ -242,10 +243,10 @@ bool Relay::idle_clock_runs() const {
   return !both_at_end && !stdout_stuck;
 }
 
-// Payload written to the socket that the peer's kernel has not acknowledged. bytes_acked counts
-// the SYN that we sent as the connecting side, and our FIN behind the last byte of payload.
+// Payload written to the socket that the peer's kernel had not acknowledged when TCP_INFO was read.
+// bytes_acked counts the SYN that we sent as the connecting side, and our FIN behind the last byte
+// of payload.
 std::uint64_t Relay::unacknowledged() {
-  latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
   if (latest_info_ && latest_info_->bytes_acked) {
     const std::uint64_t syn = connection_.active ? 1 : 0;
     const std::uint64_t acked = *latest_info_->bytes_acked;
@@ -260,11 +261,11 @@ std::uint64_t Relay::unacknowledged() {
 // With --send-only the peer's own end is not awaited, so its kernel's word on our FIN is.
 bool Relay::everything_acknowledged() {
   const bool fin_counts = policy_.send_only && end_.fin_sent && !end_.peer_fin;
-  const bool payload_acked = unacknowledged() == 0;
+  read_info();
   const tcp::State state = latest_info_ ? latest_info_->state : tcp::State::unknown;
   if (state == tcp::State::closed) take_socket_error();
   if (lost_) return false;
-  return payload_acked && !(fin_counts && state == tcp::State::fin_wait_1);
+  return unacknowledged() == 0 && !(fin_counts && state == tcp::State::fin_wait_1);
 }
 
 void Relay::finish(RelayEnd::Reason reason) {
@@ -274,7 +275,8 @@ void Relay::finish(RelayEnd::Reason reason) {
 
 void Relay::summarize() {
   const bool known = end_.reason == RelayEnd::Reason::complete;  // just now
-  const std::uint64_t in_doubt = known ? 0 : unacknowledged();
+  if (!known) read_info();
+  const std::uint64_t in_doubt = unacknowledged();
   end_.delivered = end_.sent - in_doubt;
   end_.undelivered = in_doubt + outbound_.size();
   end_.unwritten = end_.stdout_gone ? 0 : inbound_.size() + inbound_path_.held();

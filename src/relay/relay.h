@@ -159,6 +159,7 @@ class Relay {
   }
   [[nodiscard]] sys::TimePoint silent_since() const;
   [[nodiscard]] bool idle_clock_runs() const;
+  void read_info() { latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get()); }
   std::uint64_t unacknowledged();
   bool everything_acknowledged();
   void finish(RelayEnd::Reason reason);

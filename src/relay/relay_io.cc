@@ -84,6 +84,7 @@ void Relay::read_socket() {
 // its state.
 void Relay::take_sample() {
   next_sample_.reset();
+  read_info();
   if (unacknowledged() == 0 && outbound_.empty()) {
     end_.soft_error.reset();
     return;
@@ -98,7 +99,7 @@ void Relay::take_sample() {
   const sys::Outcome got = kernel_.getsockopt(connection_.fd.get(), SOL_SOCKET, SO_ERROR,
                                               std::as_writable_bytes(std::span(&error, 1)));
   if (!got.ok() || error == 0) return;
-  latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+  read_info();
   if (latest_info_ && latest_info_->state == tcp::State::closed) {
     return lose_connection(Syscall::getsockopt, error);
   }
@@ -110,14 +111,14 @@ void Relay::take_sample() {
 
 void Relay::tell_progress(sys::TimePoint now) {
   next_progress_ = now + policy_.progress_interval;
-  if (!lost_) latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+  if (!lost_) read_info();
   end_.info = latest_info_;
   end_.duration = now - connection_.established;
   observer_.progress(end_);
 }
 
 // After an error or hang-up that recv cannot tell of: the peer's FIN has been read, and the
-// connection has gone.
+// connection has gone. TCP_INFO has just been read.
 void Relay::take_socket_error() {
   int error = 0;
   const sys::Outcome got = kernel_.getsockopt(connection_.fd.get(), SOL_SOCKET, SO_ERROR,
@@ -167,10 +168,11 @@ void Relay::send_fin() {
   // The peer's FIN may have come although we have not read it yet: the state knows, as long as ours
   // is not sent. Behind it the connection may be over at once.
   const bool asked = end_.first_to_close == RelayEnd::FirstToClose::nobody;
-  if (asked) latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+  if (asked) read_info();
   const bool after_peer = latest_info_ && latest_info_->state == tcp::State::close_wait;
   const sys::Outcome done = kernel_.shutdown(connection_.fd.get(), SHUT_WR);
   if (!done.ok()) {
+    read_info();
     take_socket_error();  // the reason why it is not connected any more
     if (!lost_) lose_connection(Syscall::shutdown, done.error);
     return;

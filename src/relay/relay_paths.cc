@@ -103,7 +103,7 @@ void Relay::presume_reset() {
 
 // Whether an error of splice or sendfile is the connection's, which then has gone.
 bool Relay::broke_connection() {
-  latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+  read_info();
   return !latest_info_ || latest_info_->state == tcp::State::closed;
 }
 

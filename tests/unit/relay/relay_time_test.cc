@@ -156,6 +156,18 @@ TEST_CASE("a run is not complete before the peer's kernel has acknowledged every
   CHECK((arrived == question));
 }
 
+TEST_CASE("at the end of an ordinary run the kernel is asked twice: TCP_INFO and SO_ERROR") {
+  RelayScene scene;
+  scene.stdin_writer.write("x");
+  scene.peer.write("x");
+  scene.peer.shut_down();
+  scene.then([&] { scene.stdin_writer.close(); });
+  const RelayEnd end = scene.run();
+  CHECK(end.reason == Reason::complete);
+  CHECK(end.first_to_close == RelayEnd::FirstToClose::peer);
+  CHECK(scene.kernel.count(sys::Syscall::getsockopt) == 2);
+}
+
 TEST_CASE("where the kernel tells nothing of acknowledgements the run completes all the same") {
   RelayScene scene;
   scene.kernel.script(sys::Syscall::getsockopt).fails(ENOPROTOOPT);
