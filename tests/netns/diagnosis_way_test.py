@@ -29,14 +29,13 @@ class Way(causes.TransferTestCase):
     def test_what_this_host_itself_has_lost_or_forbids_since(self):
         rule = ("nft 'add table ip own; add chain ip own o { type filter hook output priority 0; }"
                 "; add rule ip own o tcp dport 9000 drop'")
-        route = "ip route replace default via 10.77.1.1"
-        rows = ((("ip route del default", route), "no-route", "internet",
+        rows = ((("ip route del default", BACK), "no-route", "internet",
                  f"^  cause   this host has lost its route to {SERVER} since"),
                 ((f"ip route add blackhole {SERVER}", f"ip route del blackhole {SERVER}"),
                  "route-blackhole", "internet", f"by the route blackhole {SERVER}/32 in its"),
                 ((rule, "nft delete table ip own"), "filtered-here", "transport",
                  "a packet filter on this host itself, or its traffic control, drops what"),
-                (("ip link set c0 down", f"ip link set c0 up; {route}"), "interface-down", "link",
+                (("ip link set c0 down", f"ip link set c0 up; {BACK}"), "interface-down", "link",
                  "interface c0, by which this connection goes, went down"))
         for (change, back), cause, layer, words in rows:
             with self.subTest(cause):
@@ -45,7 +44,7 @@ class Way(causes.TransferTestCase):
                                   GIVE_UP, ("connect", ))
 
     def test_idle_while_the_route_is_gone(self):
-        fault = self.meanwhile("ip route del default", "ip route replace default via 10.77.1.1")
+        fault = self.meanwhile("ip route del default", BACK)
         self.assert_ended(fault, 9, "no-route", "internet", f"no route to {SERVER} any more", None,
                           ("--idle-timeout", "1s"), ("connect", ))
 
