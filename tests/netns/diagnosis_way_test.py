@@ -12,6 +12,7 @@ import tool
 
 SERVER, CLIENT, GIVE_UP = causes.SERVER, causes.CLIENT, causes.GIVE_UP
 BACK = "ip route replace default via 10.77.1.1"
+SYNS = ("-o", "TCP_SYNCNT=5")
 
 
 class Way(causes.TransferTestCase):
@@ -95,6 +96,39 @@ class Way(causes.TransferTestCase):
                                              ("-w", "3s"))
         self.assert_text(result, 5, "link", "no answer to ARP for gateway 10.77.1.77 on c0; no SYN "
                          "leaves this host now")
+
+    def test_a_route_that_is_lost_behind_the_second_syn(self):
+        self.filter("r", "forward", "tcp flags & (syn | ack) == syn counter drop")
+        self.addCleanup(self.world.sh, "c", BACK)
+        with self.world.tool("c", "connect", "-q", "--diagnose", "off", *SYNS, "-w", "4s", SERVER,
+                             9000) as process:
+            ends.wait_until(lambda: self.world.filtered("r", "forward") > 1, "the second SYN")
+            self.world.sh("c", "ip route del default")
+            result = process.finish()
+        self.assert_first_line(5, r"connect .*: timed out .*\(nothing leaves this host any more\)",
+                               result)
+
+    def test_a_gateway_that_answers_arp_late_is_there(self):
+        """The SYN was due again while it still waited for ARP; what followed left."""
+        neigh = "/proc/sys/net/ipv4/neigh/c0"
+        before = self.world.sh("c", f"cd {neigh}; cat mcast_solicit retrans_time_ms").split()
+        self.addCleanup(self.world.sh, "c", f"cd {neigh}; echo {before[0]} > mcast_solicit; "
+                                            f"echo {before[1]} > retrans_time_ms")
+        self.addCleanup(self.world.sh, "r", "ip link set rc arp on")
+        self.filter("r", "forward", "counter drop")
+        self.world.sh("c", f"cd {neigh}; echo 200 > mcast_solicit; echo 100 > retrans_time_ms")
+        for options in (("-q", "--diagnose", "off"), ()):
+            with self.subTest(options):
+                self.world.sh("r", "ip link set rc arp off")
+                self.world.sh("c", "ip neigh flush dev c0")
+                with self.world.tool("c", "connect", *options, *SYNS, "-w", "4s", SERVER,
+                                     9000) as process:
+                    ends.wait_until(lambda: "backoff:1" in self.world.sh("c", "ss -tin state all"),
+                                    "that the SYN is due again")
+                    self.world.sh("r", "ip link set rc arp on")
+                    result = process.finish()
+                self.assert_first_line(7, r"connect .*: timed out .*\(2 SYNs sent, nothing came ",
+                                       result)
 
     def test_a_loop_through_this_host(self):
         self.world.sh("c", "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding")
