@@ -116,6 +116,9 @@ struct TransferFacts {
   std::optional<int> soft_error;  // what SO_ERROR told while the connection lived
   bool presumed = false;          // that it was reset: nobody has the kernel's own word on it
   bool gap = false;               // later data has come, and waits for a part before it
+  std::uint64_t unwritten = 0;    // received, and not written to stdout
+  std::uint64_t unread = 0;       // left in the socket
+  bool stdout_stuck = false;      // takes nothing; a FIN may be unread behind what waits for it
   sys::Address local;             // the connection's own address
   std::optional<sys::Link> link;  // the interface that has it
   bool local_gone = false;        // none has it any more

@@ -243,21 +243,6 @@ bool Relay::idle_clock_runs() const {
   return !both_at_end && !stdout_stuck;
 }
 
-// Payload written to the socket that the peer's kernel had not acknowledged when TCP_INFO was read.
-// bytes_acked counts the SYN that we sent as the connecting side, and our FIN behind the last byte
-// of payload.
-std::uint64_t Relay::unacknowledged() {
-  if (latest_info_ && latest_info_->bytes_acked) {
-    const std::uint64_t syn = connection_.active ? 1 : 0;
-    const std::uint64_t acked = *latest_info_->bytes_acked;
-    const std::uint64_t payload = acked > syn ? acked - syn : 0;
-    return end_.sent - std::min(payload, end_.sent);
-  }
-  int queued = 0;
-  if (!kernel_.ioctl(connection_.fd.get(), TIOCOUTQ, queued).ok() || queued <= 0) return 0;
-  return static_cast<std::uint64_t>(queued) - (end_.fin_sent ? 1 : 0);
-}
-
 // With --send-only the peer's own end is not awaited, so its kernel's word on our FIN is.
 bool Relay::everything_acknowledged() {
   const bool fin_counts = policy_.send_only && end_.fin_sent && !end_.peer_fin;
@@ -273,6 +258,12 @@ void Relay::finish(RelayEnd::Reason reason) {
   end_.reason = reason;
 }
 
+// Where nothing is to be read. An unread FIN, which takes memory as well, came in order.
+bool Relay::holds_later_data() {
+  const bool came = !latest_info_ || latest_info_->rcv_ooopack.value_or(1) > 0;
+  return came && tcp::holds_received(kernel_, connection_.fd.get());
+}
+
 void Relay::summarize() {
   const bool known = end_.reason == RelayEnd::Reason::complete;  // just now
   if (!known) read_info();
@@ -280,12 +271,13 @@ void Relay::summarize() {
   end_.delivered = end_.sent - in_doubt;
   end_.undelivered = in_doubt + outbound_.size();
   end_.unwritten = end_.stdout_gone ? 0 : inbound_.size() + inbound_path_.held();
+  end_.stdout_stuck = inbound_waits();
   int unread = 0;
   if (!lost_ && !end_.peer_fin && kernel_.ioctl(connection_.fd.get(), FIONREAD, unread).ok()) {
     end_.unread = static_cast<std::uint64_t>(std::max(unread, 0));
     const bool timed_out = end_.reason == RelayEnd::Reason::idle_timeout ||
                            end_.reason == RelayEnd::Reason::run_timeout;
-    end_.gap = timed_out && unread == 0 && tcp::holds_received(kernel_, connection_.fd.get());
+    end_.gap = timed_out && unread == 0 && !end_.stdout_stuck && holds_later_data();
   }
   end_.info = latest_info_;
   outbound_path_.put_back();

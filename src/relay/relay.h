@@ -61,7 +61,8 @@ struct RelayEnd {
   std::uint64_t undelivered = 0;
   std::uint64_t unread = 0;  // left in the socket: closing it then sends RST, not FIN
   bool gap = false;  // nothing is unread, and later data has come: a part before it is missing
-  std::uint64_t unwritten = 0;                         // received, and not written to stdout
+  std::uint64_t unwritten = 0;  // received, and not written to stdout
+  bool stdout_stuck = false;    // which takes nothing; behind what waits a FIN may be unread
   std::chrono::nanoseconds duration{0};                // since the connection was established
   std::optional<std::chrono::nanoseconds> first_byte;  // received, since then
   std::chrono::nanoseconds silence{0};  // since payload was last sent, acknowledged or received
@@ -163,6 +164,7 @@ class Relay {
   std::uint64_t unacknowledged();
   bool everything_acknowledged();
   void finish(RelayEnd::Reason reason);
+  [[nodiscard]] bool holds_later_data();
   void summarize();
 
   sys::Waiter& waiter_;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The relay's single steps: one call each, and what its outcome means.
+#include <sys/ioctl.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -77,6 +79,21 @@ void Relay::read_socket() {
     reading_socket_ = false;
     lose_connection(Syscall::recv, got.error);
   }
+}
+
+// Payload written to the socket that the peer's kernel had not acknowledged when TCP_INFO was read.
+// bytes_acked counts the SYN that we sent as the connecting side, and our FIN behind the last byte
+// of payload.
+std::uint64_t Relay::unacknowledged() {
+  if (latest_info_ && latest_info_->bytes_acked) {
+    const std::uint64_t syn = connection_.active ? 1 : 0;
+    const std::uint64_t acked = *latest_info_->bytes_acked;
+    const std::uint64_t payload = acked > syn ? acked - syn : 0;
+    return end_.sent - std::min(payload, end_.sent);
+  }
+  int queued = 0;
+  if (!kernel_.ioctl(connection_.fd.get(), TIOCOUTQ, queued).ok() || queued <= 0) return 0;
+  return static_cast<std::uint64_t>(queued) - (end_.fin_sent ? 1 : 0);
 }
 
 // While data is unacknowledged: TCP_INFO, and once segments are sent again what the network says of
