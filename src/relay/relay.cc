@@ -125,7 +125,7 @@ sys::Deadline Relay::next_deadline() {
 
 void Relay::take_events(const PollSet& set) {
   const bool closed = (set.socket() & (POLLHUP | POLLERR)) == POLLHUP;
-  if (outbound_on_path() && closed) presume_reset();
+  if (outbound_on_path() && closed) presume_reset(Syscall::send);
   take_input(set);
   take_socket(set);
   take_output(set);

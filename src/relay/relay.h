@@ -45,7 +45,7 @@ struct RelayEnd {
   Reason reason = Reason::complete;
   FirstToClose first_to_close = FirstToClose::nobody;
   sys::SysError error;    // of connection_lost and stdout_failed
-  bool presumed = false;  // error: sendfile or splice has had the kernel's own word
+  bool presumed = false;  // error: somebody else has had the kernel's own word, as splice may
   int signal = 0;
   bool peer_fin = false;  // the peer's FIN has been read
   bool fin_sent = false;
@@ -123,7 +123,6 @@ class Relay {
   void move_outbound();
   void move_inbound();
   void write_held();
-  void presume_reset();
   [[nodiscard]] bool broke_connection();
   [[nodiscard]] bool stdout_has_no_reader();
 
@@ -131,6 +130,7 @@ class Relay {
   void write_socket();
   void read_socket();
   void take_socket_error();
+  void presume_reset(sys::Syscall call);
   void write_stdout();
   void close_stdout();
   void lose_stdout(int error);

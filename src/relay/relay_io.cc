@@ -141,10 +141,17 @@ void Relay::take_socket_error() {
   const sys::Outcome got = kernel_.getsockopt(connection_.fd.get(), SOL_SOCKET, SO_ERROR,
                                               std::as_writable_bytes(std::span(&error, 1)));
   if (got.ok() && error != 0) return lose_connection(Syscall::getsockopt, error);
-  // Somebody else took the error; that the connection has gone remains.
   if (unacknowledged() == 0 && end_.fin_sent) return;
   const bool closed = latest_info_ && latest_info_->state == tcp::State::closed;
-  if (closed) lose_connection(Syscall::getsockopt, ECONNRESET);
+  if (closed) presume_reset(Syscall::getsockopt);
+}
+
+// The connection has gone, and whoever took its error has not told it: a splice or sendfile that
+// sent something before, or another process. Of what can end a connection that is not stuck, a
+// reset is left, or somebody on this host who aborted it.
+void Relay::presume_reset(sys::Syscall call) {
+  lose_connection(call, ECONNRESET);
+  end_.presumed = true;
 }
 
 void Relay::write_stdout() {
