@@ -265,7 +265,10 @@ bool Relay::holds_later_data() {
 }
 
 void Relay::summarize() {
-  const bool known = end_.reason == RelayEnd::Reason::complete;  // just now
+  // It was read just now, or nothing changes any more.
+  const bool known = end_.reason == RelayEnd::Reason::complete ||
+                     end_.reason == RelayEnd::Reason::idle_timeout ||
+                     (latest_info_ && latest_info_->state == tcp::State::closed);
   if (!known) read_info();
   const std::uint64_t in_doubt = unacknowledged();
   end_.delivered = end_.sent - in_doubt;
