@@ -135,6 +135,7 @@ class Relay {
   void close_stdout();
   void lose_stdout(int error);
   void stop_stdin() { reading_stdin_ = false; }
+  RelayEnd::FirstToClose first_if_we_close();
   void send_fin();
   void peer_has_closed();
   void lose_connection(sys::Syscall call, int error);

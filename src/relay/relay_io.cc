@@ -188,12 +188,17 @@ void Relay::lose_stdout(int error) {
   observer_.stdout_reader_gone();
 }
 
-void Relay::send_fin() {
-  // The peer's FIN may have come although we have not read it yet: the state knows, as long as ours
-  // is not sent. Behind it the connection may be over at once.
-  const bool asked = end_.first_to_close == RelayEnd::FirstToClose::nobody;
-  if (asked) read_info();
+// The peer's FIN may have come although we have not read it yet: the state knows, as long as ours is
+// not sent. Behind it the connection may be over at once.
+RelayEnd::FirstToClose Relay::first_if_we_close() {
+  read_info();
   const bool after_peer = latest_info_ && latest_info_->state == tcp::State::close_wait;
+  return after_peer ? RelayEnd::FirstToClose::peer : RelayEnd::FirstToClose::this_side;
+}
+
+void Relay::send_fin() {
+  auto first = end_.first_to_close;
+  if (first == RelayEnd::FirstToClose::nobody) first = first_if_we_close();
   const sys::Outcome done = kernel_.shutdown(connection_.fd.get(), SHUT_WR);
   if (!done.ok()) {
     read_info();
@@ -202,9 +207,7 @@ void Relay::send_fin() {
     return;
   }
   end_.fin_sent = true;
-  if (!asked) return;
-  end_.first_to_close =
-      after_peer ? RelayEnd::FirstToClose::peer : RelayEnd::FirstToClose::this_side;
+  end_.first_to_close = first;
 }
 
 void Relay::peer_has_closed() {
