@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "sys/host_network.h"
+
 namespace tcptool::tcp {
 namespace {
 
@@ -183,8 +185,9 @@ void ActiveOpen::end(Attempt::End end) {
   note_timeouts(attempt_.info);
   const bool given_up = end == Attempt::End::timed_out || end == Attempt::End::interrupted;
   if (given_up) attempt_.syn_unsent = holds_unsent_segment(*kernel_, fd_.get());
-  const bool unanswered = given_up || (!attempt_.icmp && attempt_.error.error != ECONNREFUSED);
-  if (unanswered) {
+  const int error = attempt_.error.error;
+  const bool in_vain = error == ETIMEDOUT || error == ENETDOWN || sys::is_routing_error(error);
+  if (given_up || (end == Attempt::End::failed && !attempt_.icmp && in_vain)) {
     attempt_.syn_source = local_address(*kernel_, fd_.get()).with_port(0);
   }
   static_cast<void>(fd_.close());
