@@ -162,6 +162,9 @@ std::optional<diagnose::TransferFacts> transfer_facts(const relay::RelayEnd& end
   facts.undelivered = end.undelivered;
   facts.peer_fin = end.peer_fin;
   facts.gap = end.gap;
+  facts.unwritten = end.unwritten;
+  facts.unread = end.unread;
+  facts.stdout_stuck = end.stdout_stuck;
   facts.presumed = end.presumed;
   facts.duration = end.duration;
   facts.soft_error = end.soft_error;

@@ -75,7 +75,7 @@ class Parallel {
     for (const Member& member : members_) {
       if (member.open.under_way()) {
         fds.push_back({member.open.fd(), POLLOUT, 0});
-        if (tells()) until = sys::earlier(until, member.open.next_look());
+        until = sys::earlier(until, member.open.next_look());
       } else {
         fds.push_back({member.held ? member.held->fd.get() : -1, POLLIN, 0});
       }
@@ -108,9 +108,9 @@ class Parallel {
       if (late) {
         open.end(End::timed_out);
         take_outcome(i);
-      } else if (tells() && now >= open.next_look()) {
+      } else if (now >= open.next_look()) {
         notes_.set_place(place(i));
-        open.look_for_retransmission(now, notes_);
+        open.look_for_retransmission(now, tells() ? &notes_ : nullptr);
       }
     }
   }

@@ -26,6 +26,7 @@ constexpr std::array table{
     CauseInfo{Cause::no_memory, "no-memory", Layer::this_host},
     CauseInfo{Cause::refused_by_kernel, "refused-by-kernel", Layer::this_host},
     CauseInfo{Cause::output_filter, "output-filter", Layer::this_host},
+    CauseInfo{Cause::stdout_not_read, "stdout-not-read", Layer::this_host},
     CauseInfo{Cause::interface_down, "interface-down", Layer::link},
     CauseInfo{Cause::neighbour_silent, "neighbour-silent", Layer::link},
     CauseInfo{Cause::not_unicast, "not-unicast", Layer::internet},

@@ -36,6 +36,7 @@ enum class Cause {
   no_memory,
   refused_by_kernel,
   output_filter,
+  stdout_not_read,
   // link
   interface_down,
   neighbour_silent,

@@ -90,11 +90,10 @@ Evidence collect_look_up(sys::Waiter& waiter, const tcp::ResolveFailure& failure
   name.timed_out = evidence.timed_out;
   if (const auto hosts = sys::read_small_file(kernel, "/etc/hosts")) {
     name.in_hosts = tcp::parse_hosts(*hosts, name.name);
-  } else {
+  } else if (hosts.error().error != ENOENT) {
     name.hosts_error = hosts.error();
   }
   const auto config = sys::read_small_file(kernel, "/etc/resolv.conf");
-  name.config_read = config.has_value();
   if (!config) {
     name.config_error = config.error();
     return evidence;

@@ -129,7 +129,7 @@ std::vector<LayerRow> layer_rows(const Evidence& evidence, const Finding& findin
 std::optional<Finding> find(const Evidence& evidence) {
   switch (evidence.step) {
     case Step::look_up:
-      return first_of(name_rules(), evidence);
+      return look_up_finding(evidence);
     case Step::prepare:
       return first_of(host_rules(), evidence);
     case Step::connect:

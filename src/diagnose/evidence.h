@@ -93,10 +93,9 @@ struct NameFacts {
   int family = 0;
   int status = 0;  // EAI_...
   bool timed_out = false;
-  std::chrono::nanoseconds asked_for{0};  // how long their answers were awaited
-  bool config_read = false;               // resolv.conf(5)
-  std::optional<int> config_error;        // why it could not be
-  std::optional<int> hosts_error;         // why hosts(5) could not
+  std::chrono::nanoseconds asked_for{0};      // how long their answers were awaited
+  std::optional<sys::SysError> config_error;  // why resolv.conf(5) could not be read
+  std::optional<sys::SysError> hosts_error;   // why hosts(5) could not, if there is such a file
   std::vector<sys::Address> servers;
   std::vector<tcp::NameServerAnswer> answers;        // to the asked family's type, a server each
   std::vector<tcp::NameServerAnswer> other_answers;  // to the other family's
@@ -116,6 +115,9 @@ struct TransferFacts {
   std::optional<int> soft_error;  // what SO_ERROR told while the connection lived
   bool presumed = false;          // that it was reset: nobody has the kernel's own word on it
   bool gap = false;               // later data has come, and waits for a part before it
+  std::uint64_t unwritten = 0;    // received, and not written to stdout
+  std::uint64_t unread = 0;       // left in the socket
+  bool stdout_stuck = false;      // takes nothing; a FIN may be unread behind what waits for it
   sys::Address local;             // the connection's own address
   std::optional<sys::Link> link;  // the interface that has it
   bool local_gone = false;        // none has it any more

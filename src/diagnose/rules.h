@@ -28,7 +28,6 @@ using Rule = std::optional<Finding> (*)(const Evidence&);
 // What the first of them says that knows the evidence.
 std::optional<Finding> first_of(std::span<const Rule> rules, const Evidence& evidence);
 
-std::span<const Rule> name_rules();         // step look_up, with those that follow
 std::span<const Rule> name_server_rules();  // step look_up: no name server, or none answered
 std::span<const Rule> host_rules();         // step prepare
 std::span<const Rule> lost_way_rules();     // step connect: the way by which SYNs left is gone
@@ -49,6 +48,9 @@ constexpr unsigned state_time_wait = 6;
 // What an ICMP error comes to; evidence.icmp is there.
 Finding icmp_finding(const Evidence& evidence, Cause cause, std::string explanation,
                      std::string advice);
+
+// What the rules of step look_up come to, and what of /etc/hosts is not known; in rules_name.cc.
+std::optional<Finding> look_up_finding(const Evidence& evidence);
 
 // Of the evidence, in rules_facts.cc.
 // connect(2) failed with one of these errors, and nothing from the network says why.
@@ -115,8 +117,6 @@ std::string lost_bytes(const Evidence& evidence);  // "12 bytes for the peer wer
 std::string ended_by(const Evidence& evidence);
 // "rule 100 (from all to 10.99.0.0/16 prohibit)"
 std::string refusal_text(const Refusal& refusal);
-// "/etc/hosts cannot be read: permission denied (EACCES)"
-std::string unreadable(std::string_view file, int error);
 std::string down_words(const PathFacts& path);  // "c1, c2 are down"
 // "; c1 has no carrier, and this host ignores ...", or what is down; "" where neither is known.
 std::string routes_gone_words(const PathFacts& path);

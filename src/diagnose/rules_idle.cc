@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// All that was sent on an established connection is acknowledged, and no data came in the time that
-// the user set.
+// All that was sent on an established connection is acknowledged, and no data came, or could be
+// taken, in the time that the user set.
 #include <fmt/format.h>
 
 #include <array>
@@ -59,6 +59,25 @@ std::optional<std::uint32_t> largest_segment(const Evidence& evidence) {
 bool full_ones_came(const Evidence& evidence) {
   const auto& info = evidence.info;
   return info && info->advmss && largest_segment(evidence).value_or(0) >= *info->advmss;
+}
+
+// What is waited for may be here: nothing is to be said of the peer or the way.
+std::optional<Finding> stdout_not_read(const Evidence& evidence) {
+  const TransferFacts& transfer = evidence.transfer;
+  if (!waited_in_vain(evidence) || !transfer.stdout_stuck || transfer.undelivered > 0) {
+    return std::nullopt;
+  }
+  std::string waits = format_bytes(transfer.unwritten) + " received and not written to stdout";
+  if (transfer.unread > 0) {
+    waits += fmt::format(", {} more unread in the socket", format_bytes(transfer.unread));
+  }
+  const bool closed = evidence.info && evidence.info->state == tcp::State::close_wait;
+  return Finding{Cause::stdout_not_read, "timed out: stdout takes nothing",
+                 fmt::format("{}; nothing moved for {}", waits, format_duration(evidence.after)),
+                 fmt::format("whoever reads tcptool's stdout does not read, or reads slowly: what "
+                             "the peer has sent{} waits for it",
+                             closed ? ", to its FIN," : ""),
+                 "the program that reads stdout: whether it runs, and what it waits for"};
 }
 
 // What was sent later has come: whatever is missing was sent as well, and sent again.
@@ -128,7 +147,8 @@ void add_losses(const Evidence& evidence, Finding& finding) {
 
 std::optional<Finding> peer_silent(const Evidence& evidence) {
   const TransferFacts& transfer = evidence.transfer;
-  if (!waited_in_vain(evidence) || transfer.undelivered > 0 || transfer.peer_fin) {
+  const bool came_just_now = transfer.unread > 0;
+  if (!waited_in_vain(evidence) || transfer.undelivered > 0 || transfer.peer_fin || came_just_now) {
     return std::nullopt;
   }
   const std::string time = format_duration(evidence.after);
@@ -164,7 +184,7 @@ std::optional<Finding> peer_silent(const Evidence& evidence) {
   return finding;
 }
 
-constexpr std::array<Rule, 2> rules{gap_before_later_data, peer_silent};
+constexpr std::array<Rule, 3> rules{stdout_not_read, gap_before_later_data, peer_silent};
 
 }  // namespace
 

@@ -274,27 +274,22 @@ std::optional<Finding> name_server_without_tcp(const Evidence& evidence) {
       fmt::format("tcptool connect -z {} 53; another name server in /etc/resolv.conf", server)};
 }
 
-std::optional<Finding> by_sources(const Evidence& evidence) {
-  constexpr std::array<Rule, 8> in_turn{
-      malformed,     other_family_in_hosts, name_not_found,          name_without_address,
-      contradictory, name_server_failed,    name_server_without_tcp, not_in_sources};
-  auto finding = first_of(in_turn, evidence);
-  if (!finding) finding = first_of(name_server_rules(), evidence);
-  const int error = evidence.name.hosts_error.value_or(ENOENT);
-  if (finding && error != ENOENT) {
-    finding->explanation +=
-        fmt::format("; and {}, which may have it", unreadable("/etc/hosts", error));
-    finding->advice += "; ls -lL /etc/hosts";
-  }
-  return finding;
-}
-
-constexpr std::array<Rule, 1> rules{by_sources};
+constexpr std::array<Rule, 7> rules{
+    other_family_in_hosts, name_not_found,          name_without_address, contradictory,
+    name_server_failed,    name_server_without_tcp, not_in_sources};
 
 }  // namespace
 
-std::span<const Rule> name_rules() {
-  return rules;
+std::optional<Finding> look_up_finding(const Evidence& evidence) {
+  if (auto finding = malformed(evidence)) return finding;  // which no file has
+  auto finding = first_of(rules, evidence);
+  if (!finding) finding = first_of(name_server_rules(), evidence);
+  const auto& error = evidence.name.hosts_error;
+  if (finding && error) {
+    finding->explanation += fmt::format("; {}, and it may have the name", error->text());
+    finding->advice += "; ls -lL /etc/hosts";
+  }
+  return finding;
 }
 
 }  // namespace tcptool::diagnose

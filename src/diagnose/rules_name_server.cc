@@ -205,8 +205,7 @@ std::optional<Finding> name_server_slow(const Evidence& evidence) {
 
 std::optional<Finding> no_name_server(const Evidence& evidence) {
   const NameFacts& name = evidence.name;
-  const bool known = name.config_read || name.config_error;
-  if (!known || !name.servers.empty()) return std::nullopt;
+  if (name.name.empty() || !name.servers.empty()) return std::nullopt;
   Finding finding{Cause::no_name_server, "no name server is configured",
                   "/etc/resolv.conf names no server",
                   fmt::format("/etc/hosts gives no such address of {}, and /etc/resolv.conf has no "
@@ -214,13 +213,13 @@ std::optional<Finding> no_name_server(const Evidence& evidence) {
                               escape(name.name)),
                   "a nameserver line in /etc/resolv.conf, or the numeric address"};
   if (const auto error = name.config_error) {
-    const std::string why = unreadable("/etc/resolv.conf", *error);
+    const std::string why = error->text();
     finding.headline = "no name server is known";
     finding.evidence = why;
     finding.explanation = fmt::format(
         "{}, so that a name server on this host itself was asked, and none gave an address of {}",
         why, escape(name.name));
-    finding.advice = *error == ENOENT
+    finding.advice = error->error == ENOENT
                          ? "a nameserver line in /etc/resolv.conf"
                          : "ls -lL /etc/resolv.conf: all users must be able to read it";
   }

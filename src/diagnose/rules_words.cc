@@ -79,11 +79,6 @@ std::string ended_by(const Evidence& evidence) {
   return fmt::format("; TCP_USER_TIMEOUT={} ended it", evidence.asked.user_timeout);
 }
 
-std::string unreadable(std::string_view file, int error) {
-  return fmt::format("{} cannot be read: {} ({})", file, sys::errno_text(error),
-                     sys::errno_name(error));
-}
-
 std::string down_words(const PathFacts& path) {
   const auto& down = path.down_interfaces;
   return fmt::format("{} {} down", escape(fmt::format("{}", fmt::join(down, ", "))),

@@ -17,12 +17,10 @@ namespace {
 
 using tcp::Attempt;
 
-// The SYN still waits here, or timeouts were counted and fewer segments left again: for want of the
-// neighbour's link-layer address, of a route, or of the address that they come from.
+// The SYN still waits here, or did not leave when it was due again: for want of the neighbour's
+// link-layer address, of a route, or of the address that it comes from.
 bool nothing_leaves(const Attempt& attempt) {
-  if (attempt.syn_unsent) return true;
-  return attempt.info && attempt.info->total_retrans &&
-         attempt.info->retransmits.value_or(0) > *attempt.info->total_retrans;
+  return attempt.syn_unsent || attempt.syn_stayed;
 }
 
 Verdict no_answer(const Attempt& attempt) {

@@ -125,7 +125,7 @@ sys::Deadline Relay::next_deadline() {
 
 void Relay::take_events(const PollSet& set) {
   const bool closed = (set.socket() & (POLLHUP | POLLERR)) == POLLHUP;
-  if (outbound_on_path() && closed) presume_reset();
+  if (outbound_on_path() && closed) presume_reset(Syscall::send);
   take_input(set);
   take_socket(set);
   take_output(set);
@@ -144,6 +144,7 @@ void Relay::take_input(const PollSet& set) {
 void Relay::take_socket(const PollSet& set) {
   if ((set.socket() & (POLLIN | POLLERR | POLLHUP)) == 0) return;
   if (!reading_socket_) {
+    read_info();
     take_socket_error();
   } else if (!may_read_socket()) {
     socket_shouts_ = true;
@@ -180,7 +181,7 @@ void Relay::take_time() {
   }
   if (idle_clock_runs() && now >= last_activity_ + policy_.idle_timeout) {
     // An acknowledgement is activity too, and no event tells of it.
-    latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+    read_info();
     const std::uint64_t acked =
         latest_info_ ? latest_info_->bytes_acked.value_or(acked_seen_) : acked_seen_;
     if (acked > acked_seen_) {
@@ -242,29 +243,14 @@ bool Relay::idle_clock_runs() const {
   return !both_at_end && !stdout_stuck;
 }
 
-// Payload written to the socket that the peer's kernel has not acknowledged. bytes_acked counts
-// the SYN that we sent as the connecting side, and our FIN behind the last byte of payload.
-std::uint64_t Relay::unacknowledged() {
-  latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
-  if (latest_info_ && latest_info_->bytes_acked) {
-    const std::uint64_t syn = connection_.active ? 1 : 0;
-    const std::uint64_t acked = *latest_info_->bytes_acked;
-    const std::uint64_t payload = acked > syn ? acked - syn : 0;
-    return end_.sent - std::min(payload, end_.sent);
-  }
-  int queued = 0;
-  if (!kernel_.ioctl(connection_.fd.get(), TIOCOUTQ, queued).ok() || queued <= 0) return 0;
-  return static_cast<std::uint64_t>(queued) - (end_.fin_sent ? 1 : 0);
-}
-
 // With --send-only the peer's own end is not awaited, so its kernel's word on our FIN is.
 bool Relay::everything_acknowledged() {
   const bool fin_counts = policy_.send_only && end_.fin_sent && !end_.peer_fin;
-  const bool payload_acked = unacknowledged() == 0;
+  read_info();
   const tcp::State state = latest_info_ ? latest_info_->state : tcp::State::unknown;
   if (state == tcp::State::closed) take_socket_error();
   if (lost_) return false;
-  return payload_acked && !(fin_counts && state == tcp::State::fin_wait_1);
+  return unacknowledged() == 0 && !(fin_counts && state == tcp::State::fin_wait_1);
 }
 
 void Relay::finish(RelayEnd::Reason reason) {
@@ -272,18 +258,29 @@ void Relay::finish(RelayEnd::Reason reason) {
   end_.reason = reason;
 }
 
+// Where nothing is to be read. An unread FIN, which takes memory as well, came in order.
+bool Relay::holds_later_data() {
+  const bool came = !latest_info_ || latest_info_->rcv_ooopack.value_or(1) > 0;
+  return came && tcp::holds_received(kernel_, connection_.fd.get());
+}
+
 void Relay::summarize() {
-  const bool known = end_.reason == RelayEnd::Reason::complete;  // just now
-  const std::uint64_t in_doubt = known ? 0 : unacknowledged();
+  // It was read just now, or nothing changes any more.
+  const bool known = end_.reason == RelayEnd::Reason::complete ||
+                     end_.reason == RelayEnd::Reason::idle_timeout ||
+                     (latest_info_ && latest_info_->state == tcp::State::closed);
+  if (!known) read_info();
+  const std::uint64_t in_doubt = unacknowledged();
   end_.delivered = end_.sent - in_doubt;
   end_.undelivered = in_doubt + outbound_.size();
   end_.unwritten = end_.stdout_gone ? 0 : inbound_.size() + inbound_path_.held();
+  end_.stdout_stuck = inbound_waits();
   int unread = 0;
   if (!lost_ && !end_.peer_fin && kernel_.ioctl(connection_.fd.get(), FIONREAD, unread).ok()) {
     end_.unread = static_cast<std::uint64_t>(std::max(unread, 0));
     const bool timed_out = end_.reason == RelayEnd::Reason::idle_timeout ||
                            end_.reason == RelayEnd::Reason::run_timeout;
-    end_.gap = timed_out && unread == 0 && tcp::holds_received(kernel_, connection_.fd.get());
+    end_.gap = timed_out && unread == 0 && !end_.stdout_stuck && holds_later_data();
   }
   end_.info = latest_info_;
   outbound_path_.put_back();

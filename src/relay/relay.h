@@ -45,7 +45,7 @@ struct RelayEnd {
   Reason reason = Reason::complete;
   FirstToClose first_to_close = FirstToClose::nobody;
   sys::SysError error;    // of connection_lost and stdout_failed
-  bool presumed = false;  // error: sendfile or splice has had the kernel's own word
+  bool presumed = false;  // error: somebody else has had the kernel's own word, as splice may
   int signal = 0;
   bool peer_fin = false;  // the peer's FIN has been read
   bool fin_sent = false;
@@ -61,7 +61,8 @@ struct RelayEnd {
   std::uint64_t undelivered = 0;
   std::uint64_t unread = 0;  // left in the socket: closing it then sends RST, not FIN
   bool gap = false;  // nothing is unread, and later data has come: a part before it is missing
-  std::uint64_t unwritten = 0;                         // received, and not written to stdout
+  std::uint64_t unwritten = 0;  // received, and not written to stdout
+  bool stdout_stuck = false;    // which takes nothing; behind what waits a FIN may be unread
   std::chrono::nanoseconds duration{0};                // since the connection was established
   std::optional<std::chrono::nanoseconds> first_byte;  // received, since then
   std::chrono::nanoseconds silence{0};  // since payload was last sent, acknowledged or received
@@ -122,7 +123,6 @@ class Relay {
   void move_outbound();
   void move_inbound();
   void write_held();
-  void presume_reset();
   [[nodiscard]] bool broke_connection();
   [[nodiscard]] bool stdout_has_no_reader();
 
@@ -130,10 +130,12 @@ class Relay {
   void write_socket();
   void read_socket();
   void take_socket_error();
+  void presume_reset(sys::Syscall call);
   void write_stdout();
   void close_stdout();
   void lose_stdout(int error);
   void stop_stdin() { reading_stdin_ = false; }
+  RelayEnd::FirstToClose first_if_we_close();
   void send_fin();
   void peer_has_closed();
   void lose_connection(sys::Syscall call, int error);
@@ -159,9 +161,11 @@ class Relay {
   }
   [[nodiscard]] sys::TimePoint silent_since() const;
   [[nodiscard]] bool idle_clock_runs() const;
+  void read_info() { latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get()); }
   std::uint64_t unacknowledged();
   bool everything_acknowledged();
   void finish(RelayEnd::Reason reason);
+  [[nodiscard]] bool holds_later_data();
   void summarize();
 
   sys::Waiter& waiter_;

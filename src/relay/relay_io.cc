@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The relay's single steps: one call each, and what its outcome means.
+#include <sys/ioctl.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -79,11 +81,27 @@ void Relay::read_socket() {
   }
 }
 
+// Payload written to the socket that the peer's kernel had not acknowledged when TCP_INFO was read.
+// bytes_acked counts the SYN that we sent as the connecting side, and our FIN behind the last byte
+// of payload.
+std::uint64_t Relay::unacknowledged() {
+  if (latest_info_ && latest_info_->bytes_acked) {
+    const std::uint64_t syn = connection_.active ? 1 : 0;
+    const std::uint64_t acked = *latest_info_->bytes_acked;
+    const std::uint64_t payload = acked > syn ? acked - syn : 0;
+    return end_.sent - std::min(payload, end_.sent);
+  }
+  int queued = 0;
+  if (!kernel_.ioctl(connection_.fd.get(), TIOCOUTQ, queued).ok() || queued <= 0) return 0;
+  return static_cast<std::uint64_t>(queued) - (end_.fin_sent ? 1 : 0);
+}
+
 // While data is unacknowledged: TCP_INFO, and once segments are sent again what the network says of
 // it. SO_ERROR gives a soft error as well, and clears it; a connection that has ended says so by
 // its state.
 void Relay::take_sample() {
   next_sample_.reset();
+  read_info();
   if (unacknowledged() == 0 && outbound_.empty()) {
     end_.soft_error.reset();
     return;
@@ -98,7 +116,7 @@ void Relay::take_sample() {
   const sys::Outcome got = kernel_.getsockopt(connection_.fd.get(), SOL_SOCKET, SO_ERROR,
                                               std::as_writable_bytes(std::span(&error, 1)));
   if (!got.ok() || error == 0) return;
-  latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+  read_info();
   if (latest_info_ && latest_info_->state == tcp::State::closed) {
     return lose_connection(Syscall::getsockopt, error);
   }
@@ -110,23 +128,30 @@ void Relay::take_sample() {
 
 void Relay::tell_progress(sys::TimePoint now) {
   next_progress_ = now + policy_.progress_interval;
-  if (!lost_) latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+  if (!lost_) read_info();
   end_.info = latest_info_;
   end_.duration = now - connection_.established;
   observer_.progress(end_);
 }
 
 // After an error or hang-up that recv cannot tell of: the peer's FIN has been read, and the
-// connection has gone.
+// connection has gone. TCP_INFO has just been read.
 void Relay::take_socket_error() {
   int error = 0;
   const sys::Outcome got = kernel_.getsockopt(connection_.fd.get(), SOL_SOCKET, SO_ERROR,
                                               std::as_writable_bytes(std::span(&error, 1)));
   if (got.ok() && error != 0) return lose_connection(Syscall::getsockopt, error);
-  // Somebody else took the error; that the connection has gone remains.
   if (unacknowledged() == 0 && end_.fin_sent) return;
   const bool closed = latest_info_ && latest_info_->state == tcp::State::closed;
-  if (closed) lose_connection(Syscall::getsockopt, ECONNRESET);
+  if (closed) presume_reset(Syscall::getsockopt);
+}
+
+// The connection has gone, and whoever took its error has not told it: a splice or sendfile that
+// sent something before, or another process. Of what can end a connection that is not stuck, a
+// reset is left, or somebody on this host who aborted it.
+void Relay::presume_reset(sys::Syscall call) {
+  lose_connection(call, ECONNRESET);
+  end_.presumed = true;
 }
 
 void Relay::write_stdout() {
@@ -163,22 +188,26 @@ void Relay::lose_stdout(int error) {
   observer_.stdout_reader_gone();
 }
 
-void Relay::send_fin() {
-  // The peer's FIN may have come although we have not read it yet: the state knows, as long as ours
-  // is not sent. Behind it the connection may be over at once.
-  const bool asked = end_.first_to_close == RelayEnd::FirstToClose::nobody;
-  if (asked) latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+// The peer's FIN may have come although we have not read it yet: the state knows, as long as ours is
+// not sent. Behind it the connection may be over at once.
+RelayEnd::FirstToClose Relay::first_if_we_close() {
+  read_info();
   const bool after_peer = latest_info_ && latest_info_->state == tcp::State::close_wait;
+  return after_peer ? RelayEnd::FirstToClose::peer : RelayEnd::FirstToClose::this_side;
+}
+
+void Relay::send_fin() {
+  auto first = end_.first_to_close;
+  if (first == RelayEnd::FirstToClose::nobody) first = first_if_we_close();
   const sys::Outcome done = kernel_.shutdown(connection_.fd.get(), SHUT_WR);
   if (!done.ok()) {
+    read_info();
     take_socket_error();  // the reason why it is not connected any more
     if (!lost_) lose_connection(Syscall::shutdown, done.error);
     return;
   }
   end_.fin_sent = true;
-  if (!asked) return;
-  end_.first_to_close =
-      after_peer ? RelayEnd::FirstToClose::peer : RelayEnd::FirstToClose::this_side;
+  end_.first_to_close = first;
 }
 
 void Relay::peer_has_closed() {

@@ -93,17 +93,9 @@ void Relay::write_held() {
   }
 }
 
-// A splice or sendfile that sent something before the connection broke has not told why it broke,
-// and nobody else will: of what can end a connection that is not stuck, a reset is left, or
-// somebody on this host who aborted it.
-void Relay::presume_reset() {
-  lose_connection(Syscall::send, ECONNRESET);
-  end_.presumed = true;
-}
-
 // Whether an error of splice or sendfile is the connection's, which then has gone.
 bool Relay::broke_connection() {
-  latest_info_ = tcp::read_tcp_info(kernel_, connection_.fd.get());
+  read_info();
   return !latest_info_ || latest_info_->state == tcp::State::closed;
 }
 

@@ -104,17 +104,17 @@ std::optional<Owner> socket_owner(Kernel& kernel, std::uint64_t inode) {
   return owner;
 }
 
-Result<std::string, int> read_small_file(Kernel& kernel, const std::string& path,
-                                         std::size_t most) {
+Result<std::string, SysError> read_small_file(Kernel& kernel, const std::string& path,
+                                              std::size_t most) {
   const Outcome opened = kernel.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
-  if (!opened.ok()) return failure(opened.error);
+  if (!opened.ok()) return failure(SysError{Syscall::open, opened.error, path});
   const Fd file(kernel, opened.as_int());
   std::string text;
   std::array<std::byte, 4096> chunk{};
   while (text.size() < most) {
     const auto room = std::span(chunk).first(std::min(chunk.size(), most - text.size()));
     const Outcome got = kernel.read(file.get(), room);
-    if (!got.ok()) return failure(got.error);
+    if (!got.ok()) return failure(SysError{Syscall::read, got.error, path});
     if (got.value == 0) break;
     text.append(reinterpret_cast<const char*>(chunk.data()), got.as_size());
   }

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "sys/error.h"
 #include "sys/kernel.h"
 
 namespace tcptool::sys {
@@ -25,10 +26,10 @@ struct Owner {
 // See proc(5).
 std::optional<Owner> socket_owner(Kernel& kernel, std::uint64_t inode);
 
-// The file's first `most` bytes, or the errno by which it cannot be opened or read. Without
-// waiting: a FIFO without bytes is empty or cannot be read.
-Result<std::string, int> read_small_file(Kernel& kernel, const std::string& path,
-                                         std::size_t most = 65'536);
+// The file's first `most` bytes. Without waiting: a FIFO without bytes is empty or cannot be read.
+// Errors: what open(2) or read(2) said.
+Result<std::string, SysError> read_small_file(Kernel& kernel, const std::string& path,
+                                              std::size_t most = 65'536);
 
 // A file that holds one decimal number, as most of those under /proc/sys do.
 std::optional<std::int64_t> read_sysctl(Kernel& kernel, const std::string& path);

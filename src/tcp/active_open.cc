@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "sys/host_network.h"
+
 namespace tcptool::tcp {
 namespace {
 
@@ -84,18 +86,27 @@ void ActiveOpen::take_icmp() {
   attempt_.icmp = icmp;
 }
 
-void ActiveOpen::look_for_retransmission(sys::TimePoint now, ConnectObserver& observer) {
+// The kernel counts a timeout even where no segment leaves for it, and never makes up for that:
+// whether any leaves now, the last ones tell.
+void ActiveOpen::note_timeouts(const std::optional<TcpInfo>& info) {
+  if (!info || !info->retransmits || !info->total_retrans) return;
+  if (*info->retransmits > timeouts_) attempt_.syn_stayed = *info->total_retrans == left_again_;
+  timeouts_ = *info->retransmits;
+  left_again_ = *info->total_retrans;
+}
+
+void ActiveOpen::look_for_retransmission(sys::TimePoint now, ConnectObserver* observer) {
   const auto info = read_tcp_info(*kernel_, fd_.get());
-  const unsigned again = info ? info->total_retrans.value_or(0) : 0;
-  if (again <= told_again_) {
+  const std::uint32_t before = left_again_;
+  note_timeouts(info);
+  if (left_again_ <= before) {
     next_look_ = now + look_again_;
     look_again_ = std::min(look_again_ * 2, longest_look);
     return;
   }
-  told_again_ = again;
   look_again_ = first_doubt;
   next_look_ = now + info->rto.value_or(1s);
-  observer.syn_sent_again(attempt_, again + 1, now - started_);
+  if (observer != nullptr) observer->syn_sent_again(attempt_, left_again_ + 1, now - started_);
 }
 
 // An error alone does not prove that the attempt has come to an end: a passing ICMP error leaves
@@ -171,10 +182,12 @@ void ActiveOpen::end(Attempt::End end) {
   attempt_.end = end;
   attempt_.duration = kernel_->now() - started_;
   attempt_.info = read_tcp_info(*kernel_, fd_.get());
+  note_timeouts(attempt_.info);
   const bool given_up = end == Attempt::End::timed_out || end == Attempt::End::interrupted;
   if (given_up) attempt_.syn_unsent = holds_unsent_segment(*kernel_, fd_.get());
-  const bool unanswered = given_up || (!attempt_.icmp && attempt_.error.error != ECONNREFUSED);
-  if (unanswered) {
+  const int error = attempt_.error.error;
+  const bool in_vain = error == ETIMEDOUT || error == ENETDOWN || sys::is_routing_error(error);
+  if (given_up || (end == Attempt::End::failed && !attempt_.icmp && in_vain)) {
     attempt_.syn_source = local_address(*kernel_, fd_.get()).with_port(0);
   }
   static_cast<void>(fd_.close());

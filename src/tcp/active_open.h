@@ -26,9 +26,9 @@ class ActiveOpen {
   // that the kernel does not take as final.
   void take_news(ConnectObserver* observer);
 
-  // When another SYN may have been sent; look then.
+  // When another SYN may have been sent; look then. `observer` (or null) hears of it.
   [[nodiscard]] sys::TimePoint next_look() const { return next_look_; }
-  void look_for_retransmission(sys::TimePoint now, ConnectObserver& observer);
+  void look_for_retransmission(sys::TimePoint now, ConnectObserver* observer);
 
   // How often its SYN has been sent again, as far as is known.
   [[nodiscard]] unsigned sent_again() const;
@@ -45,6 +45,7 @@ class ActiveOpen {
 
  private:
   void take_icmp();
+  void note_timeouts(const std::optional<TcpInfo>& info);
   void establish(int error, const std::optional<TcpInfo>& info);
   void fail_to_connect(int error);
 
@@ -56,7 +57,9 @@ class ActiveOpen {
   std::vector<OptionReport> options_;
   std::optional<Connection> connection_;
   bool under_way_ = false;
-  unsigned told_again_ = 0;  // retransmissions of the SYN that the observer knows of
+  // As they were when the socket was last looked at:
+  std::uint32_t timeouts_ = 0;  // after which the SYN was due again
+  std::uint32_t left_again_ = 0;
   sys::TimePoint next_look_;
   sys::Clock::duration look_again_;
 };

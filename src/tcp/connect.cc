@@ -153,18 +153,15 @@ class Race {
   }
 
   sys::Deadline next_look() const {
-    sys::Deadline next;
-    if (policy_.observer == nullptr) return next;
-    next = count_at_;
+    sys::Deadline next = policy_.observer != nullptr ? count_at_ : std::nullopt;
     for (const std::size_t i : pending_) next = sys::earlier(next, opens_[i].next_look());
     return next;
   }
 
   void look_for_retransmissions(sys::TimePoint now) {
-    if (policy_.observer == nullptr) return;
     for (const std::size_t i : pending_) {
       if (now < opens_[i].next_look()) continue;
-      opens_[i].look_for_retransmission(now, *policy_.observer);
+      opens_[i].look_for_retransmission(now, policy_.observer);
     }
   }
 

@@ -52,6 +52,7 @@ struct Attempt {
   std::optional<bool> dropped_here;
   bool met_itself = false;  // connected to its own address and port: nobody listens there
   bool syn_unsent = false;  // timed out with its SYN still waiting in this host
+  bool syn_stayed = false;  // when it was due again for the last time, no segment left this host
   std::chrono::nanoseconds duration{0};
 };
 

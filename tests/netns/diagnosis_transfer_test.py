@@ -4,6 +4,8 @@
 One fault a test. c -- r -- s; tcptool in c is the connecting side unless a test says otherwise.
 """
 
+import contextlib
+import os
 import socket
 
 import causes
@@ -201,6 +203,27 @@ class Transfer(causes.TransferTestCase):
                                   "peer-silent-after-data", "application",
                                   rf"the peer sends nothing more \({option[0]}\)$",
                                   "path-mtu-black-hole", option)
+
+    def test_a_stdout_that_nobody_reads(self):
+        """Of what is more than our buffer holds a part is unread, or the FIN alone."""
+        size = 131072
+        for more, words in ((0, ""), (5000, ", 5000 bytes more unread in the socket")):
+            with self.subTest(more):
+                read_end, write_end = os.pipe()
+                os.set_blocking(write_end, False)
+                with contextlib.suppress(BlockingIOError):
+                    while os.write(write_end, bytes(4096)):
+                        pass
+                with (open(read_end, "rb"), self.pair("--timeout", "4s", stdin=tool.PIPE,
+                                                      stdout=write_end) as (process, peer, _)):
+                    os.close(write_end)
+                    peer.sendall(bytes(size + more))
+                    peer.shutdown(socket.SHUT_WR)
+                    result = process.finish()
+                told = self.assert_told(result, 9, "stdout-not-read", "this host")
+                self.assertIn(f"{size} bytes received and not written to stdout{words}; nothing ",
+                              told["layers"][0]["evidence"])
+                self.assertRegex(told["cause"], "peer has sent, to its FIN, waits for it$")
 
     def test_off_and_quiet_are_one_line(self):
         for option, words in ((("--diagnose", "off"), r"reset by the peer \(RST\)"),

@@ -12,6 +12,7 @@ import tool
 
 SERVER, CLIENT, GIVE_UP = causes.SERVER, causes.CLIENT, causes.GIVE_UP
 BACK = "ip route replace default via 10.77.1.1"
+SYNS = ("-o", "TCP_SYNCNT=5")
 
 
 class Way(causes.TransferTestCase):
@@ -29,14 +30,13 @@ class Way(causes.TransferTestCase):
     def test_what_this_host_itself_has_lost_or_forbids_since(self):
         rule = ("nft 'add table ip own; add chain ip own o { type filter hook output priority 0; }"
                 "; add rule ip own o tcp dport 9000 drop'")
-        route = "ip route replace default via 10.77.1.1"
-        rows = ((("ip route del default", route), "no-route", "internet",
+        rows = ((("ip route del default", BACK), "no-route", "internet",
                  f"^  cause   this host has lost its route to {SERVER} since"),
                 ((f"ip route add blackhole {SERVER}", f"ip route del blackhole {SERVER}"),
                  "route-blackhole", "internet", f"by the route blackhole {SERVER}/32 in its"),
                 ((rule, "nft delete table ip own"), "filtered-here", "transport",
                  "a packet filter on this host itself, or its traffic control, drops what"),
-                (("ip link set c0 down", f"ip link set c0 up; {route}"), "interface-down", "link",
+                (("ip link set c0 down", f"ip link set c0 up; {BACK}"), "interface-down", "link",
                  "interface c0, by which this connection goes, went down"))
         for (change, back), cause, layer, words in rows:
             with self.subTest(cause):
@@ -45,7 +45,7 @@ class Way(causes.TransferTestCase):
                                   GIVE_UP, ("connect", ))
 
     def test_idle_while_the_route_is_gone(self):
-        fault = self.meanwhile("ip route del default", "ip route replace default via 10.77.1.1")
+        fault = self.meanwhile("ip route del default", BACK)
         self.assert_ended(fault, 9, "no-route", "internet", f"no route to {SERVER} any more", None,
                           ("--idle-timeout", "1s"), ("connect", ))
 
@@ -96,6 +96,39 @@ class Way(causes.TransferTestCase):
                                              ("-w", "3s"))
         self.assert_text(result, 5, "link", "no answer to ARP for gateway 10.77.1.77 on c0; no SYN "
                          "leaves this host now")
+
+    def test_a_route_that_is_lost_behind_the_second_syn(self):
+        self.filter("r", "forward", "tcp flags & (syn | ack) == syn counter drop")
+        self.addCleanup(self.world.sh, "c", BACK)
+        with self.world.tool("c", "connect", "-q", "--diagnose", "off", *SYNS, "-w", "4s", SERVER,
+                             9000) as process:
+            ends.wait_until(lambda: self.world.filtered("r", "forward") > 1, "the second SYN")
+            self.world.sh("c", "ip route del default")
+            result = process.finish()
+        self.assert_first_line(5, r"connect .*: timed out .*\(nothing leaves this host any more\)",
+                               result)
+
+    def test_a_gateway_that_answers_arp_late_is_there(self):
+        """The SYN was due again while it still waited for ARP; what followed left."""
+        neigh = "/proc/sys/net/ipv4/neigh/c0"
+        before = self.world.sh("c", f"cd {neigh}; cat mcast_solicit retrans_time_ms").split()
+        self.addCleanup(self.world.sh, "c", f"cd {neigh}; echo {before[0]} > mcast_solicit; "
+                                            f"echo {before[1]} > retrans_time_ms")
+        self.addCleanup(self.world.sh, "r", "ip link set rc arp on")
+        self.filter("r", "forward", "counter drop")
+        self.world.sh("c", f"cd {neigh}; echo 200 > mcast_solicit; echo 100 > retrans_time_ms")
+        for options in (("-q", "--diagnose", "off"), ()):
+            with self.subTest(options):
+                self.world.sh("r", "ip link set rc arp off")
+                self.world.sh("c", "ip neigh flush dev c0")
+                with self.world.tool("c", "connect", *options, *SYNS, "-w", "4s", SERVER,
+                                     9000) as process:
+                    ends.wait_until(lambda: "backoff:1" in self.world.sh("c", "ss -tin state all"),
+                                    "that the SYN is due again")
+                    self.world.sh("r", "ip link set rc arp on")
+                    result = process.finish()
+                self.assert_first_line(7, r"connect .*: timed out .*\(2 SYNs sent, nothing came ",
+                                       result)
 
     def test_a_loop_through_this_host(self):
         self.world.sh("c", "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding")

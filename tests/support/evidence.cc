@@ -135,7 +135,6 @@ Evidence look_up_failed(int status, std::vector<tcp::NameServerAnswer> answers) 
   evidence.step = Step::look_up;
   evidence.name.name = "www.example.org";
   evidence.name.status = status;
-  evidence.name.config_read = true;
   evidence.name.asked_for = 2s;
   for (const auto& answer : answers) evidence.name.servers.push_back(answer.server);
   evidence.name.answers = std::move(answers);

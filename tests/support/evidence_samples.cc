@@ -67,6 +67,8 @@ std::vector<Sample> of_names_and_host() {
       {Cause::no_memory, connect_failed(ENOBUFS)},
       {Cause::refused_by_kernel, connect_failed(EDESTADDRREQ)},
       {Cause::output_filter, connect_failed(EPERM)},
+      {Cause::stdout_not_read,
+       changed(idle(), [](Evidence& evidence) { evidence.transfer.stdout_stuck = true; })},
   };
 }
 

@@ -229,6 +229,22 @@ TEST_CASE("a call before connect is this host's affair") {
   CHECK(test::cause_of(evidence) == "port-in-use");
 }
 
+TEST_CASE("files of a look-up that cannot be read are kept as errors, but no missing /etc/hosts") {
+  for (const int error : {ENOENT, EACCES}) {
+    CAPTURE(error);
+    Scene scene;
+    test::Waiting waiting(scene.kernel);
+    scene.kernel.script(Syscall::open).first(2).fails(error);
+    tcp::ResolveFailure failure;
+    failure.subject = "www.example.org";
+    const auto name = diagnose::collect_look_up(waiting.waiter, failure, AF_UNSPEC, {}).name;
+    CHECK(name.hosts_error.has_value() == (error != ENOENT));
+    REQUIRE(name.config_error);
+    CHECK(name.config_error->error == error);
+    CHECK(name.config_error->object == "/etc/resolv.conf");
+  }
+}
+
 TEST_CASE("a name that DNS cannot ask for makes no server silent") {
   Scene scene;
   test::Waiting waiting(scene.kernel);

@@ -154,6 +154,25 @@ TEST_CASE("what came behind a gap shows that the peer has sent more") {
   CHECK(cause_of(evidence) == "segments-lost|peer-vanished");
 }
 
+TEST_CASE("where our own stdout takes nothing neither the peer nor the way is blamed") {
+  Evidence evidence = idle();
+  evidence.transfer.end = End::run_timeout;
+  evidence.transfer.gap = true;
+  evidence.transfer.unwritten = 131'072;
+  evidence.transfer.unread = 65'536;
+  evidence.transfer.stdout_stuck = true;
+  CHECK(cause_of(evidence) == "stdout-not-read");
+  CHECK(holds(text_of(evidence),
+              "131072 bytes received and not written to stdout, 65536 bytes more "));
+  CHECK_FALSE(holds(text_of(evidence), "does not close"));
+  evidence.transfer.undelivered = 12;
+  CHECK(cause_of(evidence) != "stdout-not-read");
+  // What came at the very end is no silence, nor is stdout why it is unread.
+  Evidence late = idle();
+  late.transfer.unread = 5;
+  CHECK(cause_of(late) == "");
+}
+
 TEST_CASE("a connection that this host aborted, and a limit of the user's") {
   CHECK(cause_of(lost(ECONNABORTED)) == "refused-by-kernel");
   Evidence evidence = stuck(lost(ETIMEDOUT), 900, 4100);

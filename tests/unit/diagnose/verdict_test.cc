@@ -212,9 +212,21 @@ TEST_CASE("silence after SYNs that left is no answer") {
 }
 
 TEST_CASE("a SYN that never left for want of the neighbour is a link that is silent") {
-  const auto verdict = diagnose::judge(timed_out(2, 0));
+  Attempt attempt = timed_out(2, 0);
+  attempt.syn_stayed = true;
+  const auto verdict = diagnose::judge(attempt);
   CHECK(verdict.kind == FailureClass::unreachable);
   CHECK(holds(verdict.reason, "never left"));
+}
+
+TEST_CASE("what the last timeouts did decides whether anything leaves this host") {
+  // The first one waited for ARP, and the kernel does not make up for it.
+  Attempt attempt = timed_out(4, 3);
+  CHECK(diagnose::judge(attempt).kind == FailureClass::no_answer);
+  CHECK(holds(diagnose::judge(attempt).reason, "(4 SYNs sent, nothing came back)"));
+  attempt.syn_stayed = true;
+  CHECK(diagnose::judge(attempt).kind == FailureClass::unreachable);
+  CHECK(holds(diagnose::judge(attempt).reason, "(nothing leaves this host any more)"));
 }
 
 TEST_CASE("a passing ICMP error and then silence is unreachable, with both told") {

@@ -46,6 +46,27 @@ TEST_CASE("a reset after the peer's FIN is a loss that knows of the FIN") {
   CHECK(scene.stdout_reader.read_all() == "all");
 }
 
+TEST_CASE("a reset is presumed where somebody else has taken the error") {
+  RelayScene scene;
+  scene.peer.shut_down();
+  scene.then([&] { scene.stdin_writer.write("x"); });
+  scene.then([&] {
+    scene.peer.reset();
+    int error = 0;
+    CHECK(scene.linux_kernel
+              .getsockopt(scene.socket(), SOL_SOCKET, SO_ERROR,
+                          std::as_writable_bytes(std::span(&error, 1)))
+              .ok());
+    CHECK(error != 0);
+  });
+  const RelayEnd end = scene.run();
+  CHECK(end.reason == Reason::connection_lost);
+  CHECK(end.peer_fin);
+  CHECK(end.error.error == ECONNRESET);
+  CHECK(end.error.call == Syscall::getsockopt);
+  CHECK(end.presumed);
+}
+
 TEST_CASE("bytes that follow a peer which closed wholly are counted as undelivered") {
   RelayScene scene;
   scene.peer.close();

@@ -136,3 +136,51 @@ TEST_CASE("a sample keeps what the connection was like before it was lost") {
   // A sample every 250 ms of the 3 s without progress.
   CHECK(scene.kernel.count(Syscall::getsockopt) >= 10);
 }
+
+TEST_CASE("what is kept and cannot be read came behind a gap, if something came out of order") {
+  for (const bool told : {false, true}) {
+    CAPTURE(told);
+    RelayScene scene;
+    scene.policy.idle_timeout = 5s;
+    scene.peer.write("later");
+    // As if a part before it were missing: nothing is to be read, and the socket keeps memory.
+    auto& nothing_read = scene.kernel.script(Syscall::recv);
+    nothing_read.after([&] { scene.kernel.advance(1s); });
+    nothing_read.fails(EAGAIN);
+    scene.kernel.script(Syscall::ioctl).on(scene.socket()).answers(0);
+    const auto of_memory = [&] { return scene.kernel.calls().back().call == Syscall::ioctl; };
+    auto& info = scene.kernel.script(Syscall::getsockopt).where([&] { return !of_memory(); });
+    if (!told) info.fails(ENOPROTOOPT);  // else TCP_INFO knows that all came in order
+    const RelayEnd end = scene.run();
+    CHECK(end.reason == RelayEnd::Reason::idle_timeout);
+    CHECK(end.unread == 0);
+    CHECK_FALSE(end.stdout_stuck);
+    CHECK(end.gap == !told);
+  }
+}
+
+TEST_CASE("an empty queue has no gap") {
+  RelayScene scene;
+  scene.policy.idle_timeout = 5s;
+  scene.kernel.script(Syscall::getsockopt)
+      .where([&] { return scene.kernel.calls().back().call != Syscall::ioctl; })
+      .fails(ENOPROTOOPT);
+  CHECK_FALSE(scene.run().gap);
+}
+
+TEST_CASE("a FIN that is unread behind a stdout which takes nothing is no gap") {
+  RelayScene scene;
+  scene.waiting.emplace(scene.kernel, scene.kernel.now() + 7s);
+  scene.output.fill();
+  scene.peer.set_blocking(false);
+  const std::string quarter(relay::Relay::buffer_size / 4, 'x');
+  for (int i = 0; i < 4; ++i) scene.then([&] { scene.peer.write(quarter); });
+  scene.then([&] { scene.peer.shut_down(); });
+  const RelayEnd end = scene.run();
+  CHECK(end.reason == RelayEnd::Reason::run_timeout);
+  CHECK_FALSE(end.peer_fin);
+  CHECK(end.unwritten == relay::Relay::buffer_size);
+  CHECK(end.unread == 0);
+  CHECK(end.stdout_stuck);
+  CHECK_FALSE(end.gap);
+}

@@ -8,6 +8,7 @@
 
 #include "support/relay_scene.h"
 
+using namespace std::chrono_literals;
 using namespace tcptool;
 using relay::RelayEnd;
 using sys::Syscall;
@@ -136,6 +137,23 @@ TEST_CASE("a reset ends a path, whoever meets it") {
     CHECK_FALSE(end.peer_fin);
     CHECK(end.received == 2 * mebibyte);
   }
+}
+
+TEST_CASE("a FIN that is unread behind a path into a full stdout is no gap") {
+  BulkScene scene;
+  scene.waiting.emplace(scene.kernel, scene.kernel.now() + 7s);
+  const test::Plug stdout_writer(::dup(scene.output.fd()));
+  scene.pump(2 * mebibyte);
+  scene.then([&] {
+    stdout_writer.fill();
+    scene.peer.shut_down();
+  });
+  const RelayEnd end = scene.run();
+  CHECK(end.reason == RelayEnd::Reason::run_timeout);
+  CHECK_FALSE(end.peer_fin);
+  CHECK(end.unwritten == 0);
+  CHECK(end.stdout_stuck);
+  CHECK_FALSE(end.gap);
 }
 
 TEST_CASE("why the connection broke is presumed where a splice has taken the word") {

@@ -156,6 +156,30 @@ TEST_CASE("a run is not complete before the peer's kernel has acknowledged every
   CHECK((arrived == question));
 }
 
+TEST_CASE("at the end of an ordinary run the kernel is asked twice: TCP_INFO and SO_ERROR") {
+  RelayScene scene;
+  scene.stdin_writer.write("x");
+  scene.peer.write("x");
+  scene.peer.shut_down();
+  scene.then([&] { scene.stdin_writer.close(); });
+  const RelayEnd end = scene.run();
+  CHECK(end.reason == Reason::complete);
+  CHECK(end.first_to_close == RelayEnd::FirstToClose::peer);
+  CHECK(scene.kernel.count(sys::Syscall::getsockopt) == 2);
+}
+
+TEST_CASE("at an idle timeout and of a connection that has gone TCP_INFO is read once") {
+  RelayScene idle;
+  idle.policy.idle_timeout = 5s;
+  CHECK(idle.run().reason == Reason::idle_timeout);
+  CHECK(idle.kernel.count(sys::Syscall::getsockopt) == 1);
+  RelayScene aborted;
+  aborted.peer.shut_down();
+  aborted.then([&] { aborted.peer.reset(); });
+  CHECK(aborted.run().reason == Reason::connection_lost);
+  CHECK(aborted.kernel.count(sys::Syscall::getsockopt) == 2);  // and SO_ERROR
+}
+
 TEST_CASE("where the kernel tells nothing of acknowledgements the run completes all the same") {
   RelayScene scene;
   scene.kernel.script(sys::Syscall::getsockopt).fails(ENOPROTOOPT);

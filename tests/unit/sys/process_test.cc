@@ -89,8 +89,11 @@ TEST_CASE("a file is read to its end or to the bound") {
 
 TEST_CASE("what cannot be read is not known, and a FIFO is not waited for") {
   Scene scene;
-  CHECK_FALSE(sys::read_small_file(scene.kernel, scene.folder.file("missing")));
-  CHECK_FALSE(sys::read_small_file(scene.kernel, "/proc"));
+  const std::string missing = scene.folder.file("missing");
+  CHECK(sys::read_small_file(scene.kernel, missing).error().text() ==
+        "open " + missing + ": no such file or directory (ENOENT)");
+  CHECK(sys::read_small_file(scene.kernel, "/proc").error().text() ==
+        "read /proc: is a directory (EISDIR)");
   const std::string fifo = scene.folder.file("fifo");
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
   CHECK(sys::read_small_file(scene.kernel, fifo) == "");

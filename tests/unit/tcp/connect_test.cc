@@ -117,6 +117,7 @@ TEST_CASE("a silent address is overtaken 250 ms later by the next, and abandoned
   REQUIRE(result.attempts.size() == 2);
   CHECK(result.attempts[0].end == End::abandoned);
   CHECK(result.attempts[0].duration >= 250ms);
+  CHECK(scene.kernel.count(Syscall::getsockname) == 1);  // of the connection
   CHECK(scene.kernel.now() - before >= 250ms);
   CHECK(scene.kernel.now() - before < 500ms);
   CHECK(scene.descriptors_left() == 1);
@@ -146,6 +147,7 @@ TEST_CASE("a full accept queue answers nothing until the deadline") {
   CHECK_FALSE(result.connection);
   REQUIRE(result.attempts.size() == 1);
   CHECK(result.attempts[0].end == End::timed_out);
+  CHECK(result.attempts[0].syn_source.host() == "127.0.0.1");
   CHECK(result.attempts[0].info->state == tcp::State::syn_sent);
   CHECK(result.attempts[0].duration >= 800ms);
   CHECK(scene.descriptors_left() == 0);

@@ -93,3 +93,16 @@ TEST_CASE("a real connection tells its state, and what it cannot tell is nothing
   kernel.script(sys::Syscall::getsockopt).fails(ENOPROTOOPT);
   CHECK_FALSE(tcp::read_tcp_info(kernel, pair.ours.fd()));
 }
+
+TEST_CASE("a socket holds what was received until it is read") {
+  sys::LinuxKernel linux_kernel;
+  test::ScriptedKernel kernel(linux_kernel);
+  const test::TcpPair pair = test::make_tcp_pair();
+  CHECK_FALSE(tcp::holds_received(kernel, pair.ours.fd()));
+  pair.peer.write("x");
+  CHECK(tcp::holds_received(kernel, pair.ours.fd()));
+  CHECK(pair.ours.read() == "x");
+  CHECK_FALSE(tcp::holds_received(kernel, pair.ours.fd()));
+  kernel.script(sys::Syscall::getsockopt).fails(ENOPROTOOPT);
+  CHECK_FALSE(tcp::holds_received(kernel, pair.ours.fd()));
+}
