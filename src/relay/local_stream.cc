@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <climits>
 
+#include "tcp/socket_options.h"
+
 namespace tcptool::relay {
 namespace {
 
@@ -40,10 +42,7 @@ LocalStream LocalStream::inspect(sys::Kernel& kernel, int fd, bool was_closed) {
 
 bool LocalStream::keeps_messages() const {
   if (kind_ != Kind::socket) return false;
-  int type = SOCK_STREAM;
-  const sys::Outcome got =
-      kernel_->getsockopt(fd_, SOL_SOCKET, SO_TYPE, std::as_writable_bytes(std::span(&type, 1)));
-  return got.ok() && type != SOCK_STREAM;
+  return tcp::int_option(*kernel_, fd_, SOL_SOCKET, SO_TYPE).value_or(SOCK_STREAM) != SOCK_STREAM;
 }
 
 void LocalStream::reopen(int access) {

@@ -24,15 +24,6 @@ bool is_set(const SocketSetup& setup, std::string_view name) {
                      [&](const OptionSetting& setting) { return setting.info->name == name; });
 }
 
-// The option as an int; nothing where the descriptor is no socket, or none that has it.
-std::optional<int> int_option(sys::Kernel& kernel, int fd, int option) {
-  int value = 0;
-  const sys::Outcome got =
-      kernel.getsockopt(fd, SOL_SOCKET, option, std::as_writable_bytes(std::span(&value, 1)));
-  if (!got.ok() || got.as_size() != sizeof value) return std::nullopt;
-  return value;
-}
-
 // Whoever waits for the port (--port-file) must not be told another.
 Result<sys::Address, sys::SysError> bound_address(sys::Kernel& kernel, int fd,
                                                   const std::string& object) {
@@ -105,11 +96,11 @@ bool is_tcp_listener(sys::Kernel& kernel, int fd) {
       !S_ISSOCK(status.st_mode)) {
     return false;
   }
-  const int domain = int_option(kernel, fd, SO_DOMAIN).value_or(AF_UNSPEC);
+  const int domain = int_option(kernel, fd, SOL_SOCKET, SO_DOMAIN).value_or(AF_UNSPEC);
   return (domain == AF_INET || domain == AF_INET6) &&
-         int_option(kernel, fd, SO_TYPE) == SOCK_STREAM &&
-         int_option(kernel, fd, SO_PROTOCOL) == IPPROTO_TCP &&
-         int_option(kernel, fd, SO_ACCEPTCONN) == 1;
+         int_option(kernel, fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM &&
+         int_option(kernel, fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP &&
+         int_option(kernel, fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
 }
 
 Result<Listener, sys::SysError> adopt_listener(sys::Kernel& kernel, int fd,
@@ -124,7 +115,7 @@ Result<Listener, sys::SysError> adopt_listener(sys::Kernel& kernel, int fd,
   auto local = bound_address(kernel, fd, "LISTEN_FDS");
   if (!local) return failure(local.error());
   listener.local = *local;
-  const int family = int_option(kernel, fd, SO_DOMAIN).value_or(AF_UNSPEC);
+  const int family = int_option(kernel, fd, SOL_SOCKET, SO_DOMAIN).value_or(AF_UNSPEC);
   keep_urgent_bytes(kernel, fd);
   for (const OptionSetting& setting : setup.options) {
     auto applied = apply_option(kernel, fd, family, setting);

@@ -225,6 +225,14 @@ Result<std::optional<OptionReport>, sys::SysError> apply_option(sys::Kernel& ker
   return std::optional(OptionReport{std::string(info.name), asked, got});
 }
 
+std::optional<int> int_option(sys::Kernel& kernel, int fd, int level, int option) {
+  int value = 0;
+  const sys::Outcome got =
+      kernel.getsockopt(fd, level, option, std::as_writable_bytes(std::span(&value, 1)));
+  if (!got.ok() || got.as_size() != sizeof value) return std::nullopt;
+  return value;
+}
+
 Result<void, sys::SysError> restore_options(sys::Kernel& kernel, int fd, int listener_fd,
                                             const std::vector<OptionSetting>& settings) {
   for (const OptionSetting& setting : settings) {

@@ -46,6 +46,9 @@ Result<std::optional<OptionReport>, sys::SysError> apply_option(sys::Kernel& ker
                                                                 int family,
                                                                 const OptionSetting& setting);
 
+// The option as an int; nothing where the descriptor is no socket, or none that has it.
+std::optional<int> int_option(sys::Kernel& kernel, int fd, int level, int option);
+
 // Sets again what an accepted socket did not inherit from its listener.
 Result<void, sys::SysError> restore_options(sys::Kernel& kernel, int fd, int listener_fd,
                                             const std::vector<OptionSetting>& settings);

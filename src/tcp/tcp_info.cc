@@ -27,15 +27,6 @@ std::optional<Duration> duration(std::span<const std::byte> bytes, std::size_t o
   return Duration(*value);
 }
 
-// Bytes, of what the socket keeps of this kind; 0 where it is not known.
-std::uint32_t memory_of(sys::Kernel& kernel, int fd, std::size_t kind) {
-  std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
-  const sys::Outcome got =
-      kernel.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, std::as_writable_bytes(std::span(memory)));
-  const bool known = got.ok() && got.as_size() > kind * sizeof memory.front();
-  return known ? memory.at(kind) : 0;
-}
-
 }  // namespace
 
 TcpInfo TcpInfo::parse(std::span<const std::byte> bytes) {
@@ -88,12 +79,20 @@ std::optional<TcpInfo> read_tcp_info(sys::Kernel& kernel, int fd) {
   return TcpInfo::parse(std::span(bytes).first(got.as_size()));
 }
 
+std::optional<std::uint32_t> read_meminfo(sys::Kernel& kernel, int fd, std::size_t which) {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> all{};
+  const sys::Outcome got =
+      kernel.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, std::as_writable_bytes(std::span(all)));
+  if (!got.ok() || got.as_size() <= which * sizeof all.front()) return std::nullopt;
+  return all.at(which);
+}
+
 bool holds_unsent_segment(sys::Kernel& kernel, int fd) {
-  return memory_of(kernel, fd, SK_MEMINFO_WMEM_ALLOC) > 0;
+  return read_meminfo(kernel, fd, SK_MEMINFO_WMEM_ALLOC).value_or(0) > 0;
 }
 
 bool holds_received(sys::Kernel& kernel, int fd) {
-  return memory_of(kernel, fd, SK_MEMINFO_RMEM_ALLOC) > 0;
+  return read_meminfo(kernel, fd, SK_MEMINFO_RMEM_ALLOC).value_or(0) > 0;
 }
 
 }  // namespace tcptool::tcp

@@ -63,8 +63,12 @@ struct TcpInfo {
 // Nothing where the kernel does not say (it always does for a TCP socket).
 std::optional<TcpInfo> read_tcp_info(sys::Kernel& kernel, int fd);
 
+// Of SO_MEMINFO, the number at SK_MEMINFO_ `which`: bytes, or how often something was dropped; see
+// linux/sock_diag.h. Nothing where the kernel does not say.
+std::optional<std::uint32_t> read_meminfo(sys::Kernel& kernel, int fd, std::size_t which);
+
 // Whether segments that were given to the internet layer have not left this host: a SYN that waits
-// for the neighbour's link-layer address. See SO_MEMINFO in linux/sock_diag.h.
+// for the neighbour's link-layer address.
 bool holds_unsent_segment(sys::Kernel& kernel, int fd);
 // Whether it keeps what was received, in order or not: where nothing is to be read, it is what came
 // behind a gap.
