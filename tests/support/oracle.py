@@ -151,7 +151,7 @@ def strace_calls(folder):
         elif trace_fd and text.startswith((f"write({trace_fd}, ", f"poll([{{fd={trace_fd}, ",
                                            f"close({trace_fd})")):
             continue
-        elif text.startswith("socket(AF_UNIX, SOCK_DGRAM|SOCK_CLOEXEC, 0)"):  # if_nametoindex's
+        elif INDEX_SOCKET.match(text):
             index_fd = text.rsplit(" ", 1)[1]
         elif index_fd and text.startswith(f"ioctl({index_fd}, SIOCGIF"):
             continue
@@ -185,6 +185,9 @@ def our_calls(folder):
 KERNEL_NAMES = {"open": "openat", "fstat": "newfstatat", "recv": "recvfrom", "send": "sendto",
                 "sigaction": "rt_sigaction", "sigprocmask": "rt_sigprocmask",
                 "signalfd": "signalfd4"}
+# if_nametoindex's: the second where the sandbox refuses the first.
+INDEX_SOCKET = re.compile(r"socket\((AF_UNIX, SOCK_DGRAM\|SOCK_CLOEXEC, 0|"
+                          r"AF_INET, SOCK_DGRAM\|SOCK_CLOEXEC, IPPROTO_IP)\)")
 LIBRARY_CALLS = {"getaddrinfo", "if_indextoname", "if_nametoindex", "posix_spawn"}
 
 
