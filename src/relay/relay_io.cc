@@ -188,8 +188,8 @@ void Relay::lose_stdout(int error) {
   observer_.stdout_reader_gone();
 }
 
-// The peer's FIN may have come although we have not read it yet: the state knows, as long as ours is
-// not sent. Behind it the connection may be over at once.
+// The peer's FIN may have come although we have not read it yet: the state knows, as long as ours
+// is not sent. Behind it the connection may be over at once.
 RelayEnd::FirstToClose Relay::first_if_we_close() {
   read_info();
   const bool after_peer = latest_info_ && latest_info_->state == tcp::State::close_wait;
