@@ -136,13 +136,12 @@ void add_losses(const Evidence& evidence, Finding& finding) {
   const bool large = !full_ones_came(evidence);
   const bool near = evidence.path.own_address || next_hop_is_peer(evidence);
   if (near || (reached && !large)) return;
-  finding.or_else = large ? Cause::path_mtu_black_hole : Cause::peer_vanished;
+  if (!large) finding.or_else = Cause::peer_vanished;
   finding.explanation +=
       fmt::format("; or what it sends gets lost on the way here{}",
                   !large    ? ", which is broken now"
                   : reached ? ", if it is large: a path MTU black hole"
                             : ": all of it, or what is large (a path MTU black hole)");
-  if (large) finding.advice += "; -o TCP_MAXSEG=536, which passes a black hole";
 }
 
 std::optional<Finding> peer_silent(const Evidence& evidence) {

@@ -194,7 +194,7 @@ class Transfer(causes.TransferTestCase):
                 def fault(process, peer, _, data=data):
                     process.send(data)
                 self.assert_ended(fault, 9, "peer-silent", "application", words,
-                                  "path-mtu-black-hole", ("--idle-timeout", "500ms"))
+                                  options=("--idle-timeout", "500ms"))
 
     def test_a_peer_that_falls_silent(self):
         for option in (("--idle-timeout", "500ms"), ("--timeout", "2500ms")):
@@ -202,7 +202,7 @@ class Transfer(causes.TransferTestCase):
                 self.assert_ended(lambda process, peer, _: self.exchange(process, peer), 9,
                                   "peer-silent-after-data", "application",
                                   rf"the peer sends nothing more \({option[0]}\)$",
-                                  "path-mtu-black-hole", option)
+                                  options=option)
 
     def test_a_stdout_that_nobody_reads(self):
         """Of what is more than our buffer holds a part is unread, or the FIN alone."""
