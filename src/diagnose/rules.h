@@ -110,7 +110,8 @@ std::string timeout_headline(const Evidence& evidence);
 std::string silence_headline(const Evidence& evidence, const std::string& what);
 // What the sender of the ICMP error that one more SYN drew comes to, on a connection gone silent.
 Finding told_by_probe(const Evidence& evidence, const tcp::SynProbe& probe);
-std::string lost_bytes(const Evidence& evidence);  // "12 bytes for the peer were not acknowledged"
+// "12 bytes for the peer were not acknowledged, 34 bytes not yet sent"
+std::string lost_bytes(const Evidence& evidence);
 // "; TCP_USER_TIMEOUT=2s ended it", where the kernel gave up by that limit of the user's.
 std::string ended_by(const Evidence& evidence);
 // "rule 100 (from all to 10.99.0.0/16 prohibit)"

@@ -58,11 +58,14 @@ std::string silence_headline(const Evidence& evidence, const std::string& what) 
 }
 
 std::string lost_bytes(const Evidence& evidence) {
-  const auto count = evidence.transfer.undelivered;
-  if (evidence.transfer.sent == 0 && count == 0) return "nothing was on its way to it";
-  return count == 0 ? std::string("all that was sent had been acknowledged")
-                    : fmt::format("{} for the peer {} not acknowledged", format_bytes(count),
-                                  count == 1 ? "was" : "were");
+  const TransferFacts& transfer = evidence.transfer;
+  const auto count = transfer.undelivered - transfer.unsent;
+  std::string words = transfer.sent == 0 ? "nothing was on its way to it"
+                      : count == 0       ? "all that was sent had been acknowledged"
+                                         : fmt::format("{} for the peer {} not acknowledged",
+                                                       format_bytes(count), count == 1 ? "was" : "were");
+  if (transfer.unsent > 0) words += fmt::format(", {} not yet sent", format_bytes(transfer.unsent));
+  return words;
 }
 
 std::string refusal_text(const Refusal& refusal) {
