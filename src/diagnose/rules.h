@@ -92,7 +92,8 @@ bool next_hop_is_peer(const Evidence& evidence);  // on a link with neighbours, 
 bool next_hop_heard(const Evidence& evidence);
 // The neighbours' table says that the next hop was asked for its link-layer address, in vain.
 bool next_hop_silent(const PathFacts& path);
-bool loopback_down(const PathFacts& path);  // by which the address is to be reached
+bool loopback_down(const PathFacts& path);    // by which the address is to be reached
+bool leads_back_here(const PathFacts& path);  // by lo, though it is no address of this host's
 // The listener of this host, if any, that takes connections to evidence.peer.
 const PortHolder* listener_for(const Evidence& evidence);
 
