@@ -83,6 +83,7 @@ Evidence collect_look_up(sys::Waiter& waiter, const tcp::ResolveFailure& failure
   evidence.step = Step::look_up;
   evidence.error = failure.error;
   evidence.timed_out = failure.kind == tcp::ResolveFailure::Kind::timed_out;
+  evidence.after = failure.after;
   NameFacts& name = evidence.name;
   name.name = failure.subject;
   name.family = family;
