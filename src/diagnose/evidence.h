@@ -114,12 +114,13 @@ struct TransferFacts {
   std::uint64_t unsent = 0;       // of these, what the socket had not taken yet
   bool peer_fin = false;
   std::chrono::nanoseconds duration{0};
-  std::optional<int> soft_error;  // what SO_ERROR told while the connection lived
-  bool presumed = false;          // that it was reset: nobody has the kernel's own word on it
-  bool gap = false;               // later data has come, and waits for a part before it
-  sys::Address local;             // the connection's own address
-  std::optional<sys::Link> link;  // the interface that has it
-  bool local_gone = false;        // none has it any more
+  std::optional<int> soft_error;       // what SO_ERROR told while the connection lived
+  bool presumed = false;               // that it was reset: nobody has the kernel's own word on it
+  bool gap = false;                    // later data has come, and waits for a part before it
+  sys::Address local;                  // the connection's own address
+  std::optional<sys::Link> link;       // the interface that has it
+  bool local_gone = false;             // none has it any more
+  std::optional<PortHolder> peer_end;  // the peer's socket, where that is one of this host's
 };
 
 // What extra SYNs found out (--diagnose active).

@@ -39,6 +39,7 @@ std::span<const Rule> refusal_rules();      // step connect: TCP answered with R
 std::span<const Rule> unanswered_rules();   // step connect: nobody answered
 std::span<const Rule> errno_rules();        // step connect: where all of these know nothing
 std::span<const Rule> way_rules();          // step transfer: the way begins on this host no more
+std::span<const Rule> peer_here_rules();    // step transfer: this host itself has not accepted it
 std::span<const Rule> transfer_rules();     // step transfer: reset, or the peer takes nothing
 std::span<const Rule> silence_rules();      // step transfer: nothing is acknowledged any more
 std::span<const Rule> idle_rules();         // step transfer: all is acknowledged, nothing comes
@@ -122,6 +123,8 @@ std::string unreadable(std::string_view file, int error);
 std::string down_words(const PathFacts& path);  // "c1, c2 are down"
 // "; c1 has no carrier, and this host ignores ...", or what is down; "" where neither is known.
 std::string routes_gone_words(const PathFacts& path);
+// Who the peer is, where that is a process of this host, and what it has not read.
+void tell_peer_here(const Evidence& evidence, Finding& finding);
 std::string holder_text(const PortHolder& holder);           // "process 12 (sshd) of uid 0"
 std::string_view answer_word(tcp::SynProbe::Answer answer);  // "RST", "no answer"
 std::string probe_answer(const tcp::SynProbe& again);        // "a new connection is answered"

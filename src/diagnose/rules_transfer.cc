@@ -188,6 +188,7 @@ std::optional<Finding> zero_window(const Evidence& evidence) {
     finding.headline = fmt::format("timed out after {}: the peer's receive window is {}",
                                    format_duration(evidence.after), size);
   }
+  tell_peer_here(evidence, finding);
   const auto heard = info->last_ack_received;
   constexpr std::uint32_t one_under_way = 1;
   if (info->probes.value_or(0) > one_under_way && heard) {
