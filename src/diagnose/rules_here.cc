@@ -85,10 +85,12 @@ std::optional<Finding> neighbour_silent(const Evidence& evidence) {
     finding.or_else = Cause::filtered_or_down;
   }
   if (evidence.path.link && !evidence.path.link->carrier && !evidence.path.link->loopback) {
+    const std::string name = escape(evidence.path.link->name);
     finding.or_else.reset();
-    finding.explanation =
-        fmt::format("interface {} has no carrier: its cable, radio or other end is not there",
-                    escape(evidence.path.link->name));
+    finding.headline = fmt::format("host unreachable: interface {} has no carrier", name);
+    finding.evidence = fmt::format("{} has no carrier; {}", name, finding.evidence);
+    finding.explanation = fmt::format(
+        "interface {} has no carrier: its cable, radio or other end is not there", name);
     finding.advice = "this host's cable or radio (ip link)";
   }
   return finding;

@@ -78,7 +78,10 @@ std::string refusal_text(const Refusal& refusal) {
 }
 
 std::string ended_by(const Evidence& evidence) {
-  if (evidence.asked.user_timeout.empty() || !lost_with(evidence, {ETIMEDOUT})) return "";
+  // With the network's last word, where there was one, in ETIMEDOUT's place.
+  const bool by_time = lost_with(evidence, {ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN,
+                                            ECONNREFUSED, ENOPROTOOPT, EACCES, EPROTO});
+  if (evidence.asked.user_timeout.empty() || !by_time) return "";
   return fmt::format("; TCP_USER_TIMEOUT={} ended it", evidence.asked.user_timeout);
 }
 

@@ -149,7 +149,8 @@ TEST_CASE("a silent neighbour on a link without carrier is our own cable's") {
   Evidence evidence = connect_failed(EHOSTUNREACH);
   test::put_on_link(evidence, NeighbourState::failed);
   evidence.path.link->carrier = false;
-  CHECK(holds(text_of(evidence), "interface c0 has no carrier"));
+  CHECK(holds(text_of(evidence), "host unreachable: interface c0 has no carrier|"));
+  CHECK(holds(text_of(evidence), "|c0 has no carrier; no answer to ARP for 10.99.0.9 on c0; the"));
 }
 
 TEST_CASE("silence on this host is a full queue, or a filter") {
