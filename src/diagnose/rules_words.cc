@@ -60,10 +60,13 @@ std::string silence_headline(const Evidence& evidence, const std::string& what) 
 std::string lost_bytes(const Evidence& evidence) {
   const TransferFacts& transfer = evidence.transfer;
   const auto count = transfer.undelivered - transfer.unsent;
-  std::string words = transfer.sent == 0 ? "nothing was on its way to it"
-                      : count == 0       ? "all that was sent had been acknowledged"
-                                         : fmt::format("{} for the peer {} not acknowledged",
-                                                       format_bytes(count), count == 1 ? "was" : "were");
+  std::string words = "nothing was on its way to it";
+  if (count > 0) {
+    words = fmt::format("{} for the peer {} not acknowledged", format_bytes(count),
+                        count == 1 ? "was" : "were");
+  } else if (transfer.sent > 0) {
+    words = "all that was sent had been acknowledged";
+  }
   if (transfer.unsent > 0) words += fmt::format(", {} not yet sent", format_bytes(transfer.unsent));
   return words;
 }
