@@ -26,11 +26,14 @@ bool is_digit(char c) {
 
 std::optional<Decimal> read_decimal(std::string_view text) {
   Decimal decimal;
-  if (text.empty() || !is_digit(text.front())) return std::nullopt;
   const char* const end = text.data() + text.size();
-  const auto [after, error] = std::from_chars(text.data(), end, decimal.whole);
-  if (error != std::errc{}) return std::nullopt;
-  const char* cursor = after;
+  const char* cursor = text.data();
+  if (!text.starts_with('.')) {  // .5 is 0.5
+    if (text.empty() || !is_digit(text.front())) return std::nullopt;
+    const auto [after, error] = std::from_chars(cursor, end, decimal.whole);
+    if (error != std::errc{}) return std::nullopt;
+    cursor = after;
+  }
   if (cursor != end && *cursor == '.') {
     ++cursor;
     std::uint64_t scale = 100'000'000;

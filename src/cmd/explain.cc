@@ -160,6 +160,7 @@ std::optional<diagnose::TransferFacts> transfer_facts(const relay::RelayEnd& end
   facts.sent = end.sent;
   facts.received = end.received;
   facts.undelivered = end.undelivered;
+  facts.unsent = end.undelivered - (end.sent - end.delivered);
   facts.peer_fin = end.peer_fin;
   facts.gap = end.gap;
   facts.unwritten = end.unwritten;

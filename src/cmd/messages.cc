@@ -190,6 +190,10 @@ Message syn_again_message(const tcp::Attempt& attempt, unsigned times,
       fmt::format("{} {}: no answer yet; SYN sent again after {} ({} in all)",
                   with_place("connect", place), attempt.peer.text(), format_duration(after), times);
   message.fields.add("peer", attempt.peer.text()).add("syns", times).add("after_ns", after.count());
+  if (attempt.dropped_here.value_or(false)) {
+    message.text += ", and dropped by this host itself";
+    message.fields.add("dropped_here", true);
+  }
   add_place(message, place);
   return message;
 }

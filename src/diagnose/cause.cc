@@ -57,6 +57,7 @@ constexpr std::array table{
     CauseInfo{Cause::peer_vanished, "peer-vanished", Layer::transport},
     CauseInfo{Cause::keepalive_unanswered, "keepalive-unanswered", Layer::transport},
     CauseInfo{Cause::zero_window, "zero-window", Layer::transport},
+    CauseInfo{Cause::not_accepted, "not-accepted", Layer::application},
     CauseInfo{Cause::peer_silent, "peer-silent", Layer::application},
     CauseInfo{Cause::peer_silent_after_data, "peer-silent-after-data", Layer::application},
 };

@@ -71,6 +71,7 @@ enum class Cause {
   keepalive_unanswered,
   zero_window,
   // application
+  not_accepted,
   peer_silent,
   peer_silent_after_data,
 };

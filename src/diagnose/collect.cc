@@ -56,6 +56,26 @@ void read_holders(sys::Kernel& kernel, std::uint16_t port, std::uint32_t states,
   }
 }
 
+// The other end of the connection, where it is a socket of this host: one that no process has
+// waits to be accepted, and its listener is told with it.
+void read_peer_end(sys::Kernel& kernel, const tcp::Connection& connection, Evidence& evidence) {
+  constexpr std::uint32_t open = 1U << 1U | 1U << 8U;  // ESTABLISHED, CLOSE-WAIT
+  for (const int family : {AF_INET, AF_INET6}) {
+    for (const sys::SocketRow& row : or_nothing(sys::tcp_sockets(kernel, family, open))) {
+      const bool other_end = row.local.unmapped() == connection.peer.unmapped() &&
+                             row.remote.unmapped() == connection.local.unmapped();
+      if (other_end) evidence.transfer.peer_end = PortHolder{row, std::nullopt};
+    }
+  }
+  auto& end = evidence.transfer.peer_end;
+  if (!end) return;
+  if (end->socket.inode == 0) {
+    read_holders(kernel, connection.peer.port(), listening, evidence.host);
+  } else {
+    end->owner = sys::socket_owner(kernel, end->socket.inode);
+  }
+}
+
 // Whether an interface still has the connection's own address, and which.
 void read_own_end(sys::Kernel& kernel, const sys::Address& local, TransferFacts& transfer) {
   transfer.local = local;
@@ -83,6 +103,7 @@ Evidence collect_look_up(sys::Waiter& waiter, const tcp::ResolveFailure& failure
   evidence.step = Step::look_up;
   evidence.error = failure.error;
   evidence.timed_out = failure.kind == tcp::ResolveFailure::Kind::timed_out;
+  evidence.after = failure.after;
   NameFacts& name = evidence.name;
   name.name = failure.subject;
   name.family = family;
@@ -211,6 +232,7 @@ Evidence collect_transfer(sys::Kernel& kernel, const tcp::Connection& connection
   evidence.policy = read_policy(kernel, connection.peer, connection.local);
   evidence.host = read_host(kernel);
   read_own_end(kernel, connection.local, evidence.transfer);
+  if (evidence.timed_out && evidence.path.own_address) read_peer_end(kernel, connection, evidence);
   return evidence;
 }
 

@@ -96,8 +96,9 @@ LayerRow internet_row(const Evidence& evidence, const Finding& finding) {
 LayerRow transport_row(const Evidence& evidence) {
   if (evidence.step == Step::transfer) {
     return {Layer::transport, LayerState::ok,
-            fmt::format("connected for {}, nothing unacknowledged",
-                        format_duration(evidence.transfer.duration))};
+            fmt::format("connected for {}, {}", format_duration(evidence.transfer.duration),
+                        evidence.transfer.undelivered == 0 ? "nothing unacknowledged"
+                                                           : lost_bytes(evidence))};
   }
   return {Layer::transport, LayerState::unknown, ""};
 }
@@ -139,7 +140,8 @@ std::optional<Finding> find(const Evidence& evidence) {
       }
       return std::nullopt;
     case Step::transfer:
-      for (const auto rules : {way_rules(), transfer_rules(), silence_rules(), idle_rules()}) {
+      for (const auto rules :
+           {way_rules(), peer_here_rules(), transfer_rules(), silence_rules(), idle_rules()}) {
         if (auto finding = first_of(rules, evidence)) return finding;
       }
       return std::nullopt;

@@ -109,7 +109,8 @@ struct TransferFacts {
   bool active = false;  // we connected
   std::uint64_t sent = 0;
   std::uint64_t received = 0;
-  std::uint64_t undelivered = 0;
+  std::uint64_t undelivered = 0;  // read from stdin, and not acknowledged
+  std::uint64_t unsent = 0;       // of these, what the socket had not taken yet
   bool peer_fin = false;
   std::chrono::nanoseconds duration{0};
   std::optional<int> soft_error;  // what SO_ERROR told while the connection lived
@@ -121,6 +122,7 @@ struct TransferFacts {
   sys::Address local;             // the connection's own address
   std::optional<sys::Link> link;  // the interface that has it
   bool local_gone = false;        // none has it any more
+  std::optional<PortHolder> peer_end;  // the peer's socket, where that is one of this host's
 };
 
 // What extra SYNs found out (--diagnose active).

@@ -38,6 +38,7 @@ std::span<const Rule> refusal_rules();      // step connect: TCP answered with R
 std::span<const Rule> unanswered_rules();   // step connect: nobody answered
 std::span<const Rule> errno_rules();        // step connect: where all of these know nothing
 std::span<const Rule> way_rules();          // step transfer: the way begins on this host no more
+std::span<const Rule> peer_here_rules();    // step transfer: this host itself has not accepted it
 std::span<const Rule> transfer_rules();     // step transfer: reset, or the peer takes nothing
 std::span<const Rule> silence_rules();      // step transfer: nothing is acknowledged any more
 std::span<const Rule> idle_rules();         // step transfer: all is acknowledged, nothing comes
@@ -94,7 +95,8 @@ bool next_hop_is_peer(const Evidence& evidence);  // on a link with neighbours, 
 bool next_hop_heard(const Evidence& evidence);
 // The neighbours' table says that the next hop was asked for its link-layer address, in vain.
 bool next_hop_silent(const PathFacts& path);
-bool loopback_down(const PathFacts& path);  // by which the address is to be reached
+bool loopback_down(const PathFacts& path);    // by which the address is to be reached
+bool leads_back_here(const PathFacts& path);  // by lo, though it is no address of this host's
 // The listener of this host, if any, that takes connections to evidence.peer.
 const PortHolder* listener_for(const Evidence& evidence);
 
@@ -112,7 +114,8 @@ std::string timeout_headline(const Evidence& evidence);
 std::string silence_headline(const Evidence& evidence, const std::string& what);
 // What the sender of the ICMP error that one more SYN drew comes to, on a connection gone silent.
 Finding told_by_probe(const Evidence& evidence, const tcp::SynProbe& probe);
-std::string lost_bytes(const Evidence& evidence);  // "12 bytes for the peer were not acknowledged"
+// "12 bytes for the peer were not acknowledged, 34 bytes not yet sent"
+std::string lost_bytes(const Evidence& evidence);
 // "; TCP_USER_TIMEOUT=2s ended it", where the kernel gave up by that limit of the user's.
 std::string ended_by(const Evidence& evidence);
 // "rule 100 (from all to 10.99.0.0/16 prohibit)"
@@ -120,6 +123,8 @@ std::string refusal_text(const Refusal& refusal);
 std::string down_words(const PathFacts& path);  // "c1, c2 are down"
 // "; c1 has no carrier, and this host ignores ...", or what is down; "" where neither is known.
 std::string routes_gone_words(const PathFacts& path);
+// Who the peer is, where that is a process of this host, and what it has not read.
+void tell_peer_here(const Evidence& evidence, Finding& finding);
 std::string holder_text(const PortHolder& holder);           // "process 12 (sshd) of uid 0"
 std::string_view answer_word(tcp::SynProbe::Answer answer);  // "RST", "no answer"
 std::string probe_answer(const tcp::SynProbe& again);        // "a new connection is answered"

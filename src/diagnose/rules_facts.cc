@@ -160,6 +160,11 @@ bool loopback_down(const PathFacts& path) {
   return path.down_link && path.down_link->loopback;
 }
 
+bool leads_back_here(const PathFacts& path) {
+  return path.link && path.link->loopback && !path.own_address && !path.not_by_interface &&
+         path.route && path.route->type == sys::RouteType::unicast;
+}
+
 bool name_server_answered(const NameFacts& name) {
   return std::any_of(name.answers.begin(), name.answers.end(), [](const auto& answer) {
     return answer.kind == tcp::NameServerAnswer::Kind::answered;

@@ -85,10 +85,12 @@ std::optional<Finding> neighbour_silent(const Evidence& evidence) {
     finding.or_else = Cause::filtered_or_down;
   }
   if (evidence.path.link && !evidence.path.link->carrier && !evidence.path.link->loopback) {
+    const std::string name = escape(evidence.path.link->name);
     finding.or_else.reset();
-    finding.explanation =
-        fmt::format("interface {} has no carrier: its cable, radio or other end is not there",
-                    escape(evidence.path.link->name));
+    finding.headline = fmt::format("host unreachable: interface {} has no carrier", name);
+    finding.evidence = fmt::format("{} has no carrier; {}", name, finding.evidence);
+    finding.explanation = fmt::format(
+        "interface {} has no carrier: its cable, radio or other end is not there", name);
     finding.advice = "this host's cable or radio (ip link)";
   }
   return finding;
@@ -232,9 +234,25 @@ std::optional<Finding> source_is_loopback(const Evidence& evidence) {
       "without -s, or with an address that the other host can answer (ip addr)"};
 }
 
-constexpr std::array<Rule, 8> rules{source_is_loopback, neighbour_silent,       rejected_by_tunnel,
-                                    loop_through_here,  rejected_here,          accept_queue_full,
-                                    filtered_here,      filtered_on_its_way_out};
+std::optional<Finding> route_leads_back(const Evidence& evidence) {
+  if (!unanswered(evidence) || !leads_back_here(evidence.path)) return std::nullopt;
+  const std::string host = evidence.peer.host();
+  const std::string route =
+      fmt::format("route {} on {}", evidence.path.route->text(), escape(evidence.path.link->name));
+  return Finding{Cause::route_blackhole,
+                 fmt::format("timed out after {}: the route leads back into this host",
+                             format_duration(evidence.after)),
+                 fmt::format("{}, and {} is no address of this host; {}, no answer", route, host,
+                             syn_count(evidence.info)),
+                 fmt::format("the {} leads back into this host, which does not have {} and "
+                             "discards what comes for it",
+                             route, host),
+                 fmt::format("ip route get {}; a route by another interface", host)};
+}
+
+constexpr std::array<Rule, 9> rules{source_is_loopback, route_leads_back,  neighbour_silent,
+                                    rejected_by_tunnel, loop_through_here, rejected_here,
+                                    accept_queue_full,  filtered_here,     filtered_on_its_way_out};
 
 }  // namespace
 

@@ -174,6 +174,7 @@ std::optional<Finding> peer_silent(const Evidence& evidence) {
     gone.headline = finding.headline;
     return gone;
   }
+  tell_peer_here(evidence, finding);
   add_losses(evidence, finding);
   if (evidence.probes.again) {
     add_what_one_more_drew(evidence, finding);

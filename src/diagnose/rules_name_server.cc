@@ -151,10 +151,14 @@ std::optional<Finding> name_server_silent(const Evidence& evidence) {
     if (answer.kind != Answer::Kind::silent) continue;
     silent += (count++ == 0 ? "" : " and ") + answer.server.host();
   }
+  const std::string look_up =
+      evidence.timed_out
+          ? fmt::format("look-up without an answer for {}; then ", format_duration(evidence.after))
+          : "";
   return Finding{
       Cause::name_server_silent, "no name server answers",
-      fmt::format("name server{} {} silent for {} (asked by UDP, port 53)", count == 1 ? "" : "s",
-                  silent, format_duration(evidence.name.asked_for)),
+      fmt::format("{}name server{} {} silent for {} (asked by UDP, port 53)", look_up,
+                  count == 1 ? "" : "s", silent, format_duration(evidence.name.asked_for)),
       count == 1 ? fmt::format("name server {} does not answer, or not in time", silent)
                  : fmt::format("name servers {} do not answer, or not in time", silent),
       fmt::format("whether the server is up and may be reached; {}", lines_of_config)};

@@ -158,8 +158,9 @@ std::optional<Finding> nothing_listens(const Evidence& evidence) {
   Finding finding{
       Cause::nothing_listens, refused_headline(evidence), refusal(evidence),
       fmt::format("nothing listens on port {} of {}, or a packet filter refuses in its name with "
-                  "RST",
-                  evidence.peer.port(), evidence.peer.host()),
+                  "RST (there{} or on this host)",
+                  evidence.peer.port(), evidence.peer.host(),
+                  next_hop_is_peer(evidence) ? "" : ", on the way"),
       fmt::format("on {}: ss -ltn 'sport = {}' tells the two apart", evidence.peer.host(),
                   evidence.peer.port())};
   finding.or_else = Cause::rejected_by_host;

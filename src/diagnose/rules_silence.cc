@@ -116,6 +116,12 @@ bool unacknowledged(const Evidence& evidence) {
   return lost_with(evidence, {ETIMEDOUT}) && (again || evidence.transfer.undelivered > 0);
 }
 
+// This host's own routing has a way there, and no rule that may refuse it, so that the error is the
+// network's.
+bool routed_now(const Evidence& evidence) {
+  return evidence.policy.look_up_error == 0 && evidence.policy.refusals.empty();
+}
+
 // And the network said why. Whether that or ETIMEDOUT is the kernel's last word is chance.
 std::optional<Finding> unreachable(const Evidence& evidence) {
   const auto& soft = evidence.transfer.soft_error;
@@ -130,26 +136,31 @@ std::optional<Finding> unreachable(const Evidence& evidence) {
   if (!last_word && !meanwhile) return std::nullopt;
   if (told != nullptr) return told_by_probe(evidence, *told);
   const int error = last_word ? evidence.error.error : *soft;
-  const std::string said = fmt::format("{} ({})", sys::errno_text(error), sys::errno_name(error));
+  // Many ICMP errors have one errno: "no route to host" is also a filter's "prohibited".
+  const bool by_icmp = error != ENETDOWN && routed_now(evidence);
+  const std::string said =
+      by_icmp ? fmt::format("an ICMP error: {}", sys::errno_name(error))
+              : fmt::format("{} ({})", sys::errno_text(error), sys::errno_name(error));
   const bool lost = evidence.transfer.end == End::lost;
   const std::string host = evidence.peer.host();
   Finding finding{
       Cause::unreachable_soft, silence_headline(evidence, said),
-      fmt::format("an ICMP error of the way, or this host's routes: {}; {}, {}{}", said,
-                  lost_bytes(evidence), retransmissions(evidence),
+      fmt::format("{}{}; {}, {}{}{}",
+                  by_icmp ? "" : "an ICMP error of the way, or this host's routes: ", said,
+                  lost_bytes(evidence), retransmissions(evidence), ended_by(evidence),
                   again ? "; " + probe_answer(*again) : ""),
-      fmt::format("the way to {} broke, or a packet filter began to reject, while the "
-                  "connection lived{}",
-                  host, lost ? ", and TCP gave up" : ""),
-      again ? "the routes of this host (ip route) and of the way"
-            : "the routes of this host and of the way (--diagnose active asks who says so)"};
+      fmt::format("a packet filter began to reject what goes to {}, or the way there broke", host),
+      fmt::format("the packet filters of the way, and {}",
+                  by_icmp ? "its routes" : "the routes of it and of this host (ip route)")};
   if (error == EHOSTUNREACH && !next_hop_is_peer(evidence)) {
-    finding.explanation =
-        fmt::format("{} is down, so that the last router gets no answer from it on its link; or {}",
-                    host, finding.explanation);
-    finding.advice = fmt::format("whether {} is up; {}", host, finding.advice);
+    finding.explanation +=
+        ", or it is down, so that the last router gets no answer from it on its link";
+    finding.advice += fmt::format("; whether {} is up", host);
     finding.or_else = Cause::unreachable_on_the_way;
   }
+  finding.explanation +=
+      fmt::format(", while the connection lived{}", lost ? ", and TCP gave up" : "");
+  if (!again) finding.advice += "; --diagnose active asks who says so";
   return finding;
 }
 

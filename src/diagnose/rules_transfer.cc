@@ -134,13 +134,9 @@ std::optional<Finding> reset(const Evidence& evidence) {
 std::string waiting_words(const Evidence& evidence) {
   const TransferFacts& transfer = evidence.transfer;
   std::string all = format_bytes(transfer.undelivered) + " waiting for it";
-  const std::uint64_t syn = transfer.active ? 1 : 0;
-  const std::uint64_t acked = evidence.info->bytes_acked.value_or(0);
-  if (acked < syn || transfer.sent < acked - syn) return all;
-  const std::uint64_t buffered = transfer.sent - (acked - syn);
-  if (buffered == 0 || buffered >= transfer.undelivered) return all;
-  return fmt::format("{}: {} in this host's send buffer, {} not yet sent", all, buffered,
-                     transfer.undelivered - buffered);
+  if (transfer.unsent == 0 || transfer.unsent == transfer.undelivered) return all;
+  return fmt::format("{}: {} in this host's send buffer, {} not yet sent", all,
+                     transfer.undelivered - transfer.unsent, transfer.unsent);
 }
 
 // The window was full when the peer was last heard of: that it is still is not known.
@@ -192,6 +188,7 @@ std::optional<Finding> zero_window(const Evidence& evidence) {
     finding.headline = fmt::format("timed out after {}: the peer's receive window is {}",
                                    format_duration(evidence.after), size);
   }
+  tell_peer_here(evidence, finding);
   const auto heard = info->last_ack_received;
   constexpr std::uint32_t one_under_way = 1;
   if (info->probes.value_or(0) > one_under_way && heard) {

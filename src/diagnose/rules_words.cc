@@ -58,11 +58,17 @@ std::string silence_headline(const Evidence& evidence, const std::string& what) 
 }
 
 std::string lost_bytes(const Evidence& evidence) {
-  const auto count = evidence.transfer.undelivered;
-  if (evidence.transfer.sent == 0 && count == 0) return "nothing was on its way to it";
-  return count == 0 ? std::string("all that was sent had been acknowledged")
-                    : fmt::format("{} for the peer {} not acknowledged", format_bytes(count),
-                                  count == 1 ? "was" : "were");
+  const TransferFacts& transfer = evidence.transfer;
+  const auto count = transfer.undelivered - transfer.unsent;
+  std::string words = "nothing was on its way to it";
+  if (count > 0) {
+    words = fmt::format("{} for the peer {} not acknowledged", format_bytes(count),
+                        count == 1 ? "was" : "were");
+  } else if (transfer.sent > 0) {
+    words = "all that was sent had been acknowledged";
+  }
+  if (transfer.unsent > 0) words += fmt::format(", {} not yet sent", format_bytes(transfer.unsent));
+  return words;
 }
 
 std::string refusal_text(const Refusal& refusal) {
@@ -75,7 +81,10 @@ std::string refusal_text(const Refusal& refusal) {
 }
 
 std::string ended_by(const Evidence& evidence) {
-  if (evidence.asked.user_timeout.empty() || !lost_with(evidence, {ETIMEDOUT})) return "";
+  // With the network's last word, where there was one, in ETIMEDOUT's place.
+  const bool by_time = lost_with(evidence, {ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN,
+                                            ECONNREFUSED, ENOPROTOOPT, EACCES, EPROTO});
+  if (evidence.asked.user_timeout.empty() || !by_time) return "";
   return fmt::format("; TCP_USER_TIMEOUT={} ended it", evidence.asked.user_timeout);
 }
 

@@ -114,7 +114,8 @@ FailureClass class_by_way(const Attempt& attempt, const PathFacts& path,
                           const PolicyFacts& policy) {
   const FailureClass kind = judge(attempt).kind;
   if (kind == FailureClass::no_answer) {
-    const bool stayed = path.not_by_interface || next_hop_silent(path) || loopback_down(path);
+    const bool stayed = path.not_by_interface || next_hop_silent(path) || loopback_down(path) ||
+                        leads_back_here(path);
     return stayed ? FailureClass::unreachable : kind;
   }
   return discards(path, policy) ? FailureClass::unreachable : kind;

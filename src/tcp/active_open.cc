@@ -174,7 +174,7 @@ unsigned ActiveOpen::sent_again() const {
   return info ? info->total_retrans.value_or(0) : 0;
 }
 
-void ActiveOpen::know_drops(bool dropped) {
+void ActiveOpen::know_drops(std::optional<bool> dropped) {
   if (sent_again() > 0) attempt_.dropped_here = dropped;
 }
 

@@ -32,8 +32,8 @@ class ActiveOpen {
 
   // How often its SYN has been sent again, as far as is known.
   [[nodiscard]] unsigned sent_again() const;
-  // Whether this host itself dropped each SYN that was sent again.
-  void know_drops(bool dropped);
+  // Whether this host itself dropped each SYN that was sent again, if that is known.
+  void know_drops(std::optional<bool> dropped);
 
   // Gives up: `end` says why. Only while it is under way, as fail().
   void end(Attempt::End end);

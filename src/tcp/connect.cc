@@ -145,11 +145,13 @@ class Race {
   // ours was not, and where all was, ours was too.
   void judge_drops() {
     if (!drops_before_ || result_.connection || result_.wake.interrupted()) return;
-    const auto now = count_drops(kernel_);
-    if (!now || now->sent_again <= drops_before_->sent_again) return;
-    const auto dropped = now->dropped - drops_before_->dropped;
-    if (dropped != 0 && dropped != now->sent_again - drops_before_->sent_again) return;
-    for (ActiveOpen& open : opens_) open.know_drops(dropped != 0);
+    std::optional<bool> dropped;
+    if (const auto now = count_drops(kernel_)) {
+      const auto again = now->sent_again - drops_before_->sent_again;
+      const auto lost = now->dropped - drops_before_->dropped;
+      if (again > 0 && (lost == 0 || lost == again)) dropped = lost != 0;
+    }
+    for (ActiveOpen& open : opens_) open.know_drops(dropped);
   }
 
   sys::Deadline next_look() const {
@@ -161,6 +163,7 @@ class Race {
   void look_for_retransmissions(sys::TimePoint now) {
     for (const std::size_t i : pending_) {
       if (now < opens_[i].next_look()) continue;
+      judge_drops();
       opens_[i].look_for_retransmission(now, policy_.observer);
     }
   }

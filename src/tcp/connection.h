@@ -63,7 +63,8 @@ class ConnectObserver {
   ConnectObserver(const ConnectObserver&) = delete;
   ConnectObserver& operator=(const ConnectObserver&) = delete;
   virtual ~ConnectObserver() = default;
-  // The SYN has been sent for the `times`-th time, `after` the first.
+  // The SYN has been sent for the `times`-th time, `after` the first; attempt.dropped_here is as
+  // of now.
   virtual void syn_sent_again(const Attempt& attempt, unsigned times,
                               std::chrono::nanoseconds after) = 0;
   // attempt.icmp came, and the kernel goes on trying.

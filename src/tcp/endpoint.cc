@@ -47,6 +47,20 @@ Result<Host, std::string> parse_zoned(std::string_view address, std::string_view
   return Host{std::string(address), std::string(zone), numeric};
 }
 
+// Four decimal numbers, one of them above 255. What begins with 0 may be octal to inet_aton(3).
+bool is_address_out_of_range(std::string_view text) {
+  std::size_t numbers = 0;
+  bool above = false;
+  while (true) {
+    const std::string_view number = text.substr(0, text.find('.'));
+    if (!all_digits(number)) return false;
+    ++numbers;
+    above = above || (number.front() != '0' && !parse_unsigned(number, 255));
+    if (number.size() == text.size()) return above && numbers == 4;
+    text.remove_prefix(number.size() + 1);
+  }
+}
+
 }  // namespace
 
 std::string Endpoint::text() const {
@@ -107,6 +121,10 @@ Result<Host, std::string> parse_host(std::string_view text) {
   }
   if (text.find(':') != std::string_view::npos) {
     return failure(fmt::format("{} is not an IPv6 address, such as ::1", in_quotes(text)));
+  }
+  if (is_address_out_of_range(text)) {
+    return failure(
+        fmt::format("{} is no IPv4 address: its four numbers go from 0 to 255", in_quotes(text)));
   }
   if (all_digits(text)) {
     return failure(

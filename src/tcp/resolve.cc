@@ -35,10 +35,12 @@ Result<sys::LookupResult, ResolveFailure> look_up(sys::Waiter& waiter,
     return failure(system_failure(subject, lookup.error().call, lookup.error().error));
   }
   std::array<pollfd, 1> fds{{{lookup->fd(), POLLIN, 0}}};
+  const sys::TimePoint begun = waiter.kernel().now();
   const auto wake = waiter.wait(fds, deadline);
   if (!wake) return failure(system_failure(subject, wake.error().call, wake.error().error));
   ResolveFailure failed;
   failed.subject = subject;
+  failed.after = waiter.kernel().now() - begun;
   if (wake->interrupted()) {
     failed.kind = Kind::interrupted;
     failed.wake = *wake;

@@ -3,6 +3,7 @@
 // getaddrinfo(3), in a thread of its own, so that a deadline holds.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,9 @@ struct ResolveFailure {
     system,           // the look-up could not be started: see `error`
   };
   Kind kind{};
-  std::string subject;  // the name or service that was asked for
-  int status = 0;       // EAI_...
+  std::string subject;                // the name or service that was asked for
+  int status = 0;                     // EAI_...
+  std::chrono::nanoseconds after{0};  // how long an answer was awaited
   sys::SysError error;
   sys::Wake wake;
 

@@ -82,6 +82,14 @@ class Internet(causes.TestCase):
             self.assert_internet(("-s", source, host, 9000), "route-blackhole",
                                  "the route blackhole ")
 
+    def test_a_route_that_leads_back_into_this_host(self):
+        self.world.sh("c", "ip route add 10.94.0.0/16 dev lo")
+        arguments = ("-w", "300ms", "10.94.0.1", 9000)
+        self.assert_internet(arguments, "route-blackhole",
+                             "^  cause   the route 10.94.0.0/16 on lo leads back into this host, "
+                             "which does not have 10.94.0.1 and")
+        self.assert_status(5, self.world.run("c", "connect", "--diagnose", "off", *arguments))
+
     def test_a_packet_filter_on_this_host(self):
         self.reject("c", "output", "admin-prohibited", "admin-prohibited")
         for address in (SERVER, SERVER6):

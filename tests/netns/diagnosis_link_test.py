@@ -31,6 +31,16 @@ class Link(causes.TestCase):
         result = self.world.run("c", "connect", "10.98.0.1", 9000)
         self.assert_text(result, 5, "internet", "; c0 is down, and the routes by it are gone")
 
+    def test_an_interface_without_a_carrier(self):
+        self.addCleanup(self.world.sh, "s", "ip link set s0 up\n"
+                                            "ip addr add 2001:db8:77::2/64 dev s0 nodad || true")
+        self.world.sh("s", "ip link set s0 down")
+        for address in ("10.77.0.2", "10.77.0.95"):
+            _, text = self.assert_cause(
+                ("connect", "-w", "2", address, 9000), 5, "neighbour-silent", "link",
+                "^  link         failed       c0 has no carrier; no answer")
+            self.assertIn("host unreachable: interface c0 has no carrier\n", text)
+
     def test_nobody_answers_arp(self):
         self.assert_link(("10.77.0.99", 9000), "neighbour-silent",
                          "no answer to ARP for 10.77.0.99 on c0; the SYN never left this host$")

@@ -105,7 +105,9 @@ class Transfer(causes.TransferTestCase):
             self.drop("reject with icmp type host-unreachable")
             process.send(b"lost")
         self.assert_ended(fault, 8, "unreachable-soft", "internet",
-                          "^  cause   .* is down, so that .*; or the way to .* broke, or .* lived",
+                          "^  internet     failed       an ICMP error: EHOSTUNREACH; 4 bytes .*, "
+                          r"\d retransmissions?; TCP_USER_TIMEOUT=1s ended it\n(.*\n)*"
+                          "  cause   a packet filter .*, or the way .*, or it is down, so that",
                           or_else="unreachable-on-the-way", options=GIVE_UP)
         told = self.assert_ended(fault, 8, "unreachable-soft", "internet",
                                  "^  cause   router 10.77.1.1 cannot deliver to 10.77.2.2 any more",

@@ -151,6 +151,10 @@ std::vector<Sample> of_transfer() {
          evidence.info->snd_wnd = 0;
          evidence.transfer.undelivered = 99'000;
        })},
+      {Cause::not_accepted, test::here(idle_with([](Evidence& evidence) {
+                                         evidence.transfer.peer_end = holder("127.0.0.1", 1);
+                                       }),
+                                       {holder("0.0.0.0", listening)})},
       {Cause::peer_silent, idle_with([](Evidence& evidence) { evidence.transfer.received = 0; })},
       {Cause::peer_silent_after_data, idle()},
   };

@@ -29,7 +29,7 @@ TEST_CASE("the layers stand from the bottom up, then cause and advice") {
             "  transport    failed       RST from 10.99.0.9 in answer to the SYN after 0.031 ms",
             "  application  not reached",
             "  cause   nothing listens on port 80 of 10.99.0.9, or a packet filter refuses in its "
-            "name with RST",
+            "name with RST (there, on the way or on this host)",
             "  try     on 10.99.0.9: ss -ltn 'sport = 80' tells the two apart; so may --diagnose "
             "active, by how far away the RST was sent"});
   CHECK(message.fields.text() == R"({"cause_id":"nothing-listens","or_else":"rejected-by-host"})");
@@ -43,7 +43,8 @@ TEST_CASE("the layers stand from the bottom up, then cause and advice") {
         R"("evidence":"RST from 10.99.0.9 in answer to the SYN after 0.031 ms"},)"
         R"({"layer":"application","state":"not reached","evidence":""}],)"
         R"("cause":"nothing listens on port 80 of 10.99.0.9, or a packet filter refuses in its )"
-        R"(name with RST","try":"on 10.99.0.9: ss -ltn 'sport = 80' tells the two apart; )"
+        R"x(name with RST (there, on the way or on this host)","try":"on 10.99.0.9: )x"
+        R"(ss -ltn 'sport = 80' tells the two apart; )"
         R"(so may --diagnose active, by how far away the RST was sent"})");
 }
 

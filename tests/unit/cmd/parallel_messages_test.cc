@@ -55,6 +55,10 @@ TEST_CASE("the line of one of several connections has its number") {
   attempt.peer = connection.peer;
   CHECK(cmd::syn_again_message(attempt, 2, 1100ms, place).text ==
         "connect 3/8 192.0.2.2:80: no answer yet; SYN sent again after 1.1 s (2 in all)");
+  attempt.dropped_here = true;
+  CHECK(cmd::syn_again_message(attempt, 2, 1100ms, place).text ==
+        "connect 3/8 192.0.2.2:80: no answer yet; SYN sent again after 1.1 s (2 in all), and "
+        "dropped by this host itself");
 }
 
 TEST_CASE("a limit of descriptors says how many connections it allows") {

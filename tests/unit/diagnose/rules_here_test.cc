@@ -64,6 +64,17 @@ TEST_CASE("a loopback source has no way back from another host") {
   CHECK(cause_of(evidence) == "source-cannot-reach");
 }
 
+TEST_CASE("a route by lo to what is not here leads back into this host") {
+  Evidence evidence = connect_timed_out();
+  evidence.path.route = test::route("10.99.0.0", 16, sys::RouteType::unicast);
+  evidence.path.link.emplace().name = "lo";
+  evidence.path.link->loopback = true;
+  CHECK(cause_of(evidence) == "route-blackhole");
+  CHECK(holds(text_of(evidence), "the route 10.99.0.0/16 on lo leads back into this host, which"));
+  evidence.path.own_address = true;
+  CHECK(cause_of(evidence) == "filtered-here");
+}
+
 TEST_CASE("an error from this host's address in IPv6's form is its own") {
   Evidence evidence = with_icmp(3, 1, "::ffff:10.77.0.1");
   evidence.path.neighbour.reset();
@@ -138,7 +149,8 @@ TEST_CASE("a silent neighbour on a link without carrier is our own cable's") {
   Evidence evidence = connect_failed(EHOSTUNREACH);
   test::put_on_link(evidence, NeighbourState::failed);
   evidence.path.link->carrier = false;
-  CHECK(holds(text_of(evidence), "interface c0 has no carrier"));
+  CHECK(holds(text_of(evidence), "host unreachable: interface c0 has no carrier|"));
+  CHECK(holds(text_of(evidence), "|c0 has no carrier; no answer to ARP for 10.99.0.9 on c0; the"));
 }
 
 TEST_CASE("silence on this host is a full queue, or a filter") {

@@ -46,7 +46,7 @@ TEST_CASE("a peer has vanished where what was sent is no longer acknowledged") {
   CHECK(holds(text_of(evidence), "retransmitted in vain"));
   evidence.transfer.soft_error = EHOSTUNREACH;
   CHECK(cause_of(evidence) == "unreachable-soft|unreachable-on-the-way");
-  CHECK(holds(text_of(evidence), "10.99.0.9 is down, so that the last router gets no answer"));
+  CHECK(holds(text_of(evidence), "or it is down, so that the last router gets no answer"));
   CHECK(holds(text_of(evidence), "while the connection lived, and TCP gave up"));
   CHECK(holds(text_of(probed(evidence, Answer::rst)), "has forgotten it"));
   CHECK(holds(text_of(probed(stuck(lost(ETIMEDOUT), 9, 9), Answer::none)), "not answered"));
@@ -120,6 +120,20 @@ TEST_CASE("the network's last word ends a connection by name") {
           (error == EHOSTUNREACH ? "unreachable-soft|unreachable-on-the-way" : "unreachable-soft"));
   }
   CHECK(cause_of(lost(EIO)) == "");
+}
+
+TEST_CASE("an errno of the network says no more than that an ICMP error came") {
+  Evidence evidence = stuck(lost(EHOSTUNREACH), 900, 4100);
+  CHECK(holds(text_of(evidence), "an ICMP error of the way, or this host's routes: no route to"));
+  CHECK_FALSE(holds(text_of(evidence), "ended it"));
+  evidence.policy.look_up_error = 0;
+  evidence.asked.user_timeout = "3s";
+  CHECK(holds(text_of(evidence), "connection lost after 30.0 s: an ICMP error: EHOSTUNREACH|"));
+  CHECK_FALSE(holds(text_of(evidence), "no route"));
+  CHECK_FALSE(holds(text_of(evidence), "this host"));
+  CHECK(holds(text_of(evidence), "8 retransmissions; TCP_USER_TIMEOUT=3s ended it"));
+  CHECK(holds(text_of(evidence), "a packet filter began to reject what goes to 10.99.0.9, or the"));
+  CHECK(cause_of(evidence) == "unreachable-soft|unreachable-on-the-way");
 }
 
 TEST_CASE("what one more SYN drew names what became of the way") {

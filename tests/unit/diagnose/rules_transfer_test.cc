@@ -27,6 +27,11 @@ TEST_CASE("a reset is told by what came before it") {
     evidence.transfer.undelivered = 7;
     CHECK(holds(text_of(evidence), "7 bytes for the peer were not acknowledged"));
     CHECK(holds(text_of(evidence), "under way to it"));
+    evidence.transfer.unsent = 5;  // of the seven
+    CHECK(holds(text_of(evidence), "2 bytes for the peer were not acknowledged, 5 bytes not yet"));
+    evidence.transfer.unsent = 7;
+    CHECK(holds(text_of(evidence), "that was sent had been acknowledged, 7 bytes not yet sent|"));
+    evidence.transfer.unsent = 0;
     evidence.transfer.peer_fin = true;
     CHECK(holds(text_of(evidence), "had closed already (its FIN came before)"));
     evidence.transfer.received = 0;
@@ -74,8 +79,8 @@ TEST_CASE("a zero window is a peer that does not read") {
   evidence.transfer.undelivered = 99'000;
   CHECK(cause_of(evidence) == "zero-window");
   CHECK(holds(text_of(evidence), "receive window is zero"));
-  CHECK(holds(text_of(evidence), "99000 bytes waiting for it|"));  // all 5000 sent arrived
-  evidence.transfer.sent = 45'000;
+  CHECK(holds(text_of(evidence), "99000 bytes waiting for it|"));
+  evidence.transfer.unsent = 59'000;
   CHECK(holds(text_of(evidence), "it: 40000 in this host's send buffer, 59000 not yet sent"));
   CHECK(holds(text_of(evidence), "still answers window probes"));
   evidence.info->last_ack_received = 20s;

@@ -60,7 +60,9 @@ TEST_CASE("a host is an address, bracketed or not, with a zone or not, or a name
             "b\xc3\xbc"
             "cher.example",
             "", false},
-        Row{"1.2.3", "1.2.3", "", false}, Row{"localhost.", "localhost.", "", false}}) {
+        Row{"1.2.3", "1.2.3", "", false}, Row{"localhost.", "localhost.", "", false},
+        Row{"0377.0.0.1", "0377.0.0.1", "", false}, Row{"1.2.3.4.500", "1.2.3.4.500", "", false},
+        Row{"256.1.1.a", "256.1.1.a", "", false}, Row{"256.1.1.", "256.1.1.", "", false}}) {
     CAPTURE(row.text);
     const auto host = tcp::parse_host(row.text);
     REQUIRE(host);
@@ -85,6 +87,9 @@ TEST_CASE("what is no host is refused") {
                                  "fe80::1%an-interface-too-long",
                                  "fe80::1%a b",
                                  "9000",
+                                 "256.1.1.1",
+                                 "10.0.0.999",
+                                 "1.2.3.99999999999999999999",
                                  "a b",
                                  "a\nb",
                                  "-x",

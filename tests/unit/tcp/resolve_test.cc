@@ -116,6 +116,7 @@ TEST_CASE("a name service that does not answer is given up at the deadline") {
   REQUIRE_FALSE(failed);
   CHECK(failed.error().kind == Kind::timed_out);
   CHECK(failed.error().subject == "slow.example");
+  CHECK(failed.error().after >= 3s);
   CHECK(scene.kernel.now() - before >= 3s);
 }
 
