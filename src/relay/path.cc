@@ -2,6 +2,7 @@
 #include "relay/path.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -52,7 +53,6 @@ bool Path::make_pipe() {
 }
 
 void Path::give_up() {
-  give_stretch_back();
   kind_ = Kind::copy;
   taken_ = false;
 }
@@ -112,15 +112,23 @@ Path::Step Path::put_into_file(std::size_t bytes) {
       give_up();
       return moved;
     } else if (put.error != EINTR && put.error != EAGAIN) {
-      move_back(ends_.sink, end.value, static_cast<std::int64_t>(held_));
+      take_end_back(end.value);
       return {Result::sink_failed, bytes, put.ok() ? EIO : put.error};
     }
   }
   return moved;
 }
 
+// The position is behind what was not written, unless somebody else has moved it on since.
+void Path::take_end_back(std::int64_t end) {
+  if (kernel_.lseek(ends_.sink, 0, SEEK_CUR).value != end) return;
+  static_cast<void>(kernel_.lseek(ends_.sink, -static_cast<std::int64_t>(held_), SEEK_CUR));
+}
+
 sys::Outcome Path::read_held(std::span<std::byte> buf) {
-  const sys::Outcome got = kernel_.read(pipe_out_.get(), buf.first(std::min(buf.size(), held_)));
+  const auto next = buf.first(std::min(buf.size(), held_));
+  if (ends_.source_is_file) return read_stretch(next);
+  const sys::Outcome got = kernel_.read(pipe_out_.get(), next);
   if (got.value > 0) held_ -= got.as_size();
   return got;
 }
@@ -130,7 +138,6 @@ void Path::leave_if_in_vain(std::uint64_t flowed) {
 }
 
 void Path::leave(std::uint64_t flowed) {
-  give_stretch_back();
   taken_ = false;
   due_at_ = flowed + least_flow;
 }
@@ -139,32 +146,50 @@ bool Path::receives() const {
   return kind_ == Kind::into_file || (kind_ == Kind::splice && ends_.given_pipe == ends_.sink);
 }
 
+// Moves the file's position over what is then ours alone to send, held_ bytes: none at the end of
+// the file, behind which nothing is held for longer than this takes.
+sys::Outcome Path::take_stretch() {
+  const sys::Outcome end = kernel_.lseek(ends_.source, stretch, SEEK_CUR);
+  if (!end.ok()) return end;
+  stretch_end_ = end.value;
+  std::int64_t length = stretch;
+  if (stretch_end_ > file_size_) {
+    struct stat about {};
+    if (kernel_.fstat(ends_.source, about).ok()) file_size_ = about.st_size;
+    const std::int64_t beyond = std::clamp(stretch_end_ - file_size_, std::int64_t{0}, stretch);
+    if (beyond > 0) static_cast<void>(kernel_.lseek(ends_.source, -beyond, SEEK_CUR));
+    stretch_end_ -= beyond;
+    length -= beyond;
+  }
+  held_ = static_cast<std::size_t>(length);
+  return end;
+}
+
+// Where the file has become shorter meanwhile there is no such stretch.
+void Path::lose_stretch() {
+  const auto lost = static_cast<std::int64_t>(std::exchange(held_, 0));
+  static_cast<void>(kernel_.lseek(ends_.source, -lost, SEEK_CUR));
+}
+
 sys::Outcome Path::send_stretch() {
-  if (unsent_ == 0) {
-    const sys::Outcome end = kernel_.lseek(ends_.source, stretch, SEEK_CUR);
-    if (!end.ok()) return end;
-    unsent_ = stretch;
-    stretch_end_ = end.value;
+  if (held_ == 0) {
+    if (const sys::Outcome taken = take_stretch(); !taken.ok()) return taken;
+    if (held_ == 0) return {-1, EINVAL};  // the end, which read(2) meets as well
   }
-  std::int64_t at = stretch_end_ - unsent_;
-  const auto sent =
-      kernel_.sendfile(ends_.sink, ends_.source, at, static_cast<std::size_t>(unsent_));
-  if (sent.value > 0) unsent_ -= sent.value;
-  if (sent.value == 0) {
-    // The end of the file, wherever in it somebody else's stretch is.
-    static_cast<void>(kernel_.lseek(ends_.source, -std::exchange(unsent_, 0), SEEK_CUR));
-  }
+  std::int64_t at = stretch_end_ - static_cast<std::int64_t>(held_);
+  const sys::Outcome sent = kernel_.sendfile(ends_.sink, ends_.source, at, held_);
+  if (sent.value > 0) held_ -= sent.as_size();
+  if (sent.value == 0) lose_stretch();
   return sent;
 }
 
-void Path::give_stretch_back() {
-  if (unsent_ > 0) move_back(ends_.source, stretch_end_, std::exchange(unsent_, 0));
-}
-
-// The file's position, so many bytes, unless somebody else has moved it on from `end` meanwhile.
-void Path::move_back(int file, std::int64_t end, std::int64_t bytes) {
-  if (kernel_.lseek(file, 0, SEEK_CUR).value != end) return;
-  static_cast<void>(kernel_.lseek(file, -bytes, SEEK_CUR));
+sys::Outcome Path::read_stretch(std::span<std::byte> buf) {
+  const auto at = stretch_end_ - static_cast<std::int64_t>(held_);
+  const sys::Outcome got = kernel_.pread(ends_.source, buf, at);
+  if (got.value > 0) held_ -= got.as_size();
+  if (got.value == 0) lose_stretch();
+  if (!got.ok() && !got.again()) held_ = 0;  // they cannot be read
+  return got.value == 0 ? sys::Outcome{-1, EAGAIN} : got;
 }
 
 sys::Outcome Path::move() {
@@ -185,7 +210,6 @@ sys::Outcome Path::move() {
 }
 
 void Path::put_back() {
-  give_stretch_back();
   if (pipe_size_before_ == 0) return;
   static_cast<void>(kernel_.fcntl(ends_.given_pipe, F_SETPIPE_SZ, pipe_size_before_));
   pipe_size_before_ = 0;
@@ -198,7 +222,7 @@ Path outbound_path(sys::Kernel& kernel, const LocalStream& input, int socket,
     return {kernel, Kind::splice, {input.fd(), socket, input.fd()}};
   }
   if (!changed && input.kind() == LocalStream::Kind::regular_file && input.has_size()) {
-    return {kernel, Kind::sendfile, {input.fd(), socket}};
+    return {kernel, Kind::sendfile, {input.fd(), socket, -1, true}};
   }
   return {kernel, Kind::copy, {}};
 }

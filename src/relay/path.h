@@ -45,6 +45,7 @@ class Path {
     int source = -1;
     int sink = -1;
     int given_pipe = -1;  // which of both is a pipe that was given to us, and may grow
+    bool source_is_file = false;
   };
 
   struct Step {
@@ -89,12 +90,12 @@ class Path {
   void lose_sink();
   // One call, of into_file three. `flowed` as for due().
   Step step(std::uint64_t flowed);
-  // Bytes that have left the source, and that the sink did not take from our own pipe.
+  // Bytes that have left the source and that the sink has not taken: those in our own pipe, or the
+  // rest of a file's stretch, over which its position has been moved.
   [[nodiscard]] std::size_t held() const { return held_; }
-  // The next of them.
+  // The next of them, where the path is not taken; EAGAIN where the file has lost them.
   sys::Outcome read_held(std::span<std::byte> buf);
-  // The given pipe gets the size that it had, unless it holds more, and the file that is sent the
-  // position behind what was.
+  // The given pipe gets the size that it had, unless it holds more.
   void put_back();
 
  private:
@@ -102,10 +103,12 @@ class Path {
   [[nodiscard]] bool appends();
   [[nodiscard]] bool receives() const;
   [[nodiscard]] sys::Outcome move();
+  sys::Outcome take_stretch();
+  void lose_stretch();
   sys::Outcome send_stretch();
-  void give_stretch_back();
+  sys::Outcome read_stretch(std::span<std::byte> buf);
   Step put_into_file(std::size_t bytes);
-  void move_back(int file, std::int64_t end, std::int64_t bytes);
+  void take_end_back(std::int64_t end);
   void leave_if_in_vain(std::uint64_t flowed);
   void leave(std::uint64_t flowed);
 
@@ -121,7 +124,7 @@ class Path {
   sys::Fd pipe_in_;
   std::size_t held_ = 0;
   std::int64_t stretch_end_ = 0;  // its place in the file
-  std::int64_t unsent_ = 0;       // bytes before it
+  std::int64_t file_size_ = 0;    // as far as it is known
 };
 
 // From stdin to the connection, and from there to stdout.

@@ -207,7 +207,7 @@ void Relay::advance() {
   }
   // Without a FIN of ours the peer's ends the run.
   if (!policy_.half_close && end_.peer_fin && inbound_.empty()) stop_stdin();
-  if (!reading_stdin_ && outbound_.empty() && policy_.half_close && !policy_.recv_only &&
+  if (stdin_is_over() && outbound_.empty() && policy_.half_close && !policy_.recv_only &&
       !end_.fin_sent) {
     send_fin();
     if (lost_) return advance();
@@ -224,7 +224,7 @@ void Relay::advance() {
 
 bool Relay::outbound_finished() const {
   const bool fin_due = policy_.half_close && !policy_.recv_only;
-  return !reading_stdin_ && outbound_.empty() && (end_.fin_sent || !fin_due);
+  return stdin_is_over() && outbound_.empty() && (end_.fin_sent || !fin_due);
 }
 
 bool Relay::inbound_finished() const {
@@ -272,7 +272,7 @@ void Relay::summarize() {
   if (!known) read_info();
   const std::uint64_t in_doubt = unacknowledged();
   end_.delivered = end_.sent - in_doubt;
-  end_.undelivered = in_doubt + outbound_.size();
+  end_.undelivered = in_doubt + outbound_.size() + outbound_path_.held();
   end_.unwritten = end_.stdout_gone ? 0 : inbound_.size() + inbound_path_.held();
   end_.stdout_stuck = inbound_waits();
   int unread = 0;

@@ -134,7 +134,12 @@ class Relay {
   void write_stdout();
   void close_stdout();
   void lose_stdout(int error);
-  void stop_stdin() { reading_stdin_ = false; }
+  // What has been taken from it is still sent.
+  void stop_stdin() {
+    reading_stdin_ = false;
+    outbound_path_.give_up();
+  }
+  [[nodiscard]] bool stdin_is_over() const { return !reading_stdin_ && outbound_path_.held() == 0; }
   RelayEnd::FirstToClose first_if_we_close();
   void send_fin();
   void peer_has_closed();

@@ -19,7 +19,8 @@ void Relay::read_stdin() {
   const auto target =
       policy_.crlf ? std::span(crlf_input_).first(std::min(crlf_input_.size(), room.size() / 2))
                    : room;
-  const sys::Outcome got = input_.read(target);
+  const sys::Outcome got =
+      outbound_path_.held() > 0 ? outbound_path_.read_held(target) : input_.read(target);
   if (got.again()) return;
   if (!got.ok()) {
     end_.stdin_error = sys::SysError{Syscall::read, got.error, "stdin"};

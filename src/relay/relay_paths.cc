@@ -24,7 +24,7 @@ void Relay::take_paths() {
 
 // A path that is due waits for the buffer to empty, which it might never do while it is filled.
 bool Relay::may_read_stdin() const {
-  if (!reading_stdin_) return false;
+  if (stdin_is_over()) return false;
   if (outbound_path_.taken()) return !outbound_path_.awaits_sink();
   return outbound_.room_size() >= least_read && !outbound_path_.due(end_.sent);
 }

@@ -146,6 +146,8 @@ class Kernel {
   // For the operations that take one number.
   virtual Outcome prctl(int op, unsigned long arg) = 0;
   // Of this process. Either pointer may be null.
+  // From `offset` on; the file's position stays.
+  virtual Outcome pread(int fd, std::span<std::byte> buf, std::int64_t offset) = 0;
   virtual Outcome prlimit64(int resource, const RLimit* new_limit, RLimit* old_limit) = 0;
   virtual Outcome read(int fd, std::span<std::byte> buf) = 0;
   // The link's text is not terminated, and cut where buf is too small for it.

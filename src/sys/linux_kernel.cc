@@ -170,6 +170,10 @@ Outcome LinuxKernel::poll(std::span<pollfd> fds, int timeout) {
   return outcome(Syscall::poll, 0, ::poll(fds.data(), fds.size(), timeout));
 }
 
+Outcome LinuxKernel::pread(int fd, std::span<std::byte> buf, std::int64_t offset) {
+  return outcome(Syscall::pread, fd, ::pread(fd, buf.data(), buf.size(), offset));
+}
+
 Outcome LinuxKernel::read(int fd, std::span<std::byte> buf) {
   return outcome(Syscall::read, fd, ::read(fd, buf.data(), buf.size()));
 }

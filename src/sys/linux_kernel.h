@@ -44,6 +44,7 @@ class LinuxKernel final : public Kernel {
   Outcome pipe2(std::array<int, 2>& pipefd, int flags) override;
   Outcome poll(std::span<pollfd> fds, int timeout) override;
   Outcome prctl(int op, unsigned long arg) override;
+  Outcome pread(int fd, std::span<std::byte> buf, std::int64_t offset) override;
   Outcome prlimit64(int resource, const RLimit* new_limit, RLimit* old_limit) override;
   Outcome read(int fd, std::span<std::byte> buf) override;
   Outcome readlink(const std::string& pathname, std::span<std::byte> buf) override;

@@ -191,6 +191,7 @@ constexpr std::array seam_numbers{
     SeamNumber{Syscall::pipe2, __NR_pipe2},
     SeamNumber{Syscall::poll, nr_poll},
     SeamNumber{Syscall::prctl, none},
+    SeamNumber{Syscall::pread, __NR_pread64},
     SeamNumber{Syscall::prlimit64, __NR_prlimit64},
     SeamNumber{Syscall::read, __NR_read},
     SeamNumber{Syscall::readlink, nr_readlink},

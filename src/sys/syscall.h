@@ -39,6 +39,7 @@ enum class Syscall {
   pipe2,
   poll,
   prctl,
+  pread,
   prlimit64,
   read,
   readlink,
@@ -64,7 +65,7 @@ enum class Syscall {
   posix_spawn,
 };
 
-inline constexpr std::array<std::string_view, 52> syscall_names{
+inline constexpr std::array<std::string_view, 53> syscall_names{
     "accept4",
     "bind",
     "capset",
@@ -94,6 +95,7 @@ inline constexpr std::array<std::string_view, 52> syscall_names{
     "pipe2",
     "poll",
     "prctl",
+    "pread",
     "prlimit64",
     "read",
     "readlink",

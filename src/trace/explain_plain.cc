@@ -41,7 +41,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 12> option_s
 }};
 
 // Of the calls in which an outcome is not worth a sentence of its own.
-constexpr std::array<std::pair<Syscall, std::string_view>, 32> plain_sentences{{
+constexpr std::array<std::pair<Syscall, std::string_view>, 33> plain_sentences{{
     {Syscall::socket,
      "transport: makes a TCP endpoint; it has no address and no role yet, and nothing has been "
      "sent"},
@@ -60,6 +60,7 @@ constexpr std::array<std::pair<Syscall, std::string_view>, 32> plain_sentences{{
     {Syscall::close,
      "application: gives the descriptor back; of a TCP socket this ends the connection, with FIN, "
      "or with RST where received bytes were left unread"},
+    {Syscall::pread, "application: reads on in a stretch of the file that was taken before"},
     {Syscall::read, "application: moves bytes within this host; the network has no part in it"},
     {Syscall::write, "application: moves bytes within this host; the network has no part in it"},
     {Syscall::ioctl,

@@ -32,6 +32,8 @@ KernelCall kernel_call(const Event& event) {
       return {"sendto", "", ", NULL, 0"};
     case Syscall::prctl:
       return {"prctl", "", ", 0, 0, 0"};
+    case Syscall::pread:
+      return {"pread64", "", ""};
     case Syscall::prlimit64:
       return {"prlimit64", "0, ", ""};  // of this process
     case Syscall::wait4:

@@ -13,6 +13,15 @@ namespace {
 using sys::Outcome;
 using sys::Syscall;
 
+void add_what_was_read(Event& event, std::span<const std::byte> buf) {
+  if (event.outcome.ok()) {
+    event.add_buffer("buf", buf.first(std::min(buf.size(), event.outcome.as_size())));
+  } else {
+    event.add_pointer("buf", buf.data());
+  }
+  event.add("count", ArgKind::integer, static_cast<std::int64_t>(buf.size()));
+}
+
 }  // namespace
 
 Outcome TracedKernel::epoll_create1(int flags) {
@@ -184,6 +193,15 @@ Outcome TracedKernel::poll_once(std::span<pollfd> fds, int timeout) {
   return told(event);
 }
 
+Outcome TracedKernel::pread(int fd, std::span<std::byte> buf, std::int64_t offset) {
+  Event& event = journal_.begin(Syscall::pread);
+  event.add("fd", ArgKind::fd, fd);
+  make(event, [&] { return inner_.pread(fd, buf, offset); });
+  add_what_was_read(event, buf);
+  event.add("offset", ArgKind::integer, offset);
+  return told(event);
+}
+
 Outcome TracedKernel::read(int fd, std::span<std::byte> buf) {
   if (Descriptor descriptor = known(fd); descriptor.readable) {
     descriptor.readable = false;
@@ -194,12 +212,7 @@ Outcome TracedKernel::read(int fd, std::span<std::byte> buf) {
   Event& event = journal_.begin(Syscall::read);
   event.add("fd", ArgKind::fd, fd);
   make(event, [&] { return inner_.read(fd, buf); });
-  if (event.outcome.ok()) {
-    event.add_buffer("buf", buf.first(std::min(buf.size(), event.outcome.as_size())));
-  } else {
-    event.add_pointer("buf", buf.data());
-  }
-  event.add("count", ArgKind::integer, static_cast<std::int64_t>(buf.size()));
+  add_what_was_read(event, buf);
   return told(event);
 }
 

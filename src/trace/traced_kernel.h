@@ -47,6 +47,7 @@ class TracedKernel final : public sys::Kernel {
   sys::Outcome pipe2(std::array<int, 2>& pipefd, int flags) override;
   sys::Outcome poll(std::span<pollfd> fds, int timeout) override;
   sys::Outcome prctl(int op, unsigned long arg) override;
+  sys::Outcome pread(int fd, std::span<std::byte> buf, std::int64_t offset) override;
   sys::Outcome prlimit64(int resource, const sys::RLimit* new_limit,
                          sys::RLimit* old_limit) override;
   sys::Outcome read(int fd, std::span<std::byte> buf) override;

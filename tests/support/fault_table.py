@@ -42,6 +42,7 @@ ERRNOS = {call: errnos.split() for call, errnos in {
     "pipe2": "EFAULT EINVAL EMFILE ENFILE ENOPKG",
     "poll": "EFAULT EINTR EINVAL ENOMEM",
     "prctl": "EACCES EFAULT EINVAL EPERM",
+    "pread64": "EAGAIN EBADF EFAULT EINTR EINVAL EIO EISDIR ENXIO EOVERFLOW ESPIPE",
     "prlimit64": "EFAULT EINVAL EPERM ESRCH",
     "read": "EAGAIN EBADF EFAULT EINTR EINVAL EIO EISDIR",
     "readlink": f"{_FILE} EINVAL",

@@ -162,6 +162,12 @@ Outcome ScriptedKernel::prctl(int op, unsigned long arg) {
   return play(Syscall::prctl, -1, [&](std::size_t) { return inner_.prctl(op, arg); });
 }
 
+Outcome ScriptedKernel::pread(int fd, std::span<std::byte> buf, std::int64_t offset) {
+  return play(Syscall::pread, fd, [&](std::size_t limit) {
+    return inner_.pread(fd, buf.first(std::min(buf.size(), limit)), offset);
+  });
+}
+
 Outcome ScriptedKernel::prlimit64(int resource, const sys::RLimit* new_limit,
                                   sys::RLimit* old_limit) {
   return play(Syscall::prlimit64, -1,

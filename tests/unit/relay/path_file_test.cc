@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -26,17 +27,32 @@ std::int64_t position(int fd) {
   return ::lseek(fd, 0, SEEK_CUR);
 }
 
-// A file of 100 bytes that is sent to somewhere.
+// A file of two and a half stretches that is sent to somewhere.
 struct FromFile {
   FromFile() {
-    file.write(std::string(100, 'x'));
+    file.write(text);
     ::lseek(file.fd(), 0, SEEK_SET);
   }
   Path path() {
-    Path made(kernel, Kind::sendfile, {file.fd(), 8, -1});
+    Path made(kernel, Kind::sendfile, {file.fd(), 8, -1, true});
     made.take();
     return made;
   }
+  // The next call sends so many bytes.
+  void sends(std::size_t bytes) {
+    kernel.script(Syscall::sendfile).nth(1).answers(static_cast<std::int64_t>(bytes));
+  }
+  std::string held(Path& path) {
+    std::string all;
+    std::array<std::byte, 100'000> buffer{};
+    while (path.held() > 0) {
+      const sys::Outcome got = path.read_held(buffer);
+      REQUIRE(got.ok());
+      all.append(reinterpret_cast<const char*>(buffer.data()), got.as_size());
+    }
+    return all;
+  }
+  std::string text = test::numbered_bytes(Path::stretch * 5 / 2);
   sys::LinuxKernel linux_kernel;
   test::ScriptedKernel kernel{linux_kernel};
   test::TemporaryFolder folder;
@@ -45,42 +61,57 @@ struct FromFile {
 
 }  // namespace
 
-TEST_CASE("a stretch of the file is ours alone while it is sent, and what is left is given back") {
+TEST_CASE("a stretch of the file is ours alone, and what is not sent of it is read there") {
   FromFile scene;
   Path path = scene.path();
-  scene.kernel.script(Syscall::sendfile).nth(1).answers(60);
-  scene.kernel.script(Syscall::sendfile).nth(2).fails(EAGAIN);
-  for (int i = 0; i < 2; ++i) static_cast<void>(path.step(mebibyte));
+  scene.sends(60);
+  CHECK(path.step(mebibyte).bytes == 60);
   CHECK(position(scene.file.fd()) == Path::stretch);
-  path.put_back();
-  CHECK(position(scene.file.fd()) == 60);
-  path.put_back();
-  CHECK(position(scene.file.fd()) == 60);
-
-  // Another one that sends from the same description goes on behind it, and finds the end.
+  // Another one that sends from the same description goes on behind it.
   Path other = scene.path();
-  scene.kernel.script(Syscall::sendfile).nth(1).answers(40);
-  scene.kernel.script(Syscall::sendfile).nth(2).answers(0);
-  static_cast<void>(other.step(mebibyte));
-  Path late = scene.path();
-  CHECK(late.step(mebibyte).result == StepResult::end);
-  CHECK(position(scene.file.fd()) == 60 + Path::stretch);
+  scene.sends(40);
+  CHECK(other.step(mebibyte).bytes == 40);
+  CHECK(position(scene.file.fd()) == 2 * Path::stretch);
+  path.give_up();
+  CHECK(path.held() == Path::stretch - 60);
+  CHECK((scene.held(path) == scene.text.substr(60, Path::stretch - 60)));
   other.give_up();
-  CHECK(position(scene.file.fd()) == 100);
+  CHECK((scene.held(other) == scene.text.substr(Path::stretch + 40, Path::stretch - 40)));
+  CHECK(position(scene.file.fd()) == 2 * Path::stretch);
 }
 
-TEST_CASE("a stretch is not given back once another one has begun behind it") {
+TEST_CASE("no stretch goes beyond the file's end, which read(2) tells") {
   FromFile scene;
+  const auto size = static_cast<std::int64_t>(scene.text.size());
+  ::lseek(scene.file.fd(), 2 * Path::stretch, SEEK_SET);
   Path path = scene.path();
-  Path other = scene.path();
-  scene.kernel.script(Syscall::sendfile).nth(1).answers(60);
-  scene.kernel.script(Syscall::sendfile).nth(2).answers(60);
-  static_cast<void>(path.step(mebibyte));
-  static_cast<void>(other.step(mebibyte));
-  path.put_back();
-  CHECK(position(scene.file.fd()) == 2 * Path::stretch);
-  other.put_back();
-  CHECK(position(scene.file.fd()) == Path::stretch + 60);
+  scene.sends(Path::stretch / 2);
+  CHECK(path.step(mebibyte).bytes == Path::stretch / 2);
+  CHECK(position(scene.file.fd()) == size);
+  CHECK(path.held() == 0);
+  CHECK(path.step(mebibyte).result == StepResult::nothing);
+  CHECK(path.kind() == Kind::copy);
+  CHECK(position(scene.file.fd()) == size);
+}
+
+TEST_CASE("what a file has lost since its stretch was taken is not waited for") {
+  for (const bool by_sendfile : {true, false}) {
+    FromFile scene;
+    Path path = scene.path();
+    scene.sends(60);
+    static_cast<void>(path.step(mebibyte));
+    REQUIRE(::ftruncate(scene.file.fd(), 60) == 0);
+    std::array<std::byte, 8> buffer{};
+    if (by_sendfile) {
+      scene.sends(0);
+      CHECK(path.step(mebibyte).result == StepResult::end);
+    } else {
+      path.give_up();
+      CHECK(path.read_held(buffer).error == EAGAIN);
+    }
+    CHECK(path.held() == 0);
+    CHECK(position(scene.file.fd()) == 60);
+  }
 }
 
 namespace {

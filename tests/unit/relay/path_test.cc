@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -28,6 +29,7 @@ struct Scene {
   test::ScriptedKernel kernel{linux_kernel};
   test::TemporaryFolder folder;
   test::Plug file = test::open_file(folder.file("in"), O_CREAT | O_RDWR);
+  Scene() { REQUIRE(::ftruncate(file.fd(), 16 * mebibyte) == 0); }
   Path path(Kind kind) {
     Path made(kernel, kind, {kind == Kind::sendfile ? file.fd() : 7, 8, -1});
     made.take();

@@ -106,6 +106,7 @@ TEST_CASE("every call is made once, its outcome returned as it is, and told as o
     return k.pipe2(ends, O_CLOEXEC);
   });
   scene.check(Syscall::poll, [&](Kernel& k) { return k.poll({}, 0); });
+  scene.check(Syscall::pread, [&](Kernel& k) { return k.pread(7, bytes, 1); });
   scene.check(Syscall::read, [&](Kernel& k) { return k.read(7, bytes); });
   scene.check(Syscall::prlimit64, [&](Kernel& k) {
     sys::RLimit limit;
