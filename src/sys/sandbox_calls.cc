@@ -2,8 +2,8 @@
 #include "sys/sandbox_calls.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -85,39 +85,46 @@ constexpr std::uint32_t refuse_with(int error) {
   return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
 }
 
-// To daemons of this host, which look-ups ask and which could start programs. No killing: libc
-// tries one first where it asks for an interface's name.
-constexpr CallRule no_unix_socket{__NR_socket, refuse_with(EPERM), When::equal, 0, AF_UNIX};
+// To daemons of this host, which look-ups ask and which could start programs; one end of a pair can
+// send there as well. No killing: libc tries one first where it asks for an interface's name.
+constexpr std::array no_unix_sockets{
+    CallRule{__NR_socket, refuse_with(EPERM), When::equal, 0, AF_UNIX},
+    CallRule{__NR_socketpair, refuse_with(EPERM)}};
+
+// Terminals, queues and interfaces, of which they only tell; others change a file that is open for
+// reading, or type at the user's terminal.
+constexpr std::array telling_ioctls{TCGETS,        TIOCGWINSZ,   TIOCGPGRP,      FIONREAD,
+                                    TIOCOUTQ,      SIOCATMARK,   SIOCGIFINDEX,   SIOCGIFNAME,
+                                    SIOCGIFCONF,   SIOCGIFFLAGS, SIOCGIFADDR,    SIOCGIFNETMASK,
+                                    SIOCGIFHWADDR, SIOCGIFMTU,   SIOCGIFBRDADDR, SIOCGIFDSTADDR};
 
 // Those whose arguments decide.
 void append_by_argument(std::vector<CallRule>& rules, std::uint32_t action) {
   constexpr std::uint32_t writing = O_ACCMODE | O_CREAT | O_TRUNC;
   constexpr std::uint32_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
                                        CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
-  constexpr std::uint32_t multipath_tcp = 262;  // IPPROTO_MPTCP, which Landlock takes for no TCP
-  constexpr std::uint32_t set_flags = FS_IOC_SETFLAGS;
-  constexpr std::uint32_t set_attributes = FS_IOC_FSSETXATTR;
-  constexpr std::uint32_t terminal_selection = 0x541C;  // TIOCLINUX
-  constexpr std::uint32_t any_pid = ~0U;                // but 0, which is this process
-  rules.insert(rules.end(),
-               {{__NR_openat, action, When::bits, 2, writing},
-                {__NR_clone, action, When::bits, 0, namespaces},
-                {__NR_socket, action, When::equal, 2, multipath_tcp},
-                // A connect that Landlock does not see.
-                {__NR_sendto, action, When::bits, 3, MSG_FASTOPEN},
-                {__NR_sendmsg, action, When::bits, 2, MSG_FASTOPEN},
-                {__NR_sendmmsg, action, When::bits, 3, MSG_FASTOPEN},
-                // What would then be typed at the user's terminal, and the flags of chattr(1).
-                {__NR_ioctl, action, When::equal, 1, TIOCSTI},
-                {__NR_ioctl, action, When::equal, 1, terminal_selection},
-                {__NR_ioctl, action, When::equal, 1, set_flags},
-                {__NR_ioctl, action, When::equal, 1, set_attributes},
-                {__NR_prlimit64, action, When::bits, 0, any_pid},
-                {__NR_clone3, refuse_with(ENOSYS)},
-                {__NR_openat2, refuse_with(ENOSYS)}});
+  // Which Landlock takes for no TCP.
+  constexpr std::uint32_t multipath_tcp = 262;  // IPPROTO_MPTCP
+  constexpr std::uint32_t smc = 256;            // IPPROTO_SMC
+  constexpr std::uint32_t any_pid = ~0U;        // but 0, which is this process
+  rules.insert(rules.end(), {{__NR_openat, action, When::bits, 2, writing},
+                             {__NR_clone, action, When::bits, 0, namespaces},
+                             {__NR_socket, action, When::equal, 2, multipath_tcp},
+                             {__NR_socket, action, When::equal, 2, smc},
+                             // A connect that Landlock does not see.
+                             {__NR_sendto, action, When::bits, 3, MSG_FASTOPEN},
+                             {__NR_sendmsg, action, When::bits, 2, MSG_FASTOPEN},
+                             {__NR_sendmmsg, action, When::bits, 3, MSG_FASTOPEN},
+                             {__NR_prlimit64, action, When::bits, 0, any_pid},
+                             {__NR_clone3, refuse_with(ENOSYS)},
+                             {__NR_openat2, refuse_with(ENOSYS)}});
 #if defined(__x86_64__)
   rules.push_back({__NR_open, action, When::bits, 1, writing});
 #endif
+  for (const unsigned request : telling_ioctls) {
+    rules.push_back({__NR_ioctl, SECCOMP_RET_ALLOW, When::equal, 1, request});
+  }
+  rules.push_back({__NR_ioctl, action});
   // Among the others are AF_PACKET and AF_SMC, which falls back to TCP.
   for (const int family : {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}) {
     const auto number = static_cast<std::uint32_t>(family);
@@ -272,7 +279,9 @@ std::vector<sock_filter> deny_program(Refusal refusal, const Ahead& ahead) {
   deny(old_denied);
   if (!ahead.renames) deny(renaming);
   if (!ahead.listens) deny(std::array{__NR_listen});
-  if (!ahead.looks_up) rules.push_back(no_unix_socket);
+  if (!ahead.looks_up) {
+    rules.insert(rules.end(), no_unix_sockets.begin(), no_unix_sockets.end());
+  }
   if (!has_sanitizer()) deny(programs);
   append_by_argument(rules, action);
   sort_by_number(rules);
@@ -280,13 +289,14 @@ std::vector<sock_filter> deny_program(Refusal refusal, const Ahead& ahead) {
 }
 
 std::vector<sock_filter> deny_sockets_program() {
-  std::vector<CallRule> rules{no_unix_socket, {__NR_listen, refuse_with(EPERM)}};
+  std::vector<CallRule> rules(no_unix_sockets.begin(), no_unix_sockets.end());
+  rules.push_back({__NR_listen, refuse_with(EPERM)});
   sort_by_number(rules);
   return filter_program(rules, SECCOMP_RET_ALLOW, refuse_with(EPERM));
 }
 
 std::vector<sock_filter> allow_program() {
-  std::vector<CallRule> rules{no_unix_socket};
+  std::vector<CallRule> rules{no_unix_sockets.front()};
   rules.reserve(seam_numbers.size() + of_libc.size() + of_old_libc.size());
   for (const SeamNumber& seam : seam_numbers) {
     if (seam.number != none) rules.push_back({seam.number, SECCOMP_RET_ALLOW});

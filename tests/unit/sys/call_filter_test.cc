@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/fs.h>
+#include <linux/fsverity.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -194,6 +196,7 @@ TEST_CASE("arguments decide") {
   CHECK(run(program, call(__NR_clone, {CLONE_NEWUSER | SIGCHLD})) == denied);
   CHECK(run(program, call(__NR_socket, {AF_INET, SOCK_STREAM, IPPROTO_TCP})) == SECCOMP_RET_ALLOW);
   CHECK(run(program, call(__NR_socket, {AF_INET, SOCK_STREAM, 262})) == denied);  // IPPROTO_MPTCP
+  CHECK(run(program, call(__NR_socket, {AF_INET, SOCK_STREAM, 256})) == denied);  // IPPROTO_SMC
   const auto socket_of = [&](int family) {
     return run(program, call(__NR_socket, {static_cast<std::uint64_t>(family)}));
   };
@@ -207,7 +210,13 @@ TEST_CASE("arguments decide") {
         SECCOMP_RET_ALLOW);
   CHECK(run(program, call(__NR_sendto, {3, 0, 1, MSG_FASTOPEN})) == denied);
   CHECK(run(program, call(__NR_ioctl, {0, FIONREAD})) == SECCOMP_RET_ALLOW);
-  CHECK(run(program, call(__NR_ioctl, {0, TIOCSTI})) == denied);
+  // TIOCSTI, TIOCLINUX, and what changes a file that is open for reading alone.
+  for (const std::uint64_t request :
+       {std::uint64_t{TIOCSTI}, std::uint64_t{0x541C}, std::uint64_t{FS_IOC_SETFLAGS},
+        std::uint64_t{FS_IOC_FSSETXATTR}, std::uint64_t{FS_IOC_SETVERSION},
+        std::uint64_t{FS_IOC_ENABLE_VERITY}}) {
+    CHECK_MESSAGE(run(program, call(__NR_ioctl, {0, request})) == denied, request);
+  }
   CHECK(run(program, call(__NR_prlimit64, {0, RLIMIT_NOFILE, 1})) == SECCOMP_RET_ALLOW);
   for (const std::uint64_t pid : {1ULL, 4711ULL, ~0ULL}) {
     CHECK_MESSAGE(run(program, call(__NR_prlimit64, {pid, RLIMIT_NOFILE, 1})) == denied, pid);

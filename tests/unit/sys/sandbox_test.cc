@@ -19,6 +19,7 @@
 #include <syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 
@@ -172,7 +173,13 @@ TEST_CASE("sandbox: in the end, or where none is ahead, there is no UNIX socket 
       const int refused = kills ? -SIGSYS : EPERM;
       CHECK(errno_of(first, listen) == (ahead.listens ? 0 : refused));
       CHECK(errno_of(both, unix_socket) == EPERM);
+      const auto pair = [] {
+        std::array<int, 2> fds{};
+        return ::socketpair(AF_UNIX, SOCK_DGRAM, 0, fds.data());
+      };
+      CHECK(errno_of(first, pair) == (ahead.looks_up ? 0 : EPERM));
       const bool own_alone = kills && !sys::has_sanitizer();
+      CHECK(errno_of(both, pair) == (own_alone ? -SIGSYS : EPERM));
       CHECK(errno_of(both, listen) == (own_alone || !ahead.listens ? refused : EPERM));
       CHECK(errno_of(both, [] { return ::socket(AF_INET6, SOCK_STREAM, 0); }) == 0);
       // libc tries a UNIX socket first.
