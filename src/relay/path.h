@@ -63,7 +63,8 @@ class Path {
 
   static constexpr std::uint64_t least_flow = 1 << 20;  // bytes, by read and write
   static constexpr int enlarged_pipe = 256 * 1024;      // bytes
-  static constexpr int own_pipe = 1 << 20;              // bytes; less of it costs more calls
+  // Bytes: a user has 64 MiB of pipes by default (pipe(7)), of which every run takes this much.
+  static constexpr int own_pipe = 256 * 1024;
   static constexpr std::size_t most_spliced = 1 << 20;  // bytes, a call
   static constexpr std::int64_t stretch = 1 << 20;      // bytes of a file that are ours to send
   static constexpr std::size_t most_discarded = 1 << 30;
