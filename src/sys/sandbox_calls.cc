@@ -93,10 +93,10 @@ constexpr std::array no_unix_sockets{
 
 // Terminals, queues and interfaces, of which they only tell; others change a file that is open for
 // reading, or type at the user's terminal.
-constexpr std::array telling_ioctls{TCGETS,        TIOCGWINSZ,   TIOCGPGRP,      FIONREAD,
-                                    TIOCOUTQ,      SIOCATMARK,   SIOCGIFINDEX,   SIOCGIFNAME,
-                                    SIOCGIFCONF,   SIOCGIFFLAGS, SIOCGIFADDR,    SIOCGIFNETMASK,
-                                    SIOCGIFHWADDR, SIOCGIFMTU,   SIOCGIFBRDADDR, SIOCGIFDSTADDR};
+constexpr std::array<unsigned, 16> telling_ioctls{
+    TCGETS,        TIOCGWINSZ,  TIOCGPGRP,      FIONREAD,      TIOCOUTQ,    SIOCATMARK,
+    SIOCGIFINDEX,  SIOCGIFNAME, SIOCGIFCONF,    SIOCGIFFLAGS,  SIOCGIFADDR, SIOCGIFNETMASK,
+    SIOCGIFHWADDR, SIOCGIFMTU,  SIOCGIFBRDADDR, SIOCGIFDSTADDR};
 
 // Those whose arguments decide.
 void append_by_argument(std::vector<CallRule>& rules, std::uint32_t action) {
