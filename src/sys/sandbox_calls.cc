@@ -251,21 +251,6 @@ constexpr std::array<int, 0> of_old_libc{};
 
 }  // namespace
 
-bool has_sanitizer() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-  return true;
-#else
-  return false;
-#endif
-#else
-  return false;
-#endif
-}
-
 std::vector<sock_filter> deny_program(Refusal refusal, const Ahead& ahead) {
   const std::uint32_t action =
       refusal == Refusal::kill ? SECCOMP_RET_KILL_PROCESS : refuse_with(EPERM);

@@ -36,6 +36,19 @@ std::vector<sock_filter> allow_program();
 
 // Whether a sanitizer is compiled in. Its runtime traces this process, runs a program and makes
 // calls of its own, which the programs above then leave.
-bool has_sanitizer();
+constexpr bool has_sanitizer() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
+  return true;
+#else
+  return false;
+#endif
+#else
+  return false;
+#endif
+}
 
 }  // namespace tcptool::sys
