@@ -17,10 +17,10 @@ struct Ahead {
   bool listens = false;
 };
 
-// Refuses, with EPERM or by killing the process: to start programs, to change files and what
-// there is of them, to trace other processes, reach into
-// them or change their limits, System V IPC, namespaces, mounts, keys, the kernel and its clock,
-// sockets but for UNIX, internet and netlink ones, and to connect past Landlock; UNIX sockets,
+// Refuses, with EPERM or by killing the process: to start programs, to change files and what there
+// is of them, to trace other processes, reach into them or change their limits, System V IPC,
+// namespaces, mounts, keys, the kernel and its clock, ioctls but those that tell, sockets but for
+// UNIX, internet and netlink ones, and to connect past Landlock; UNIX sockets and pairs of them,
 // listening, rename and unlink, unless they are ahead. clone3(2) and openat2(2), whose arguments no
 // filter sees, are refused with ENOSYS: libc then makes the older calls. What it cannot see is
 // under SANDBOX in tcptool(1): paths above all, so that bind(2) may make a UNIX socket and

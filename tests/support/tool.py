@@ -90,8 +90,7 @@ class Tool:
         if self.process.stdout:
             self._threads.append(
                 self._start(self._collect, self.process.stdout, self._on_stdout))
-        if callable(feed):
-            self._start(self._feed, feed)
+        self._feeder = self._start(self._feed, feed) if callable(feed) else None
 
     @staticmethod
     def _start(function, *args):
@@ -131,7 +130,7 @@ class Tool:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self.process.wait()
-        for thread in self._threads:
+        for thread in [*self._threads, *([self._feeder] if self._feeder else [])]:
             thread.join(5)
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             with contextlib.suppress(BrokenPipeError):
