@@ -69,7 +69,7 @@ class Splice(Connect):
 
 class SendFile(Connect):
     name, given, sent, stdout = "sendfile", MUCH_GIVEN, MUCH_SENT, tool.DEVNULL
-    calls = {"sendfile", "recvfrom", "poll", "getsockopt", "read"}
+    calls = {"sendfile", "lseek", "recvfrom", "poll", "getsockopt", "read"}
 
     @contextlib.contextmanager
     def stdin(self):
