@@ -191,7 +191,7 @@ Message syn_again_message(const tcp::Attempt& attempt, unsigned times,
                   with_place("connect", place), attempt.peer.text(), format_duration(after), times);
   message.fields.add("peer", attempt.peer.text()).add("syns", times).add("after_ns", after.count());
   if (attempt.dropped_here.value_or(false)) {
-    message.text += ", and dropped by this host itself";
+    message.text += ", and dropped by this host";
     message.fields.add("dropped_here", true);
   }
   add_place(message, place);

@@ -117,7 +117,7 @@ class Network(netns.TestCase):
               first(SERVER, 9000, r"timed out after [\d.]+ s \(the SYN, sent again once, was "
                                   r"dropped each time by this host itself\)"), "transport",
               "a packet filter on this host itself, or its traffic control, drops")])
-        self.assert_stderr(r"SYN sent again .* \(2 in all\), and dropped by this host itself$",
+        self.assert_stderr(r"SYN sent again .* \(2 in all\), and dropped by this host$",
                            self.world.run("c", "connect", "-w", "1600ms", SERVER, 9000))
 
     def test_a_routing_loop_is_ttl_exceeded(self):

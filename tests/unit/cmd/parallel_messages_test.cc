@@ -58,7 +58,7 @@ TEST_CASE("the line of one of several connections has its number") {
   attempt.dropped_here = true;
   CHECK(cmd::syn_again_message(attempt, 2, 1100ms, place).text ==
         "connect 3/8 192.0.2.2:80: no answer yet; SYN sent again after 1.1 s (2 in all), and "
-        "dropped by this host itself");
+        "dropped by this host");
 }
 
 TEST_CASE("a limit of descriptors says how many connections it allows") {
