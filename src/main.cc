@@ -60,7 +60,7 @@ cmd::Exit end_by_signal(sys::Kernel& kernel, int signum) {
 
 cmd::Exit run(sys::Kernel& kernel, cmd::Console& console, const cmd::Command& command,
               cmd::ClosedAtStart closed, sys::TimePoint start) {
-  const auto signals = sys::Signals::open(kernel);
+  auto signals = sys::Signals::open(kernel);
   if (!signals) {
     console.failure(ExitStatus::local, cmd::error_message(signals.error()));
     return {ExitStatus::local};
@@ -68,7 +68,7 @@ cmd::Exit run(sys::Kernel& kernel, cmd::Console& console, const cmd::Command& co
   const auto run_timeout = cmd::common_options(command).run_timeout;
   sys::Deadline deadline;
   if (run_timeout.count() > 0) deadline = start + run_timeout;
-  console.give_way_to(signals->fd(), deadline);
+  console.give_way_to(&*signals, deadline);
   sys::Waiter waiter(kernel, *signals, deadline);
   cmd::Context context{kernel, waiter, console, closed};
   const cmd::Exit exit = cmd::run(context, command);
@@ -128,8 +128,8 @@ ExitStatus tcptool_main(std::span<const char* const> arguments) {
   }
   const cmd::Exit exit = run(kernel, console, *command, {closed[0], closed[1]}, start);
   const ExitStatus status = exit.status;
-  // The descriptor of signals is closed: what is left to say waits no more than a second.
-  console.give_way_to(-1, bare.now() + std::chrono::seconds(1));
+  // The signals are closed: what is left to say waits no more than a second.
+  console.give_way_to(nullptr, bare.now() + std::chrono::seconds(1));
   if (status == ExitStatus::failure && !exit.explained) console.last_calls();
   journal.close();
   crash_journal = nullptr;

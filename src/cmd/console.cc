@@ -40,8 +40,8 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
 
   [[nodiscard]] bool gave_way() const { return gave_way_; }
 
-  void give_way_to(int signal_fd, sys::Deadline run_deadline) {
-    signal_fd_ = signal_fd;
+  void give_way_to(const sys::Signals* signals, sys::Deadline run_deadline) {
+    signals_ = signals;
     run_deadline_ = run_deadline;
   }
 
@@ -97,9 +97,11 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
   static constexpr int a_moment = 10;  // milliseconds
 
   // False when there is none and the run is to end: a signal has come, now or while an earlier line
-  // waited, or --timeout is over.
+  // waited, or --timeout is over. The trace tells of a signal when it is taken already.
   bool wait_for_room() {
-    std::array<pollfd, 2> fds{{{fd(), POLLOUT, 0}, {signal_fd_, POLLIN, 0}}};
+    if (signals_ != nullptr && signals_->taken() != 0) signal_came_ = true;
+    const int signal_fd = signals_ != nullptr ? signals_->fd() : -1;
+    std::array<pollfd, 2> fds{{{fd(), POLLOUT, 0}, {signal_fd, POLLIN, 0}}};
     while (true) {
       const int timeout = run_deadline_ ? sys::poll_timeout(run_deadline_, kernel_.now()) : -1;
       const sys::Outcome polled = kernel_.poll(fds, signal_came_ ? 0 : timeout);
@@ -113,7 +115,7 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
 
   sys::Kernel& kernel_;
   std::optional<relay::LocalStream> terminal_;
-  int signal_fd_ = -1;
+  const sys::Signals* signals_ = nullptr;
   sys::Deadline run_deadline_;
   bool signal_came_ = false;
   bool gave_way_ = false;
@@ -138,8 +140,8 @@ Console::Console(sys::Kernel& kernel, const ConsoleOptions& options)
 
 Console::~Console() = default;
 
-void Console::give_way_to(int signal_fd, sys::Deadline run_deadline) {
-  log_->sink->give_way_to(signal_fd, run_deadline);
+void Console::give_way_to(const sys::Signals* signals, sys::Deadline run_deadline) {
+  log_->sink->give_way_to(signals, run_deadline);
 }
 
 bool Console::gave_way() const {

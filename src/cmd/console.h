@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/line_writer.h"
 #include "cmd/exit_status.h"
+#include "sys/signals.h"
 #include "sys/waiter.h"
 #include "trace/journal.h"
 
@@ -45,9 +46,10 @@ class Console final : public LineWriter {
   Console(sys::Kernel& kernel, const ConsoleOptions& options);
   ~Console() override;
 
-  // From now on a line for which a stuck stderr has no room is dropped once `signal_fd` is
-  // readable or `run_deadline` has come, so that both can end the run.
-  void give_way_to(int signal_fd, sys::Deadline run_deadline);
+  // From now on a line for which a stuck stderr has no room is dropped once one of `signals` has
+  // come, taken or not, or `run_deadline` has, so that both can end the run. Without signals: once
+  // the deadline has come. `signals` outlives its use here.
+  void give_way_to(const sys::Signals* signals, sys::Deadline run_deadline);
 
   // A line was dropped for one of the two.
   [[nodiscard]] bool gave_way() const;

@@ -53,7 +53,7 @@ Result<Signals, SysError> Signals::open(Kernel& kernel) {
   return signals;
 }
 
-Result<std::optional<int>, SysError> Signals::take() const {
+Result<std::optional<int>, SysError> Signals::take() {
   if (!fd_.open()) return std::optional<int>();
   signalfd_siginfo info{};
   const Outcome read = kernel_->read(fd_.get(), std::as_writable_bytes(std::span(&info, 1)));
@@ -61,7 +61,8 @@ Result<std::optional<int>, SysError> Signals::take() const {
     return failure(SysError{Syscall::read, read.error, "signalfd"});
   }
   if (read.as_size() != sizeof info) return std::optional<int>();
-  return std::optional<int>(static_cast<int>(info.ssi_signo));
+  taken_ = static_cast<int>(info.ssi_signo);
+  return std::optional<int>(taken_);
 }
 
 void die_of_signal(Kernel& kernel, int signum) {

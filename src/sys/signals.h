@@ -29,13 +29,17 @@ class Signals {
   [[nodiscard]] int fd() const { return fd_.get(); }
 
   // The signal that has arrived, if any. Does not block. Errors: read's own.
-  [[nodiscard]] Result<std::optional<int>, SysError> take() const;
+  [[nodiscard]] Result<std::optional<int>, SysError> take();
+
+  // The last that take() gave; 0: none yet.
+  [[nodiscard]] int taken() const { return taken_; }
 
  private:
   Signals(Kernel& kernel, Fd fd) : kernel_(&kernel), fd_(std::move(fd)) {}
 
   Kernel* kernel_;
-  Fd fd_;
+  int taken_ = 0;
+  Fd fd_;  // last: closing it may be told of, and that asks what was taken
 };
 
 // Ends the process by `signum` itself, so that a shell sees 128 + n: default action, unblocked,

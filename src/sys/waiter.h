@@ -37,11 +37,11 @@ struct Wake {
 
 class Waiter {
  public:
-  Waiter(Kernel& kernel, const Signals& signals, Deadline run_deadline)
+  Waiter(Kernel& kernel, Signals& signals, Deadline run_deadline)
       : kernel_(&kernel), signals_(&signals), run_deadline_(run_deadline) {}
 
   [[nodiscard]] Kernel& kernel() const { return *kernel_; }
-  [[nodiscard]] const Signals& signals() const { return *signals_; }
+  [[nodiscard]] Signals& signals() const { return *signals_; }
   [[nodiscard]] Deadline run_deadline() const { return run_deadline_; }
 
   // Polls `fds` (entries with a negative descriptor are skipped, as in poll(2)) until one has
@@ -52,16 +52,15 @@ class Waiter {
   Result<Wake, SysError> wait(std::span<pollfd> fds, Deadline deadline);
 
   // The signal that has ended a wait; 0: none.
-  [[nodiscard]] int signal_taken() const { return signal_taken_; }
+  [[nodiscard]] int signal_taken() const { return signals_->taken(); }
 
   // Nothing but time, the run's deadline or a signal.
   Result<Wake, SysError> sleep_until(TimePoint time) { return wait({}, time); }
 
  private:
   Kernel* kernel_;
-  const Signals* signals_;
+  Signals* signals_;
   Deadline run_deadline_;
-  int signal_taken_ = 0;
   std::vector<pollfd> polled_;  // the caller's and the signal descriptor's
 };
 

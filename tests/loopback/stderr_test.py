@@ -1,13 +1,23 @@
 # SPDX-License-Identifier: MIT
 """stderr: what happens when nobody reads it, or its reader has gone."""
 
+import contextlib
 import os
 import select
 import signal
 import socket
 import subprocess
 
+import ends
 import tool
+
+
+def fill(writer):
+    filler = os.open(f"/proc/self/fd/{writer}", os.O_WRONLY | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(filler, b"x" * 100)
+    os.close(filler)
 
 
 class Stderr(tool.TestCase):
@@ -17,7 +27,12 @@ class Stderr(tool.TestCase):
                 self.stick_stderr(make, [], signal.SIGTERM, -signal.SIGTERM)
                 self.stick_stderr(make, ["--timeout", "2s"], None, 9)
 
-    def stick_stderr(self, make, options, number, status):
+    def test_a_signal_that_is_taken_before_its_line_finds_no_room_ends_the_run(self):
+        for make in (os.pipe, os.openpty):
+            with self.subTest(make.__name__):
+                self.stick_stderr(make, [], signal.SIGTERM, -signal.SIGTERM, by_us=True)
+
+    def stick_stderr(self, make, options, number, status, by_us=False):
         reader, writer = make()
         self.addCleanup(os.close, reader)
         self.addCleanup(os.close, writer)
@@ -28,10 +43,15 @@ class Stderr(tool.TestCase):
                                   stderr=writer) as process:
                 try:
                     peer = listener.accept()[0]
+                    if by_us:
+                        ends.assert_idle(self, process.pid)
                     for _ in range(100_000):
                         if not select.select([], [writer], [], 0.05)[1]:
                             break
-                        peer.sendall(b"x" * 100)  # each is a few lines of the trace
+                        if by_us:
+                            fill(writer)
+                        else:
+                            peer.sendall(b"x" * 100)  # each is a few lines of the trace
                     if number:
                         process.send_signal(number)
                     self.assertEqual(status, process.wait(10 * tool.PATIENCE))
