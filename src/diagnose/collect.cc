@@ -59,7 +59,9 @@ void read_holders(sys::Kernel& kernel, std::uint16_t port, std::uint32_t states,
 // The other end of the connection, where it is a socket of this host: one that no process has
 // waits to be accepted, and its listener is told with it.
 void read_peer_end(sys::Kernel& kernel, const tcp::Connection& connection, Evidence& evidence) {
-  constexpr std::uint32_t open = 1U << 1U | 1U << 8U;  // ESTABLISHED, CLOSE-WAIT
+  constexpr unsigned established = 1;
+  constexpr unsigned close_wait = 8;
+  constexpr std::uint32_t open = 1U << established | 1U << close_wait;
   for (const int family : {AF_INET, AF_INET6}) {
     for (const sys::SocketRow& row : or_nothing(sys::tcp_sockets(kernel, family, open))) {
       const bool other_end = row.local.unmapped() == connection.peer.unmapped() &&
@@ -69,6 +71,8 @@ void read_peer_end(sys::Kernel& kernel, const tcp::Connection& connection, Evide
   }
   auto& end = evidence.transfer.peer_end;
   if (!end) return;
+  const bool fin_unread = end->socket.state == close_wait && end->socket.rqueue > 0;
+  if (fin_unread) --end->socket.rqueue;
   if (end->socket.inode == 0) {
     read_holders(kernel, connection.peer.port(), listening, evidence.host);
   } else {

@@ -22,7 +22,7 @@ struct SocketRow {
   unsigned state = 0;        // as tcpi_state: sys::tcp_state_name
   unsigned uid = 0;          // of its owner; of no meaning in TIME-WAIT
   std::uint64_t inode = 0;   // 0 in TIME-WAIT: no process has it any more
-  std::uint32_t rqueue = 0;  // bytes to be read; LISTEN: the accept queue's length
+  std::uint32_t rqueue = 0;  // bytes to be read, a FIN as one; LISTEN: the accept queue's length
   std::uint32_t wqueue = 0;  // bytes not acknowledged; LISTEN: the accept queue's limit
   std::optional<std::chrono::milliseconds> time_wait_left;
   bool v6only = false;   // IPV6_V6ONLY; told of listening sockets alone

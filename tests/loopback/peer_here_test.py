@@ -25,6 +25,14 @@ class PeerHere(tool.TestCase):
                     rf"\(1 waiting\): {who.format(listener.pid)} of uid {os.getuid()} has not "
                     "accepted it$", result)
 
+    def test_a_fin_is_no_byte_that_nobody_has_read(self):
+        for sent, unread in ((b"hi\n", "3 bytes"), (b"", "0 bytes")):
+            with self.subTest(sent), tool.listen("--hold", "forever") as listener:
+                result = tool.run("connect", *OPEN, "127.0.0.1", listener.port, stdin=sent)
+                self.assert_status(9, result)
+                self.assert_stderr(rf"^  application  failed .* backlog \d+; {unread} not read$",
+                                   result)
+
     def test_a_process_that_does_not_read(self):
         with tool.listen("--recv-only") as listener:
             with tool.connect(listener.port, *OPEN, stdin=self.endless) as process:
