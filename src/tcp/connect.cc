@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <utility>
 
 #include "sys/process.h"
 #include "tcp/active_open.h"
@@ -161,9 +162,10 @@ class Race {
   }
 
   void look_for_retransmissions(sys::TimePoint now) {
+    bool judged = false;
     for (const std::size_t i : pending_) {
       if (now < opens_[i].next_look()) continue;
-      judge_drops();
+      if (!std::exchange(judged, true)) judge_drops();
       opens_[i].look_for_retransmission(now, policy_.observer);
     }
   }
