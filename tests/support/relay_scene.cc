@@ -2,6 +2,9 @@
 #include "support/relay_scene.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
+
+#include <span>
 
 namespace tcptool::test {
 
@@ -31,6 +34,13 @@ RelayScene::~RelayScene() {
   waiting.reset();
   const auto left = kernel.open_descriptors();
   for (const int fd : left) static_cast<void>(kernel.close(fd));
+}
+
+int RelayScene::take_socket_error() {
+  int error = 0;
+  const auto value = std::as_writable_bytes(std::span(&error, 1));
+  static_cast<void>(linux_kernel.getsockopt(socket(), SOL_SOCKET, SO_ERROR, value));
+  return error;
 }
 
 relay::RelayEnd RelayScene::run() {

@@ -25,6 +25,8 @@ class RelayScene : public relay::RelayObserver {
 
   relay::RelayEnd run();
   void then(std::function<void()> step) { kernel.when_idle(std::move(step)); }
+  // The error of the relay's socket, which it then no longer has, as if a splice had told it.
+  int take_socket_error();
   // The relay's end of the connection and of its streams.
   [[nodiscard]] int socket() const { return connection.fd.get(); }
 

@@ -52,12 +52,7 @@ TEST_CASE("a reset is presumed where somebody else has taken the error") {
   scene.then([&] { scene.stdin_writer.write("x"); });
   scene.then([&] {
     scene.peer.reset();
-    int error = 0;
-    CHECK(scene.linux_kernel
-              .getsockopt(scene.socket(), SOL_SOCKET, SO_ERROR,
-                          std::as_writable_bytes(std::span(&error, 1)))
-              .ok());
-    CHECK(error != 0);
+    CHECK(scene.take_socket_error() != 0);
   });
   const RelayEnd end = scene.run();
   CHECK(end.reason == Reason::connection_lost);
