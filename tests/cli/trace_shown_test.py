@@ -101,7 +101,7 @@ class Shown(tool.TestCase):
 class Crash(tool.TestCase):
     def test_what_was_pending_is_told_before_a_crash_ends_the_process(self):
         path = f"{self.tmp}/trace"
-        for name in ("QUIT",) if oracle.sanitized() else ("QUIT", "SEGV"):
+        for name in ("QUIT",) if ends.sanitized() else ("QUIT", "SEGV"):
             result = tool.run("listen", "--trace", path, "--trace-format", "strace", "127.0.0.1", 0,
                               under=["strace", "-o", "/dev/null", "-e",
                                      f"inject=bind:signal={name}"])

@@ -114,7 +114,7 @@ class Flow(tool.TestCase):
             os.close(stdout)
             before = ends.memory(process.pid)
             sent = ends.fill(peer)
-            self.assertLess(ends.memory(process.pid) - before, 2 * MIB)
+            ends.assert_grown_less(self, process.pid, before, 2 * MIB)
             self.assertLess(sent, 64 * MIB)  # the peer is told to wait
             peer.shutdown(socket.SHUT_WR)
             self.assertEqual(sent, len(reader.read()))

@@ -9,7 +9,6 @@ import socket
 import unittest
 
 import ends
-import oracle
 import serve
 import tool
 from serve import clients, server, wait_accepted
@@ -231,7 +230,7 @@ class Command(tool.TestCase):
                 process.signal(signal.SIGINT)
                 self.assertEqual((b"", True), ends.read_until_end(peer))
 
-    @unittest.skipIf(oracle.sanitized(), "it has descriptors of its own")
+    @unittest.skipIf(ends.sanitized(), "it has descriptors of its own")
     def test_a_command_costs_one_descriptor_and_without_any_left_is_reset_all_the_same(self):
         few = 32
         with server(preexec_fn=serve.few_descriptors(few), command=["cat"]) as process, \

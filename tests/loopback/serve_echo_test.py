@@ -116,7 +116,7 @@ class Echo(tool.TestCase):
         with server("--serve", "echo") as process, clients(process, 2) as (stuck, fine):
             before = ends.memory(process.pid)
             sent = ends.fill(stuck)
-            self.assertLess(ends.memory(process.pid) - before, 1 << 20)
+            ends.assert_grown_less(self, process.pid, before, 1 << 20)
             ends.assert_idle(self, process.pid)
             fine.sendall(b"fine")
             self.assertEqual(b"fine", ends.receive(fine, 4))

@@ -9,7 +9,6 @@ import socket
 import unittest
 
 import ends
-import oracle
 import serve
 import tool
 from serve import clients, few_descriptors, server, wait_accepted
@@ -36,7 +35,7 @@ class Bounds(tool.TestCase):
         self.assertEqual(2, serve.served(result)["cut_short"])
         self.assertEqual([2], [line["max_clients"] for line in ends.of_all(result, "full")])
 
-    @unittest.skipIf(tool.WRAPPER or oracle.sanitized(), "both need descriptors of their own")
+    @unittest.skipIf(tool.WRAPPER or ends.sanitized(), "both need descriptors of their own")
     def test_without_descriptors_it_says_so_once_and_goes_on_when_somebody_leaves(self):
         with server(preexec_fn=few_descriptors(12)) as process, clients(process, 10) as peers:
             process.wait_for("EMFILE")

@@ -167,7 +167,7 @@ class Stdout(tool.TestCase):
             wait_accepted(process, first, second)
             before = ends.memory(process.pid)
             sent = [ends.fill(peer, quiet=0.2) for peer in (first, second)]
-            self.assertLess(ends.memory(process.pid) - before, 2 * MIB)
+            ends.assert_grown_less(self, process.pid, before, 2 * MIB)
             ends.assert_idle(self, process.pid)
             process.send(b"down\n")  # the other direction goes on
             self.assertEqual(b"down\n", ends.receive(second, 5))

@@ -19,8 +19,8 @@ import time
 import unittest
 
 import tool
-from proc import (assert_idle, child_named, cpu_seconds, file_flags, limit_file_size, memory,
-                  process_state)
+from proc import (assert_grown_less, assert_idle, child_named, cpu_seconds, file_flags,
+                  limit_file_size, memory, process_state, sanitized)
 
 __unittest = True  # keeps these frames out of tracebacks
 
@@ -28,15 +28,18 @@ ROLES = ("connect", "listen")  # tcptool's
 
 
 @contextlib.contextmanager
-def pair(*args, role="connect", **keywords):
+def pair(*args, role="connect", buffer=None, **keywords):
     """tcptool in the middle of a connection, and the other end of it: yields (Tool, socket).
 
-    It runs with --json: closed(result) is its summary.
+    It runs with --json: closed(result) is its summary. `buffer` is what the other end receives
+    into, in bytes (SO_RCVBUF), where tcptool connects.
     """
     with contextlib.ExitStack() as stack:
         if role == "connect":
             listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             listener.settimeout(10 * tool.PATIENCE)
+            if buffer:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
             process = stack.enter_context(
                 tool.connect(listener.getsockname()[1], "--json", *args, **keywords))
             peer = stack.enter_context(listener.accept()[0])

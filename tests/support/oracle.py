@@ -35,15 +35,9 @@ def missing():
     return None
 
 
-def sanitized():
-    """Whether a sanitizer is in the program, which makes calls of its own and handles crashes."""
-    with open(tool.TCPTOOL, "rb") as program:
-        return b"__asan_init" in program.read()
-
-
 def unfit():
     """Why strace cannot be asked here; None if it can."""
-    return missing() or ("a sanitizer makes calls of its own" if sanitized() else None)
+    return missing() or ("a sanitizer makes calls of its own" if ends.sanitized() else None)
 
 
 def under(folder):
