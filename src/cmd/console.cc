@@ -14,6 +14,7 @@
 #include <climits>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "base/text.h"
 #include "relay/local_stream.h"
@@ -26,7 +27,8 @@ constexpr int stderr_fd = 2;
 constexpr std::string_view erase_line = "\r\x1b[K";
 
 // Writes each line at once through the kernel seam. A stderr that is full makes the line wait,
-// since who asked for it reads it, until a signal comes; one that is closed or broken swallows it.
+// since who asked for it reads it, until a second after a signal; one that is closed or broken
+// swallows it.
 // A terminal is opened a second time: with room for a byte it is called writable, and would hold up
 // whoever writes more.
 class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
@@ -92,32 +94,40 @@ class KernelSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
 
  private:
   static constexpr std::size_t at_once = PIPE_BUF;
+  static constexpr std::chrono::seconds last_words{1};
 
   [[nodiscard]] int fd() const { return terminal_ ? terminal_->fd() : stderr_fd; }
   static constexpr int a_moment = 10;  // milliseconds
 
-  // False when there is none and the run is to end: a signal has come, now or while an earlier line
-  // waited, or --timeout is over. The trace tells of a signal when it is taken already.
+  // False when there is none and the run is to end: a signal came, now or while an earlier line
+  // waited, and its last words had their time, or --timeout is over. The trace tells of a signal
+  // when it is taken already.
   bool wait_for_room() {
-    if (signals_ != nullptr && signals_->taken() != 0) signal_came_ = true;
-    const int signal_fd = signals_ != nullptr ? signals_->fd() : -1;
-    std::array<pollfd, 2> fds{{{fd(), POLLOUT, 0}, {signal_fd, POLLIN, 0}}};
     while (true) {
+      if (signals_ != nullptr && signals_->taken() != 0) heed_signal();
+      const int signal_fd = signals_ != nullptr ? signals_->fd() : -1;
+      std::array<pollfd, 2> fds{{{fd(), POLLOUT, 0}, {signal_fd, POLLIN, 0}}};
       const int timeout = run_deadline_ ? sys::poll_timeout(run_deadline_, kernel_.now()) : -1;
-      const sys::Outcome polled = kernel_.poll(fds, signal_came_ ? 0 : timeout);
+      const sys::Outcome polled = kernel_.poll(fds, timeout);
       if (!polled.ok() && polled.error == EINTR) continue;
-      if (fds[1].revents != 0) signal_came_ = true;
+      if (fds[1].revents != 0) heed_signal();
       const bool room = !polled.ok() || fds[0].revents != 0;
+      if (!room && fds[1].revents != 0) continue;
       if (!room) gave_way_ = true;
       return room;
     }
+  }
+
+  // For all lines together, since a stderr that is only slow is to have the last of them.
+  void heed_signal() {
+    if (std::exchange(signals_, nullptr) == nullptr) return;
+    run_deadline_ = sys::earlier(run_deadline_, kernel_.now() + last_words);
   }
 
   sys::Kernel& kernel_;
   std::optional<relay::LocalStream> terminal_;
   const sys::Signals* signals_ = nullptr;
   sys::Deadline run_deadline_;
-  bool signal_came_ = false;
   bool gave_way_ = false;
   bool on_screen_ = false;  // the cursor stands behind a drawn line
 };

@@ -46,9 +46,9 @@ class Console final : public LineWriter {
   Console(sys::Kernel& kernel, const ConsoleOptions& options);
   ~Console() override;
 
-  // From now on a line for which a stuck stderr has no room is dropped once one of `signals` has
-  // come, taken or not, or `run_deadline` has, so that both can end the run. Without signals: once
-  // the deadline has come. `signals` outlives its use here.
+  // From now on a line for which a stuck stderr has no room is dropped a second after one of
+  // `signals` has come, taken or not, or once `run_deadline` has, so that both can end the run.
+  // Without signals: once the deadline has come. `signals` outlives its use here.
   void give_way_to(const sys::Signals* signals, sys::Deadline run_deadline);
 
   // A line was dropped for one of the two.

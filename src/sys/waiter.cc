@@ -21,7 +21,7 @@ Deadline earlier(Deadline a, Deadline b) {
 }
 
 Result<Wake, SysError> Waiter::wait(std::span<pollfd> fds, Deadline deadline) {
-  if (signal_taken() != 0) return Wake{Wake::Reason::signal, signal_taken()};
+  if (signal_taken_ != 0) return Wake{Wake::Reason::signal, signal_taken_};
   polled_.assign(fds.begin(), fds.end());
   polled_.push_back({signals_->fd(), POLLIN, 0});
   const Deadline first = earlier(deadline, run_deadline_);
@@ -35,7 +35,10 @@ Result<Wake, SysError> Waiter::wait(std::span<pollfd> fds, Deadline deadline) {
     if (polled_.back().revents != 0) {
       const auto taken = signals_->take();
       if (!taken) return failure(taken.error());
-      if (*taken) return Wake{Wake::Reason::signal, **taken};
+      if (*taken) {
+        signal_taken_ = **taken;
+        return Wake{Wake::Reason::signal, **taken};
+      }
       if (polled.value == 1) continue;
     }
     if (run_deadline_ && kernel_->now() >= *run_deadline_) {

@@ -52,7 +52,7 @@ class Waiter {
   Result<Wake, SysError> wait(std::span<pollfd> fds, Deadline deadline);
 
   // The signal that has ended a wait; 0: none.
-  [[nodiscard]] int signal_taken() const { return signals_->taken(); }
+  [[nodiscard]] int signal_taken() const { return signal_taken_; }
 
   // Nothing but time, the run's deadline or a signal.
   Result<Wake, SysError> sleep_until(TimePoint time) { return wait({}, time); }
@@ -61,6 +61,7 @@ class Waiter {
   Kernel* kernel_;
   Signals* signals_;
   Deadline run_deadline_;
+  int signal_taken_ = 0;
   std::vector<pollfd> polled_;  // the caller's and the signal descriptor's
 };
 

@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import subprocess
+import time
 
 import ends
 import tool
@@ -31,6 +32,19 @@ class Stderr(tool.TestCase):
         for make in (os.pipe, os.openpty):
             with self.subTest(make.__name__):
                 self.stick_stderr(make, [], signal.SIGTERM, -signal.SIGTERM, by_us=True)
+
+    def test_a_stderr_that_is_slow_has_the_last_words_of_a_run_that_a_signal_ends(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener, \
+                subprocess.Popen(tool.words("connect", "-v", *listener.getsockname()),
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE, env=tool.environment()) as process, \
+                listener.accept()[0]:
+            ends.assert_idle(self, process.pid)
+            fill(process.stderr.fileno())
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)  # not to synchronise: in which it finds no room
+            self.assertRegex(process.stderr.read(), b"interrupted by SIGTERM")
+            self.assertEqual(-signal.SIGTERM, process.wait(10 * tool.PATIENCE))
 
     def stick_stderr(self, make, options, number, status, by_us=False):
         reader, writer = make()
