@@ -12,13 +12,14 @@ Each round runs every tool once, in turn, and each begins with another one; told
 the range, the ratio to the best peer of the row, and CPU seconds a GB (10^9 bytes) of both ends. At
 the end, but for quick runs: the bars that tcptool is to reach. A first round, which does not count,
 compares every byte with what must be in its place, the others count them; a tool that lost some, or
-did not end within the time it has, is LOST and left out. cat is ucspi-tcp's tcpserver and tcpclient
-with cat on the socket, socat has -b262144. What is not installed is left out; relay_load.c,
-compiled with cc, feeds and reads. bare is relay_bare.c, no peer but what the same calls cost
-without a tool around them. Files are in /dev/shm. Both ends, feeder and reader share this machine:
-GB/s is what the whole machine does, and another load beside it shows in them. So does congestion
-control: bbr paces what is sent, over loopback too, which hides what the tools cost. What
---congestion names is in force for all of them, in a network namespace of the run's own.
+did not end within the time it has, is LOST and left out; where that is tcptool, the exit status is
+1. cat is ucspi-tcp's tcpserver and tcpclient with cat on the socket, socat has -b262144. What is
+not installed is left out; relay_load.c, compiled with cc, feeds and reads. bare is relay_bare.c, no
+peer but what the same calls cost without a tool around them. Files are in /dev/shm. Both ends,
+feeder and reader share this machine: GB/s is what the whole machine does, and another load beside
+it shows in them. So does congestion control: bbr paces what is sent, over loopback too, which hides
+what the tools cost. What --congestion names is in force for all of them, in a network namespace of
+the run's own.
 """
 
 import argparse
@@ -27,6 +28,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -172,6 +174,7 @@ class Bench:
         self.shots = 10 if options.quick else 30
         self.limit = 30  # seconds for a run
         self.table, self.bars = Table(), []
+        self.lost = []  # rows, once for each pair that tcptool was in
         self._folder = folder
 
     def source(self, size):
@@ -233,6 +236,8 @@ def main():
         bench.table.write(options.json, bars=bench.bars, rounds=bench.rounds, size=bench.size,
                           kernel=platform.release(), processors=os.cpu_count(), seconds=seconds,
                           congestion=congestion)
+    if bench.lost:
+        sys.exit(1)
 
 
 main()

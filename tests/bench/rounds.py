@@ -50,13 +50,14 @@ def tell(bench, row, found, unit, base, notes=None):
         note = (notes or {}).get(name, "")
         if isinstance(figures, str):
             bench.table.add(row, name, None, unit, [], figures, lost=figures)
+            if "tcptool" in name:
+                bench.lost.append(row)
             continue
-        cpu = medians(found, name)[1]
+        cpu, against = medians(found, name)[1], ratio(found, name, base, 1)
         if cpu is not None:
-            against = ratio(found, name, base, 1)
             note = f"{cpu:6.3f} CPU s/GB" + (f"  x{against:5.2f}" if against else "")
         bench.table.add(row, name, medians(found, base)[0], unit, [one for one, _ in figures], note,
-                        cpu=cpu)
+                        cpu=cpu, cpu_ratio=against)
 
 
 def bar(bench, row, what, value, sense, wanted):
@@ -84,3 +85,5 @@ def tell_bars(bench):
         value = "  none" if found["value"] is None else f"{found['value']:6.2f}"
         print(f"{found['row']:15} {found['what']:22} {value}  {found['bar']:8} "
               f"{'met' if found['met'] else 'NOT MET'}")
+    for row in bench.lost:
+        print(f"{row:15} tcptool lost bytes, or did not end")

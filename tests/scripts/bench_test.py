@@ -39,6 +39,16 @@ class Relay(tool.TestCase):
             self.assertNotRegex(out, r"\bmet\b|NOT MET")
             self.assertEqual([], found["bars"])
 
+    def test_a_tcptool_that_brings_nothing_is_lost_in_however_few_rounds(self):
+        broken = os.path.join(self.tmp, "broken")
+        with open(broken, "w", encoding="ascii") as script:
+            script.write("#!/bin/sh\nexit 0\n")
+        os.chmod(broken, 0o755)
+        done = self.relay(*ONE, "--tcptool", broken)
+        self.assertRegex(done.stdout, r"(?m)^file-null c2s +tcptool +LOST: ")
+        self.assertRegex(done.stdout, r"(?m)^file-null c2s +tcptool lost bytes")
+        self.assertEqual((1, ""), (done.returncode, done.stderr))
+
     def test_the_congestion_control_is_told(self):
         out, found = self.measure()
         with open("/proc/sys/net/ipv4/tcp_congestion_control", encoding="ascii") as file:
