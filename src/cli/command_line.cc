@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 
 #include "base/text.h"
 
@@ -35,7 +36,8 @@ std::string parse_error_text(const CLI::ParseError& error) {
 
 // As CLI11 wants them: "-w,--connect-timeout".
 std::string names_of(const Option& option) {
-  return option.short_name.empty() ? option.long_name : option.short_name + "," + option.long_name;
+  const std::string_view comma = option.short_name.empty() ? "" : ",";
+  return fmt::format("{}{}{}", option.short_name, comma, option.long_name);
 }
 
 // Every value is a string to CLI11, so that what it makes of numbers never counts.
@@ -43,7 +45,7 @@ void add_value(CLI::App& app, const Option& option) {
   CLI::Option* const added =
       app.add_option_function<std::string>(names_of(option), [&option](const std::string& text) {
         const std::string wrong = option.take(text);
-        if (!wrong.empty()) throw CLI::ValidationError(option.long_name, wrong);
+        if (!wrong.empty()) throw CLI::ValidationError(std::string(option.long_name), wrong);
       });
   if (option.repeatable) added->trigger_on_parse();
 }
@@ -89,8 +91,8 @@ const CLI::App* add_subcommand(CLI::App& app, const Subcommand& subcommand,
 std::string repeated_flag(const CLI::App& app, const Subcommand& subcommand) {
   for (const Option& option : subcommand.options) {
     if (option.take || option.repeatable) continue;
-    const CLI::Option* const added = app.get_option_no_throw(option.long_name);
-    if (added != nullptr && added->count() > 1) return option.long_name;
+    const CLI::Option* const added = app.get_option_no_throw(std::string(option.long_name));
+    if (added != nullptr && added->count() > 1) return std::string(option.long_name);
   }
   return "";
 }
@@ -102,8 +104,14 @@ Result<SortedWords, std::string> sort_words(std::span<const Subcommand> subcomma
   SortedWords sorted;
   CLI::App app{"tcptool"};
   app.set_help_flag();
-  app.add_flag_callback("-h,--help", [&sorted] { sorted.help = true; });
-  app.add_flag_callback("-V,--version", [&sorted] { sorted.version = true; });
+  const std::array<Option, 2> own{
+      {{.short_name = "-h", .long_name = "--help", .act = [&](auto) { sorted.help = true; }},
+       {.short_name = "-V", .long_name = "--version", .act = [&](auto) {
+          sorted.version = true;
+        }}}};
+  for (const Option& option : own) {
+    if (may_be_given(option, words)) add_flag(app, option);
+  }
   app.allow_extras();
   app.require_subcommand(0, 1);  // behind the first one its name is a word like any other
   std::vector<std::pair<const Subcommand*, const CLI::App*>> named;

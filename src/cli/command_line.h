@@ -6,6 +6,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -16,16 +17,16 @@ namespace tcptool::cli {
 // nothing.
 using Take = std::function<std::string(const std::string&)>;
 
-// An option of a subcommand: one with a value has `take`, a flag has `act`.
+// An option of a subcommand: one with a value has `take`, a flag has `act`. Its texts are literals.
 struct Option {
-  std::string heading;      // of its group in the help
-  std::string short_name;   // "-w", or empty
-  std::string long_name;    // "--connect-timeout"
-  std::string metavar;      // "D", or "[=D]" where the value may be left out; empty for a flag
-  std::string help;         // what it does, its default and its unit
-  bool repeatable = false;  // may be given more than once; each value is taken as it comes
-  Take take;
-  std::function<void(std::size_t times)> act;
+  std::string_view heading{};     // of its group in the help
+  std::string_view short_name{};  // "-w", or empty
+  std::string_view long_name{};   // "--connect-timeout"
+  std::string_view metavar{};  // "D", or "[=D]" where the value may be left out; empty for a flag
+  std::string_view help{};     // what it does, its default and its unit
+  bool repeatable = false;     // may be given more than once; each value is taken as it comes
+  Take take{};
+  std::function<void(std::size_t times)> act{};
 };
 
 // A subcommand, with its options in the order of its help.

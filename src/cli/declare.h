@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,52 +13,52 @@
 
 namespace tcptool::cli {
 
+// Literals: an option keeps pieces of them.
 struct Declaration {
-  std::string names;    // "-w,--connect-timeout"
-  std::string metavar;  // "D"; empty for a flag
-  std::string help;
+  std::string_view names;    // "-w,--connect-timeout"
+  std::string_view metavar;  // "D"; empty for a flag
+  std::string_view help;
 };
 
 // The options of a subcommand that stand under one heading of its help.
 class Group {
  public:
-  Group(Subcommand& subcommand, std::string heading)
-      : options_(subcommand.options), heading_(std::move(heading)) {}
+  Group(Subcommand& subcommand, std::string_view heading)
+      : options_(subcommand.options), heading_(heading) {}
 
   // An option with a value.
-  Option& value(Declaration declaration, Take take) {
-    Option& option = add(std::move(declaration));
+  Option& value(const Declaration& declaration, Take take) {
+    Option& option = add(declaration);
     option.take = std::move(take);
     return option;
   }
 
-  void flag(Declaration declaration, std::function<void()> act) {
-    add(std::move(declaration)).act = [act = std::move(act)](std::size_t) { act(); };
+  void flag(const Declaration& declaration, std::function<void()> act) {
+    add(declaration).act = [act = std::move(act)](std::size_t) { act(); };
   }
 
   // A flag that may be given several times, such as -vv.
-  void counted_flag(Declaration declaration, std::function<void(std::size_t times)> act) {
-    Option& option = add(std::move(declaration));
+  void counted_flag(const Declaration& declaration, std::function<void(std::size_t times)> act) {
+    Option& option = add(declaration);
     option.act = std::move(act);
     option.repeatable = true;
   }
 
  private:
-  Option& add(Declaration declaration) {
+  Option& add(const Declaration& declaration) {
     const auto comma = declaration.names.find(',');
-    const bool both = comma != std::string::npos;
-    Option option;
+    const bool both = comma != std::string_view::npos;
+    Option& option = options_.emplace_back();
     option.heading = heading_;
     option.short_name = both ? declaration.names.substr(0, comma) : "";
-    option.long_name = both ? declaration.names.substr(comma + 1) : std::move(declaration.names);
-    option.metavar = std::move(declaration.metavar);
-    option.help = std::move(declaration.help);
-    options_.push_back(std::move(option));
-    return options_.back();
+    option.long_name = both ? declaration.names.substr(comma + 1) : declaration.names;
+    option.metavar = declaration.metavar;
+    option.help = declaration.help;
+    return option;
   }
 
   std::vector<Option>& options_;
-  std::string heading_;
+  std::string_view heading_;
 };
 
 // A Take that keeps what `read` makes of the text in `target`.

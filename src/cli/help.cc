@@ -18,7 +18,8 @@ constexpr std::size_t name_width = 28;
 std::string name_column(const Option& option) {
   std::string out = option.short_name.empty() ? "      " : fmt::format("  {}, ", option.short_name);
   out += option.long_name;
-  if (!option.metavar.empty()) out += (option.metavar.front() == '[' ? "" : "=") + option.metavar;
+  if (!option.metavar.empty() && option.metavar.front() != '[') out += "=";
+  out += option.metavar;
   return out;
 }
 
@@ -155,13 +156,13 @@ std::string misplaced_option_text(std::span<const Subcommand> subcommands,
 
 std::string help_text(const Subcommand& subcommand) {
   std::string out = usage_of(subcommand.name);
-  std::vector<std::string> headings;
+  std::vector<std::string_view> headings;
   for (const Option& option : subcommand.options) {
     if (std::find(headings.begin(), headings.end(), option.heading) == headings.end()) {
       headings.push_back(option.heading);
     }
   }
-  for (const std::string& heading : headings) {
+  for (const std::string_view heading : headings) {
     out += fmt::format("\n{}:\n", heading);
     for (const Option& option : subcommand.options) {
       if (option.heading == heading) out += wrapped(name_column(option), option.help);

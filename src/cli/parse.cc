@@ -14,12 +14,15 @@ namespace {
 
 using cmd::ExitStatus;
 
+constexpr std::size_t most_options = 48;  // of a subcommand, about
+
 // The subcommands, whose options write into the draft.
 struct Parser {
   Draft draft;
   std::vector<Subcommand> subcommands{{"listen", {}}, {"connect", {}}, {"help", {}}};
 
   Parser() {
+    for (Subcommand& subcommand : subcommands) subcommand.options.reserve(most_options);
     declare_listen_options(subcommands[0], draft);
     declare_connect_options(subcommands[1], draft);
   }
@@ -201,7 +204,8 @@ std::vector<DeclaredOption> declared_options() {
   std::vector<DeclaredOption> out;
   for (const Subcommand& subcommand : parser.subcommands) {
     for (const Option& option : subcommand.options) {
-      out.push_back({subcommand.name, option.short_name, option.long_name});
+      out.push_back(
+          {subcommand.name, std::string(option.short_name), std::string(option.long_name)});
     }
   }
   return out;

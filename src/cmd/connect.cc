@@ -104,7 +104,10 @@ Exit connect(Context& context, const ConnectOptions& options) {
   if (const auto refused = confine_files(context, options.common, ahead, reach)) return *refused;
   connector.report_attempts(result);
   report_options(context, result);
-  context.console.status(connected_message(*result.connection, result.attempts, result.addresses));
+  if (context.console.wants_status()) {
+    context.console.status(
+        connected_message(*result.connection, result.attempts, result.addresses));
+  }
   return run_session(context, options.common, "connect", std::move(*result.connection),
                      std::move(*streams), result.times);
 }

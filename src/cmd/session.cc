@@ -163,7 +163,7 @@ Exit run_session(Context& context, const CommonOptions& options, std::string_vie
     }
   }
   if (failure) context.console.failure(status, *failure);
-  context.console.status(closed_message(end, times));
+  if (context.console.wants_status()) context.console.status(closed_message(end, times));
   return Exit{status, end.signal};
 }
 

@@ -15,11 +15,11 @@ compares every byte with what must be in its place, the others count them; a too
 did not end within the time it has, is LOST and left out; where that is tcptool, the exit status is
 1. cat is ucspi-tcp's tcpserver and tcpclient with cat on the socket, socat has -b262144. What is
 not installed is left out; relay_load.c, compiled with cc, feeds and reads. bare is relay_bare.c, no
-peer but what the same calls cost without a tool around them. Files are in /dev/shm. Both ends,
-feeder and reader share this machine: GB/s is what the whole machine does, and another load beside
-it shows in them. So does congestion control: bbr paces what is sent, over loopback too, which hides
-what the tools cost. What --congestion names is in force for all of them, in a network namespace of
-the run's own.
+peer but what the same calls cost without a tool around them; unconfined, tcptool without its
+sandbox. Files are in /dev/shm. Both ends, feeder and reader share this machine: GB/s is what the
+whole machine does, and another load beside it shows in them. So does congestion control: bbr paces
+what is sent, over loopback too, which hides what the tools cost. What --congestion names is in
+force for all of them, in a network namespace of the run's own.
 """
 
 import argparse
@@ -78,14 +78,16 @@ class Mixed:
         if self.peer not in peers():
             return
         row = Row("", "pipe", "pipe", ("c2s",), 0, 0)
-        pairs = {f"{self.peer} to {self.peer}": (self.peer, self.peer),
-                 f"tcptool to {self.peer}": (self.peer, "tcptool"),
-                 f"{self.peer} to tcptool": ("tcptool", self.peer)}
+        first = f"{self.peer} to {self.peer}"
+        pairs = {first: (self.peer, self.peer)}
+        for tool in ("tcptool", "bare"):
+            pairs[f"{tool} to {self.peer}"] = (self.peer, tool)
+            pairs[f"{self.peer} to {tool}"] = (tool, self.peer)
         found = in_turn(bench, pairs, lambda name, check: transfer(bench, pairs[name], row, check))
-        first, *others = pairs
         tell(bench, self.name, found, "GB/s", first)
-        for name in others:
-            bar(bench, self.name, name, ratio(found, name, first), ">=", 1.0)
+        for name in pairs:
+            if "tcptool" in name:
+                bar(bench, self.name, name, ratio(found, name, first), ">=", 1.0)
 
 
 @dataclasses.dataclass
@@ -106,7 +108,7 @@ class Shots:
     name: str
 
     def measure(self, bench):
-        tools = ["tcptool", *(tool for tool in peers() if tool != "cat"), "bare"]
+        tools = ["tcptool", *(tool for tool in peers() if tool != "cat"), "bare", "unconfined"]
         with echo_server(bench) as port:
             memory = {tool: [] for tool in tools}
 

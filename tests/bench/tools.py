@@ -2,7 +2,7 @@
 """tcptool and its peers: the commands that make a listener and a connector of each.
 
 cat is on a socket that ucspi-tcp made, and goes one way only. bare is relay_bare.c, no peer but the
-limit. `programs`: where tcptool and bare are.
+limit; unconfined is tcptool without its sandbox. `programs`: where tcptool and bare are.
 """
 
 import shutil
@@ -37,6 +37,7 @@ def connector(tool, programs, port, task):
     copy = "exec cat <&6" if task == "receive" else "exec cat >&7"
     return {
         "tcptool": [programs["tcptool"], "connect", "-q", LOOPBACK, port],
+        "unconfined": [programs["tcptool"], "connect", "-q", "--sandbox", "off", LOOPBACK, port],
         "bare": [programs["bare"], "connect", LOOPBACK, port, task],
         "nc": ["nc.openbsd", "-d" if task == "receive" else "-N", LOOPBACK, port],
         "ncat": ["ncat", "-n", *ncat_task(task), LOOPBACK, port],

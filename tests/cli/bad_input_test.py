@@ -128,6 +128,7 @@ ROWS = [
     (C + "--timeout=", "--timeout needs a value"),
     (C + "--check=yes", "--check takes no value"),
     (C + "--quiet=false", "--quiet takes no value"),
+    ("--help=1", "--help takes no value"),
     (C + "--color purple", "--color", "'purple'", "auto, always, never"),
     (C + "--send-only --recv-only", "--send-only and --recv-only"),
     (C + "-N --no-half-close", "--half-close and --no-half-close"),
