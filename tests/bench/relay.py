@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """How fast bytes move: tcptool beside nc, ncat, socat and cat, over loopback.
 
-Usage: tests/bench/relay.py [--tcptool PATH] [--quick] [--congestion NAME] [--json FILE] [ROW ...]
+Usage: tests/bench/relay.py [--tcptool PATH] [--quick] [--unpinned] [--congestion NAME]
+                            [--json FILE] [ROW ...]
 
 Rows, all of them unless some are named (--list shows them; a part of a name will do): one direction
 for each kind of stdin and stdout, both at once, small writes, round trips, a whole short run,
@@ -19,7 +20,10 @@ peer but what the same calls cost without a tool around them; unconfined, tcptoo
 sandbox. Files are in /dev/shm. Both ends, feeder and reader share this machine: GB/s is what the
 whole machine does, and another load beside it shows in them. So does congestion control: bbr paces
 what is sent, over loopback too, which hides what the tools cost. What --congestion names is in
-force for all of them, in a network namespace of the run's own.
+force for all of them, in a network namespace of the run's own. And so does the scheduler, more than
+any tool: bytes that are written on one processor and read on another, at each of the pipes, take
+five times as long as where each end has one processor, for the tool and what feeds it or reads it.
+Here each end has one, of two cores; --unpinned leaves them to the scheduler.
 """
 
 import argparse
@@ -34,6 +38,7 @@ import time
 
 from common import TCPTOOL, Table, compiled, executable
 from congestion import in_force, put_in_force
+from processes import cpus_of_ends
 from rounds import LEAST_ROUNDS, bar, bars, best, in_turn, ratio, tell, tell_bars
 from tools import peers
 from transfer import beside_unread, echo_server, round_trips, shots, system_calls, transfer
@@ -169,6 +174,7 @@ class Bench:
     def __init__(self, options, folder, programs):
         self.programs = {"tcptool": options.tcptool, "bare": compiled("relay_bare", programs)}
         self.load = compiled("relay_load", programs)
+        self.cpus = {} if options.unpinned else cpus_of_ends()
         self.rounds = options.rounds or (3 if options.quick else LEAST_ROUNDS)
         self.judges = not options.quick and self.rounds >= LEAST_ROUNDS
         self.size = (options.size or (128 if options.quick else 1024)) * MIB
@@ -205,6 +211,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="3 rounds of 128 MiB")
     parser.add_argument("--rounds", type=positive)
     parser.add_argument("--size", type=positive, metavar="MIB")
+    parser.add_argument("--unpinned", action="store_true", help="any processor for any process")
     parser.add_argument("--congestion", metavar="NAME", help="cubic, reno, bbr ... for all tools")
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--list", action="store_true")

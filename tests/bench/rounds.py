@@ -3,7 +3,7 @@
 
 import statistics
 
-from transfer import Lost
+from processes import Lost
 
 LEAST_ROUNDS = 7  # of which a verdict is made
 

@@ -1,118 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""One transfer over loopback between two programs, for relay.py: its processes, what feeds and
-what takes the bytes, whether all of them came to their places, and what it cost."""
+"""One transfer over loopback between two programs, for relay.py: what feeds and what takes the
+bytes, whether all of them came to their places, and what it cost."""
 
 import contextlib
-import ctypes
 import os
 import re
-import select
 import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import tempfile
 import time
 
-from common import listens, read, unused_port
+from common import listens, unused_port
+from processes import Lost, Run
 from tools import connector, listener
-
-PR_SET_CHILD_SUBREAPER = 36
-
-
-class Lost(Exception):
-    """Bytes did not arrive, or the run did not end in time."""
-
-
-class Run:
-    """The processes and descriptors of one measurement: none of them outlives it."""
-
-    def __init__(self, limit):
-        self._given, self._kept = [], []
-        self._before = self._all_children()
-        self._end = time.monotonic() + limit
-        self._helpers = set()
-        self.cpu = 0.0  # seconds, of all processes that were waited for and are no helpers
-        # What a tool leaves behind comes to us, to be waited for.
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        while children := self._children():
-            for pid in children:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-        self.close_given()
-        for fd in self._kept:
-            os.close(fd)
-
-    def _children(self):
-        return self._all_children() - self._before
-
-    @staticmethod
-    def _all_children():
-        return {int(pid) for pid in read(f"/proc/self/task/{os.getpid()}/children").split()}
-
-    def given(self, *fds):
-        """These are for processes, and closed here once all of them have been started."""
-        self._given += fds
-        return fds if len(fds) > 1 else fds[0]
-
-    def kept(self, fd):
-        self._kept.append(fd)
-        return fd
-
-    def close_given(self):
-        while self._given:
-            os.close(self._given.pop())
-
-    def pipe(self):
-        return self.given(*os.pipe())
-
-    def channel(self, kind):
-        """(where it is read, where it is written)"""
-        if kind == "pipe":
-            return self.pipe()
-        return self.given(*(end.detach() for end in socket.socketpair()))
-
-    def null(self):
-        return self.given(os.open(os.devnull, os.O_RDWR))
-
-    def start(self, command, stdin=None, stdout=None, more=()):
-        """Returns its process. None is /dev/null; `more` are pairs (fd, its number there)."""
-        null = self.null()
-        fds = [(null if stdin is None else stdin, 0), (null if stdout is None else stdout, 1),
-               (null, 2), *more]
-        actions = [(os.POSIX_SPAWN_DUP2, fd, number) for fd, number in fds]
-        return os.posix_spawnp(command[0], [*map(str, command)], os.environ, file_actions=actions)
-
-    def help(self, command, *args, **keywords):
-        """The same for what is not measured."""
-        pid = self.start(command, *args, **keywords)
-        self._helpers.add(pid)
-        return pid
-
-    def running(self, pid):
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-
-    def wait(self, pid):
-        """Returns its status."""
-        ended = os.pidfd_open(pid)
-        in_time = select.select([ended], [], [], max(self._end - time.monotonic(), 0))[0]
-        os.close(ended)
-        if not in_time:
-            raise Lost("it did not end")
-        _, status, usage = os.wait4(pid, 0)
-        if pid not in self._helpers:
-            self.cpu += usage.ru_utime + usage.ru_stime
-        return os.waitstatus_to_exitcode(status)
-
-    def wait_for_what_is_left(self):
-        for pid in self._children():
-            self.wait(pid)
 
 
 class Flow:
@@ -121,15 +22,17 @@ class Flow:
     Kinds: pipe, socket, file; of stdout also null, and append, a file.
     """
 
-    def __init__(self, run, bench, stdin, stdout, check, size, block=65536):
+    def __init__(self, run, bench, way, stdin, stdout, check, size, block=65536):
         self._run, self._load, self.size = run, bench.load, size
         self._file = self._helper = None
+        source, self._sink = ("client", "server") if way == "c2s" else ("server", "client")
         if stdin == "file":
             self._source = run.kept(os.open(bench.source(size), os.O_RDONLY))
             self.stdin = self._source
         else:
             self.stdin, feed = run.channel(stdin)
-            run.help([self._load, "source", size, block], stdout=feed)
+            with run.at(source):
+                run.help([self._load, "source", size, block], stdout=feed)
         if stdout in ("pipe", "socket"):
             taken, self.stdout = run.channel(stdout)
             self._take(taken, check)
@@ -144,7 +47,8 @@ class Flow:
         answer, out = self._run.pipe()
         self._answer = self._run.kept(os.dup(answer))
         task = "check" if check else "count"
-        self._helper = self._run.help([self._load, task], fd, out)
+        with self._run.at(self._sink):
+            self._helper = self._run.help([self._load, task], fd, out)
 
     def wait(self):
         """Until the last byte has been taken."""
@@ -174,10 +78,12 @@ def start_pair(run, bench, pair, client, server):
     of each, None where it has nothing to send or to receive. Returns when, and both processes."""
     port = unused_port()
     processes = []
-    for tool, command, (stdin, stdout) in zip(pair, (listener, connector), (server, client)):
+    for tool, command, end, (stdin, stdout) in zip(pair, (listener, connector),
+                                                   ("server", "client"), (server, client)):
         task = "both" if None not in (stdin, stdout) else "send" if stdin is not None else "receive"
         begin = time.monotonic()
-        pid = run.start(command(tool, bench.programs, port, task), stdin, stdout)
+        with run.at(end):
+            pid = run.start(command(tool, bench.programs, port, task), stdin, stdout)
         processes.append(pid)
         if command is listener and not listens(port, lambda pid=pid: run.running(pid)):
             raise Lost("it does not listen")
@@ -187,9 +93,9 @@ def start_pair(run, bench, pair, client, server):
 def transfer(bench, pair, row, check):
     """Returns GB/s, and CPU seconds a GB of both ends. `pair`: the listener's tool, and the
     connector's."""
-    with Run(bench.limit) as run:
+    with Run(bench.limit, bench.cpus) as run:
         size = row.size(bench)
-        flows = {way: Flow(run, bench, row.stdin, row.stdout, check, size, row.block)
+        flows = {way: Flow(run, bench, way, row.stdin, row.stdout, check, size, row.block)
                  for way in row.ways}
         up, down = flows.get("c2s"), flows.get("s2c")
         begin, processes = start_pair(run, bench, pair,
@@ -212,14 +118,15 @@ def transfer(bench, pair, row, check):
 def beside_unread(bench, tool, kind):
     """GB/s from the connector to the listener, while nobody reads what the listener sends; `kind`
     is that of the connector's stdout, None where nothing is sent."""
-    with Run(bench.limit) as run:
-        flow = Flow(run, bench, "pipe", "pipe", False, bench.size)
+    with Run(bench.limit, bench.cpus) as run:
+        flow = Flow(run, bench, "c2s", "pipe", "pipe", False, bench.size)
         unread, stuck = run.channel(kind or "pipe")
         run.kept(os.dup(unread))
         source, feed = run.pipe()
         run.kept(os.dup(feed))
         if kind:
-            run.help([bench.load, "source", 1 << 40, 65536], stdout=feed)
+            with run.at("server"):
+                run.help([bench.load, "source", 1 << 40, 65536], stdout=feed)
         begin, _ = start_pair(run, bench, (tool, tool), (flow.stdin, stuck),
                               (source, flow.stdout))
         run.close_given()
@@ -231,15 +138,16 @@ def beside_unread(bench, tool, kind):
 
 def round_trips(bench, tool, size):
     """Microseconds, p50, of so many bytes there and back through both ends."""
-    with Run(bench.limit) as run:
+    with Run(bench.limit, bench.cpus) as run:
         pipes = [run.pipe() for _ in range(4)]
         (client_in, feed), (taken, client_out), (server_in, answer), (came, server_out) = pipes
         start_pair(run, bench, (tool, tool), (client_in, client_out), (server_in, server_out))
         told, out = run.pipe()
         told = run.kept(os.dup(told))
         numbers = range(100, 104)
-        ping = run.help([bench.load, "ping", size, bench.trips, *numbers], None, out,
-                        more=zip((feed, taken, answer, came), numbers))
+        with run.at("client"):
+            ping = run.help([bench.load, "ping", size, bench.trips, *numbers], None, out,
+                            more=zip((feed, taken, answer, came), numbers))
         run.close_given()
         if run.wait(ping) != 0:
             raise Lost("an answer did not come")
@@ -252,11 +160,12 @@ def round_trips(bench, tool, size):
 def shots(bench, tool, port):
     """Milliseconds of a whole run: start, connect, one byte there and back, end; and its peak of
     resident memory in KiB."""
-    with Run(bench.limit) as run:
+    with Run(bench.limit, bench.cpus) as run:
         told, out = run.pipe()
         told = run.kept(os.dup(told))
         command = connector(tool, bench.programs, port, "both")
-        process = run.start([bench.load, "shots", bench.shots, *command], None, out)
+        with run.at("client"):
+            process = run.start([bench.load, "shots", bench.shots, *command], None, out)
         run.close_given()
         run.wait(process)
         lines = [[float(word) for word in line.split()]
@@ -271,9 +180,10 @@ def shots(bench, tool, port):
 def echo_server(bench):
     """Yields its port."""
     silent, feed = os.pipe()
-    with Run(0) as run:
+    with Run(0, bench.cpus) as run:
         told, out = run.pipe()
-        run.help([bench.load, "echo"], run.given(silent), out)
+        with run.at("server"):
+            run.help([bench.load, "echo"], run.given(silent), out)
         yield int(os.read(told, 20))
         os.close(feed)
 
